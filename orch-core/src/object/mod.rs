@@ -2,7 +2,9 @@
 
 mod metadata;
 mod null;
+pub mod quantity;
 mod time;
 
 pub use metadata::{ObjectMeta, OwnerReference, Uid};
+pub use quantity::{Quantity, QuantityError};
 pub use time::{MicroTime, Time};
