@@ -1,4 +1,4 @@
-//! `null` for an empty list or map, as Kubernetes' clients write it.
+//! `null` or nothing for an empty value, as Kubernetes' clients write it.
 
 use serde::{Deserialize, Deserializer};
 
@@ -9,4 +9,9 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Whether a field may be left out when written, because reading gives the same value without it.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
