@@ -3,13 +3,15 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::encoding::{self, EncodeError};
+use crate::encoding::{self, DecodeError, EncodeError};
 use crate::key::{Key, KeyError};
 use crate::object::ObjectMeta;
+use crate::store::Value;
 use crate::validation::Problems;
 
 /// What a kind is called, and where its objects live.
@@ -109,6 +111,12 @@ pub trait Object: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Sen
         spec(self) == spec(other)
     }
 
+    /// How long the object must be given to end once its deletion was asked for; `None` if it may go at once. An
+    /// object with such a time is only marked as deleting, and removed by whoever has ended it.
+    fn termination_grace(&self) -> Option<Duration> {
+        None
+    }
+
     /// The address of this object.
     ///
     /// # Errors
@@ -134,6 +142,10 @@ pub trait AnyObject: Any + Debug + Send + Sync {
     fn key(&self) -> Result<Key, KeyError>;
     /// Everything wrong with this object's own fields; see [`Object::validate`].
     fn validate(&self, problems: &mut Problems);
+    /// How long the object must be given to end; see [`Object::termination_grace`].
+    fn termination_grace(&self) -> Option<Duration>;
+    /// What reads objects of this one's type.
+    fn decoder(&self) -> Decoder;
     /// Whether `other` is of the same type and asks for the same thing; see [`Object::same_spec`].
     fn same_spec(&self, other: &dyn AnyObject) -> bool;
     /// Whether `other` is of the same type and equal in every field.
@@ -163,6 +175,12 @@ impl<T: Object> AnyObject for T {
     fn validate(&self, problems: &mut Problems) {
         Object::validate(self, problems);
     }
+    fn termination_grace(&self) -> Option<Duration> {
+        Object::termination_grace(self)
+    }
+    fn decoder(&self) -> Decoder {
+        decoder::<T>()
+    }
     fn same_spec(&self, other: &dyn AnyObject) -> bool {
         other.downcast_ref::<T>().is_some_and(|other| Object::same_spec(self, other))
     }
@@ -175,6 +193,15 @@ impl<T: Object> AnyObject for T {
     fn clone_arc(&self) -> Arc<dyn AnyObject> {
         Arc::new(self.clone())
     }
+}
+
+/// Reads what a store keeps as one type of object.
+pub type Decoder = fn(&Value) -> Result<Arc<dyn AnyObject>, DecodeError>;
+
+/// What reads objects of type `T`.
+#[must_use]
+pub fn decoder<T: Object>() -> Decoder {
+    |value| Ok(value.decode::<T>()?)
 }
 
 impl dyn AnyObject {

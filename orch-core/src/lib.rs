@@ -1,15 +1,23 @@
 //! The nouns and the five contracts from which orchestrators are composed.
 //!
 //! This crate holds what every part of an orchestrator must agree on and nothing else: the
-//! [objects](object) people write and read, and one trait per role with a written promise. It does no I/O, starts
-//! nothing, and knows no backend.
+//! [objects](object) people write and read, and one trait per role with a written promise —
+//! [`Store`](store::Store), [`Scheduler`](scheduler::Scheduler), [`Controller`](controller::Controller),
+//! [`Runtime`](runtime::Runtime) and [`ServiceProxy`](proxy::ServiceProxy). It does no I/O, starts nothing, and knows
+//! no backend.
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod clock;
+pub mod controller;
 pub mod encoding;
 pub mod entropy;
 pub mod key;
 pub mod kind;
 pub mod object;
+pub mod proxy;
 pub mod revision;
+pub mod runtime;
+pub mod scheduler;
+pub mod store;
 pub mod validation;

@@ -1,0 +1,327 @@
+//! [`Client`]: writes of objects, under the rules that every write obeys, on any [`Store`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::entropy::Entropy;
+use crate::key::{Key, KeyError};
+use crate::kind::{AnyObject, Decoder, Object};
+use crate::object::{Time, Uid, validate_metadata};
+use crate::revision::Revision;
+use crate::store::{Expect, Store, StoreError, Value};
+use crate::validation::{Invalid, Problems};
+
+/// Writes objects under the rules that every write obeys, whatever the store:
+///
+/// - what is written is valid, and its name fits its kind;
+/// - a new object gets a uid, a creation time and generation 1, which nobody changes afterwards; the generation counts
+///   changes of what is asked for;
+/// - an update or a deletion names the uid and the revision it was decided on, and happens to that object in that
+///   state or not at all;
+/// - an object with finalizers, or one that needs time to end, is only marked as deleting. It is removed by the write
+///   that takes away its last finalizer, or by a deletion with [`Grace::Now`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Client {
+    /// A client of `store`, which takes times from `clock` and uids from `entropy`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store, clock, entropy }
+    }
+
+    /// The store, to read from.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The clock that gives the times.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Creates an object and returns it as it was stored.
+    ///
+    /// # Errors
+    /// [`ClientError::AlreadyExists`], [`ClientError::Invalid`], or the store's own.
+    pub async fn create<T: Object>(&self, object: T) -> Result<Arc<T>, ClientError> {
+        Ok(typed(self.create_any(Arc::new(object)).await?))
+    }
+
+    /// [`create`](Self::create) for an object whose type is known only at run time.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub async fn create_any(&self, mut object: Arc<dyn AnyObject>) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let new = unshared(&mut object);
+        let metadata = new.metadata_mut();
+        metadata.uid = Some(Uid::random(&*self.entropy));
+        metadata.creation_timestamp = Some(self.clock.now().into());
+        metadata.generation = Some(1);
+        metadata.revision = None;
+        metadata.deletion_timestamp = None;
+        metadata.deletion_grace_period_seconds = None;
+        let key = checked(&*object)?;
+        self.write(&key, object, Expect::Absent).await
+    }
+
+    /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last if this
+    /// took away the last finalizer of an object that was being deleted.
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is not the one that `on` names, or no
+    /// longer in that state; [`ClientError::Invalid`], or the store's own.
+    pub async fn update<T: Object>(&self, object: T, on: Precondition) -> Result<Arc<T>, ClientError> {
+        Ok(typed(self.update_any(Arc::new(object), &on).await?))
+    }
+
+    /// [`update`](Self::update) for an object whose type is known only at run time.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub async fn update_any(
+        &self,
+        mut object: Arc<dyn AnyObject>,
+        on: &Precondition,
+    ) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let key = object.key()?;
+        let old = self.current(&key, on, object.decoder()).await?;
+        let same_spec = object.same_spec(&*old);
+        let metadata = unshared(&mut object).metadata_mut();
+        let before = old.metadata();
+        metadata.uid.clone_from(&before.uid);
+        metadata.creation_timestamp = before.creation_timestamp;
+        metadata.deletion_timestamp = before.deletion_timestamp;
+        metadata.deletion_grace_period_seconds = before.deletion_grace_period_seconds;
+        let generation = before.generation.unwrap_or(1);
+        metadata.generation = Some(if same_spec { generation } else { generation + 1 });
+        metadata.revision = Some(on.revision);
+        let key = checked(&*object)?;
+        let metadata = object.metadata();
+        if metadata.is_deleting()
+            && metadata.finalizers.is_empty()
+            && metadata.deletion_grace_period_seconds.unwrap_or(0) == 0
+        {
+            self.remove(&key, on).await?;
+            return Ok(object);
+        }
+        self.write(&key, object, Expect::Revision(on.revision)).await
+    }
+
+    /// Asks for the deletion of `object`, in the state in which it was read. It is removed at once unless it has
+    /// finalizers or needs time to end; then it is marked as deleting, once.
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is no longer in that state;
+    /// [`ClientError::NeverStored`], or the store's own.
+    pub async fn delete(&self, object: &dyn AnyObject, grace: Grace) -> Result<(), ClientError> {
+        let on = Precondition::of(object)?;
+        let key = object.key()?;
+        let mut current = self.current(&key, &on, object.decoder()).await?;
+        match deletion(&*current, grace) {
+            Deletion::Remove => self.remove(&key, &on).await,
+            Deletion::Nothing => Ok(()),
+            Deletion::Mark(time) => {
+                let metadata = unshared(&mut current).metadata_mut();
+                let end = deadline(self.clock.now(), time);
+                metadata.deletion_timestamp = Some(metadata.deletion_timestamp.map_or(end, |before| before.min(end)));
+                metadata.deletion_grace_period_seconds = Some(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+                self.write(&key, current, Expect::Revision(on.revision)).await.map(drop)
+            }
+        }
+    }
+
+    /// The object at `key` as it is in the store, if it is the one that `on` names, in that state.
+    async fn current(
+        &self,
+        key: &Key,
+        on: &Precondition,
+        decoder: Decoder,
+    ) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let Some(entry) = self.store.get(key).await? else {
+            return Err(ClientError::NotFound { key: key.clone() });
+        };
+        let object = decoder(&entry.value).map_err(|source| StoreError::Corrupt { key: key.clone(), source })?;
+        if entry.revision != on.revision || object.metadata().uid.as_ref() != Some(&on.uid) {
+            return Err(ClientError::Conflict { key: key.clone() });
+        }
+        Ok(object)
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        object: Arc<dyn AnyObject>,
+        expect: Expect,
+    ) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let decoder = object.decoder();
+        let entry = self.store.put(key, Value::shared(object), expect).await;
+        let entry = entry.map_err(|error| ClientError::of_write(error, expect))?;
+        let object = decoder(&entry.value);
+        Ok(object.map_err(|source| StoreError::Corrupt { key: key.clone(), source })?)
+    }
+
+    async fn remove(&self, key: &Key, on: &Precondition) -> Result<(), ClientError> {
+        let removed = self.store.delete(key, on.revision).await;
+        removed.map(drop).map_err(|error| ClientError::of_write(error, Expect::Revision(on.revision)))
+    }
+}
+
+/// The object that a decision was made on, and the state in which it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// Which object.
+    pub uid: Uid,
+    /// Its last write.
+    pub revision: Revision,
+}
+
+impl Precondition {
+    /// That `object` is still as it was read.
+    ///
+    /// # Errors
+    /// [`ClientError::NeverStored`] when it was not read from a store.
+    pub fn of(object: &dyn AnyObject) -> Result<Self, ClientError> {
+        let metadata = object.metadata();
+        match (&metadata.uid, metadata.revision) {
+            (Some(uid), Some(revision)) => Ok(Self { uid: uid.clone(), revision }),
+            _ => Err(ClientError::NeverStored { key: object.key()? }),
+        }
+    }
+}
+
+/// How much time an object gets to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// What the object asks for; see [`Object::termination_grace`].
+    Own,
+    /// This much; none at all if the object needs no time.
+    Within(Duration),
+    /// None: whoever asks has ended the object, or accepts that it is never ended.
+    Now,
+}
+
+enum Deletion {
+    Remove,
+    Mark(Duration),
+    Nothing,
+}
+
+fn deletion(object: &dyn AnyObject, grace: Grace) -> Deletion {
+    let needed = match (object.termination_grace(), grace) {
+        (None, _) | (_, Grace::Now) => Duration::ZERO,
+        (Some(own), Grace::Own) => own,
+        (Some(_), Grace::Within(time)) => time,
+    };
+    let metadata = object.metadata();
+    let given = metadata.deletion_grace_period_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    if needed.is_zero() && metadata.finalizers.is_empty() {
+        Deletion::Remove
+    } else if metadata.is_deleting() && given.is_none_or(|given| given <= needed.as_secs()) {
+        Deletion::Nothing
+    } else {
+        Deletion::Mark(needed)
+    }
+}
+
+fn deadline(now: Timestamp, time: Duration) -> Time {
+    now.saturating_add(time).unwrap_or(Timestamp::MAX).into()
+}
+
+fn unshared(object: &mut Arc<dyn AnyObject>) -> &mut dyn AnyObject {
+    if Arc::get_mut(object).is_none() {
+        *object = object.clone_arc();
+    }
+    Arc::get_mut(object).expect("an object just copied is shared with nobody")
+}
+
+fn typed<T: Object>(object: Arc<dyn AnyObject>) -> Arc<T> {
+    object.downcast_arc().expect("a decoder of one type returns that type")
+}
+
+/// The object's key, if the object may be written.
+fn checked(object: &dyn AnyObject) -> Result<Key, ClientError> {
+    let mut problems = Problems::default();
+    problems.field("metadata", |problems| validate_metadata(object.metadata(), problems));
+    object.validate(&mut problems);
+    let key = object.key();
+    problems.into_result().map_err(|source| ClientError::Invalid {
+        object: format!("{} {:?}", object.kind().name, object.metadata().name),
+        source,
+    })?;
+    Ok(key?)
+}
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There is an object of that name already.
+    #[error("{key} exists already")]
+    AlreadyExists {
+        /// Which.
+        key: Key,
+    },
+    /// There is no such object.
+    #[error("{key} does not exist")]
+    NotFound {
+        /// Which.
+        key: Key,
+    },
+    /// The object changed, or another one took its name, since the decision was made.
+    #[error("{key} changed since it was read: read it again and decide anew")]
+    Conflict {
+        /// Which.
+        key: Key,
+    },
+    /// The object was not read from a store, so there is no state that the decision was made on.
+    #[error("{key} was not read from a store: it has no uid and revision that a change could depend on")]
+    NeverStored {
+        /// Which.
+        key: Key,
+    },
+    /// The object breaks the rules of its kind.
+    #[error("{object} is not valid: {source}")]
+    Invalid {
+        /// Kind and name.
+        object: String,
+        /// Everything that is wrong.
+        source: Invalid,
+    },
+    /// The object has no valid key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store's own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ClientError {
+    fn of_write(error: StoreError, expect: Expect) -> Self {
+        match (error, expect) {
+            (StoreError::Conflict { key, .. }, Expect::Absent) => Self::AlreadyExists { key },
+            (StoreError::Conflict { key, found: None }, _) => Self::NotFound { key },
+            (StoreError::Conflict { key, .. }, _) => Self::Conflict { key },
+            (error, _) => Self::Store(error),
+        }
+    }
+
+    /// Whether reading again and deciding anew is the remedy.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::AlreadyExists { .. } | Self::NotFound { .. } | Self::Conflict { .. })
+    }
+
+    /// Whether the same request may succeed later without anything being changed by the caller.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}

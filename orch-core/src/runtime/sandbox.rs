@@ -1,0 +1,42 @@
+//! [`SandboxSpec`] and [`SandboxStatus`]: what the containers of a pod share.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ContainerName, ContainerStatus, PodUid};
+use crate::clock::Timestamp;
+
+/// What is asked for: the shared part of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxSpec {
+    /// The pod's uid, by which everything is idempotent.
+    pub pod: PodUid,
+    /// The pod's namespace, for people who look at the node.
+    pub namespace: String,
+    /// The pod's name, for people who look at the node.
+    pub name: String,
+    /// The host name that the containers see, where the runtime can give them one.
+    pub hostname: String,
+}
+
+/// What there is: a sandbox with its containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxStatus {
+    /// What was asked for.
+    pub spec: SandboxSpec,
+    /// The address at which the pod's ports are reached from the node; `None` where pods have none of their own.
+    pub ip: Option<IpAddr>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Every attempt that is known, ordered by container name and attempt.
+    pub containers: Vec<ContainerStatus>,
+}
+
+impl SandboxStatus {
+    /// The latest attempt of a container.
+    #[must_use]
+    pub fn latest(&self, name: &ContainerName) -> Option<&ContainerStatus> {
+        self.containers.iter().filter(|container| container.id.name == *name).max_by_key(|container| container.id.attempt)
+    }
+}

@@ -1,0 +1,87 @@
+//! [`Transact`]: several writes at once.
+
+use async_trait::async_trait;
+
+use super::{Entry, Expect, Store, StoreError, Value};
+use crate::key::Key;
+use crate::revision::Revision;
+
+/// A store that can make several writes at once, or make writes depend on objects that they do not change.
+///
+/// That second ability is what fences off a leader that was replaced: a write that depends on the leader's own
+/// lease cannot happen once another holds it.
+///
+/// # What it promises
+/// - **T1** All writes happen at one revision, or none happens. No read, list or watch sees some of them only.
+/// - **T2** They happen only if every check holds at that moment, and every write's own expectation.
+/// - **T3** The first check or write that does not hold, checks first, each in the order given, is the one reported.
+/// - **T4** W1 to W4 of [`Store`] hold for the transaction as for a single write.
+#[async_trait]
+pub trait Transact: Store {
+    /// Makes all of `writes`, if all of `checks` hold; returns the revision at which they happened.
+    ///
+    /// No key may be written twice. Without writes nothing happens and the current revision is returned.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] names the key whose expectation did not hold; [`StoreError::TooLarge`].
+    async fn commit(&self, checks: &[Check], writes: Vec<Write>) -> Result<Revision, StoreError>;
+}
+
+/// What must be true for a transaction to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The object that is looked at.
+    pub key: Key,
+    /// How it must be.
+    pub expect: Expect,
+}
+
+/// One write of a transaction.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// See [`Store::put`].
+    Put {
+        /// Where.
+        key: Key,
+        /// What.
+        value: Value,
+        /// How the object there must be.
+        expect: Expect,
+    },
+    /// See [`Store::delete`].
+    Delete {
+        /// Which.
+        key: Key,
+        /// Its revision.
+        expect: Revision,
+    },
+}
+
+impl Write {
+    /// The object that is written.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// How the object must be.
+    #[must_use]
+    pub fn expect(&self) -> Expect {
+        match self {
+            Self::Put { expect, .. } => *expect,
+            Self::Delete { expect, .. } => Expect::Revision(*expect),
+        }
+    }
+
+    /// What the write leaves behind when it happens at `revision`, where `created` is the revision that created the
+    /// object there now, if there is one. `None` after a deletion.
+    #[must_use]
+    pub fn into_entry(self, revision: Revision, created: Option<Revision>) -> Option<Entry> {
+        match self {
+            Self::Put { key, value, .. } => Some(Entry::new(key, revision, created.unwrap_or(revision), value)),
+            Self::Delete { .. } => None,
+        }
+    }
+}
