@@ -7,7 +7,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::key::{Key, KeyError};
 use crate::kind::{AnyObject, Decoder, Object};
-use crate::object::{Time, Uid, validate_metadata};
+use crate::object::{Time, Uid};
 use crate::revision::Revision;
 use crate::store::{Expect, Store, StoreError, Value};
 use crate::validation::{Invalid, Problems};
@@ -139,12 +139,7 @@ impl Client {
     }
 
     /// The object at `key` as it is in the store, if it is the one that `on` names, in that state.
-    async fn current(
-        &self,
-        key: &Key,
-        on: &Precondition,
-        decoder: Decoder,
-    ) -> Result<Arc<dyn AnyObject>, ClientError> {
+    async fn current(&self, key: &Key, on: &Precondition, decoder: Decoder) -> Result<Arc<dyn AnyObject>, ClientError> {
         let Some(entry) = self.store.get(key).await? else {
             return Err(ClientError::NotFound { key: key.clone() });
         };
@@ -249,7 +244,6 @@ fn typed<T: Object>(object: Arc<dyn AnyObject>) -> Arc<T> {
 /// The object's key, if the object may be written.
 fn checked(object: &dyn AnyObject) -> Result<Key, ClientError> {
     let mut problems = Problems::default();
-    problems.field("metadata", |problems| validate_metadata(object.metadata(), problems));
     object.validate(&mut problems);
     let key = object.key();
     problems.into_result().map_err(|source| ClientError::Invalid {

@@ -58,7 +58,9 @@ impl Trigger {
         Self {
             kind: &T::KIND,
             decoder: decoder::<T>(),
-            keys: Arc::new(move |object, view| object.downcast_ref::<T>().map_or_else(Vec::new, |object| map(object, view))),
+            keys: Arc::new(move |object, view| {
+                object.downcast_ref::<T>().map_or_else(Vec::new, |object| map(object, view))
+            }),
             priority: Priority::default(),
         }
     }
@@ -111,6 +113,9 @@ impl Trigger {
 
 impl fmt::Debug for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trigger").field("kind", &self.kind.name).field("priority", &self.priority).finish_non_exhaustive()
+        f.debug_struct("Trigger")
+            .field("kind", &self.kind.name)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
     }
 }

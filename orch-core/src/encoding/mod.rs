@@ -12,6 +12,12 @@ pub struct EncodeError(#[from] serde_json::Error);
 #[error("cannot read the object: {0}")]
 pub struct DecodeError(#[from] serde_json::Error);
 
+impl From<EncodeError> for DecodeError {
+    fn from(error: EncodeError) -> Self {
+        Self(error.0)
+    }
+}
+
 /// Writes an object.
 ///
 /// # Errors

@@ -42,6 +42,12 @@ impl Object for Pod {
     fn same_spec(&self, other: &Self) -> bool {
         self.spec == other.spec
     }
+
+    /// A pod that is on a node and has not ended is ended by that node's agent.
+    fn termination_grace(&self) -> Option<Duration> {
+        let ended = matches!(self.status.phase, Some(PodPhase::Succeeded | PodPhase::Failed));
+        (self.spec.node_name.is_some() && !ended).then(|| self.spec.termination_grace_period())
+    }
 }
 
 /// Pods to be made, all alike.

@@ -18,7 +18,9 @@ pub enum ProxyError {
         message: String,
     },
     /// Another process listens at an address of the table.
-    #[error("service port {name} cannot be served: {address} is in use by another process; stop it or choose another port")]
+    #[error(
+        "service port {name} cannot be served: {address} is in use by another process; stop it or choose another port"
+    )]
     AddressInUse {
         /// The service port.
         name: ServicePortName,

@@ -20,7 +20,9 @@ pub struct ContainerName(String);
 
 /// Why text is neither.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a valid {what}: use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit")]
+#[error(
+    "{text:?} is not a valid {what}: use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit"
+)]
 pub struct IdError {
     what: &'static str,
     text: String,

@@ -37,6 +37,9 @@ impl SandboxStatus {
     /// The latest attempt of a container.
     #[must_use]
     pub fn latest(&self, name: &ContainerName) -> Option<&ContainerStatus> {
-        self.containers.iter().filter(|container| container.id.name == *name).max_by_key(|container| container.id.attempt)
+        self.containers
+            .iter()
+            .filter(|container| container.id.name == *name)
+            .max_by_key(|container| container.id.attempt)
     }
 }

@@ -30,7 +30,9 @@ pub enum StoreError {
         oldest: Revision,
     },
     /// The store has not reached that revision.
-    #[error("revision {requested} does not exist yet, the latest is {current}: it came from another store, or this one lost writes")]
+    #[error(
+        "revision {requested} does not exist yet, the latest is {current}: it came from another store, or this one lost writes"
+    )]
     FutureRevision {
         /// What was asked for.
         requested: Revision,
