@@ -1,6 +1,7 @@
 //! [`Problems`]: everything that is wrong with an object, found in one pass, each with the path of its field.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// One thing that is wrong with an object: where, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,32 @@ impl Problems {
         let result = check(self);
         self.path.truncate(end);
         result
+    }
+
+    /// Runs `check` on each item of a list, with the path extended by the list's name and the item's index.
+    pub fn each<'a, T>(&mut self, name: &str, items: &'a [T], mut check: impl FnMut(&mut Self, &'a T)) {
+        self.field(name, |list| {
+            for (index, item) in items.iter().enumerate() {
+                list.index(index, |problems| check(problems, item));
+            }
+        });
+    }
+
+    /// Reports a field whose number, if there is one, is less than `least`.
+    pub fn at_least(&mut self, name: &str, number: Option<impl Into<i64>>, least: i64) {
+        let number = number.map(Into::into);
+        if let Some(number) = number.filter(|number| *number < least) {
+            self.field(name, |field| field.report(format!("must be at least {least}, got {number}")));
+        }
+    }
+
+    /// Reports a field whose number, if there is one, is outside of `range`.
+    pub fn within(&mut self, name: &str, number: Option<impl Into<i64>>, range: RangeInclusive<i64>) {
+        let number = number.map(Into::into);
+        if let Some(number) = number.filter(|number| !range.contains(number)) {
+            let (least, most) = (range.start(), range.end());
+            self.field(name, |field| field.report(format!("must be from {least} to {most}, got {number}")));
+        }
     }
 
     /// Records a problem at the present path.

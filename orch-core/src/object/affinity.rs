@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::label::{validate_label_key, validate_label_value};
 use super::node::Node;
 use super::null::null_as_default;
+use crate::validation::{Problems, is_dns_subdomain};
 
 /// Where a pod needs or prefers to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,24 @@ pub struct Affinity {
     /// By properties of the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_affinity: Option<NodeAffinity>,
+}
+
+impl Affinity {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        let Some(nodes) = &self.node_affinity else { return };
+        problems.field("nodeAffinity", |problems| {
+            if let Some(required) = &nodes.required_during_scheduling_ignored_during_execution {
+                problems.field("requiredDuringSchedulingIgnoredDuringExecution", |problems| {
+                    required.validate(problems);
+                });
+            }
+            let preferred = &nodes.preferred_during_scheduling_ignored_during_execution;
+            problems.each("preferredDuringSchedulingIgnoredDuringExecution", preferred, |problems, term| {
+                problems.within("weight", Some(term.weight), 1..=100);
+                problems.field("preference", |problems| term.preference.validate(problems));
+            });
+        });
+    }
 }
 
 /// Which nodes a pod needs or prefers.
@@ -52,6 +72,14 @@ impl NodeSelector {
     pub fn matches(&self, node: &Node) -> bool {
         self.node_selector_terms.iter().any(|term| term.matches(node))
     }
+
+    fn validate(&self, problems: &mut Problems) {
+        if self.node_selector_terms.is_empty() {
+            let message = "must hold at least one term, without one no node matches";
+            problems.field("nodeSelectorTerms", |problems| problems.report(message));
+        }
+        problems.each("nodeSelectorTerms", &self.node_selector_terms, |problems, term| term.validate(problems));
+    }
 }
 
 /// Nodes that meet all of some requirements.
@@ -78,6 +106,16 @@ impl NodeSelectorTerm {
         !empty
             && self.match_expressions.iter().all(|requirement| requirement.matches_labels(&node.metadata.labels))
             && self.match_fields.iter().all(|requirement| requirement.matches_value(name(&requirement.key)))
+    }
+}
+
+impl NodeSelectorTerm {
+    fn validate(&self, problems: &mut Problems) {
+        problems.each("matchExpressions", &self.match_expressions, |problems, requirement| {
+            problems.field("key", |problems| validate_label_key(&requirement.key, problems));
+            requirement.validate_values(problems);
+        });
+        problems.each("matchFields", &self.match_fields, |problems, requirement| requirement.validate_field(problems));
     }
 }
 
@@ -116,6 +154,41 @@ impl NodeSelectorRequirement {
         }
     }
 
+    fn validate_values(&self, problems: &mut Problems) {
+        let rule = match self.operator {
+            NodeSelectorOperator::In | NodeSelectorOperator::NotIn if self.values.is_empty() => {
+                "must hold at least one value"
+            }
+            NodeSelectorOperator::Exists | NodeSelectorOperator::DoesNotExist if !self.values.is_empty() => {
+                "must be left out"
+            }
+            NodeSelectorOperator::Gt | NodeSelectorOperator::Lt if self.bound().is_none() => {
+                "must hold exactly one whole number, in quotes,"
+            }
+            _ => {
+                let numeric = matches!(self.operator, NodeSelectorOperator::Gt | NodeSelectorOperator::Lt);
+                let values = if numeric { &[] } else { self.values.as_slice() };
+                return problems.each("values", values, |problems, value| validate_label_value(value, problems));
+            }
+        };
+        problems.field("values", |problems| {
+            problems.report(format!("{rule} for the operator {:?}", self.operator));
+        });
+    }
+
+    fn validate_field(&self, problems: &mut Problems) {
+        if self.key != NodeSelectorTerm::NAME_FIELD {
+            problems.field("key", |problems| problems.report(format!("must be metadata.name, got {:?}", self.key)));
+        }
+        if !matches!(self.operator, NodeSelectorOperator::In | NodeSelectorOperator::NotIn) {
+            let message = format!("must be In or NotIn for a field, got {:?}", self.operator);
+            problems.field("operator", |problems| problems.report(message));
+        }
+        if !matches!(self.values.as_slice(), [name] if is_dns_subdomain(name)) {
+            problems.field("values", |problems| problems.report("must hold exactly one name of a node"));
+        }
+    }
+
     /// The one integer that `Gt` and `Lt` compare with.
     fn bound(&self) -> Option<i64> {
         let [bound] = self.values.as_slice() else { return None };
@@ -139,4 +212,34 @@ pub enum NodeSelectorOperator {
     Gt,
     /// It is an integer less than the one given.
     Lt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_matches_a_node_that_meets_all_of_its_requirements() {
+        let mut node = Node::default();
+        node.metadata.name = "node-1".to_owned();
+        node.metadata.labels = BTreeMap::from([("cores".to_owned(), "8".to_owned())]);
+        for (matches, term) in [
+            (false, "{}"),
+            (true, r#"{"matchExpressions": [{"key": "cores", "operator": "In", "values": ["4", "8"]}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "cores", "operator": "NotIn", "values": ["8"]}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "disk", "operator": "NotIn", "values": ["ssd"]}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "cores", "operator": "Exists"}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "disk", "operator": "DoesNotExist"}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["7"]}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["8"]}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "cores", "operator": "Lt", "values": ["10"]}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "disk", "operator": "Lt", "values": ["10"]}]}"#),
+            (true, r#"{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]}"#),
+            (false, r#"{"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["node-1"]}]}"#),
+        ] {
+            let parsed: NodeSelectorTerm = serde_json::from_str(term).expect("a term");
+            assert_eq!(parsed.matches(&node), matches, "{term}");
+        }
+        assert!(!NodeSelector::default().matches(&node), "no alternative, no node");
+    }
 }

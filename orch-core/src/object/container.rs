@@ -1,12 +1,17 @@
 //! [`Container`]: what runs in a pod.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::env::EnvVar;
+use super::int_or_string::validate_port_name;
+use super::label::validate_label_key;
 use super::null::{is_default, null_as_default};
 use super::probe::Probe;
 use super::quantity::Quantity;
+use crate::validation::{Problems, is_dns_label};
 
 /// What runs in a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,59 @@ pub struct Container {
     pub startup_probe: Option<Probe>,
 }
 
+impl Container {
+    /// Checks what can be told from this container alone.
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        if !is_dns_label(&self.name) {
+            let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {:?}", self.name);
+            problems.field("name", |problems| problems.report(message));
+        }
+        match self.image.as_deref() {
+            None | Some("") if self.command.is_empty() => problems.field("image", |problems| {
+                problems.report("must be given, unless command is: a runtime of plain processes needs no image");
+            }),
+            Some(image) if image.trim() != image => {
+                problems.field("image", |image| image.report("must not begin or end with white space"));
+            }
+            _ => {}
+        }
+        problems.each("command", &self.command, |problems, word| validate_no_nul(word, problems));
+        problems.each("args", &self.args, |problems, word| validate_no_nul(word, problems));
+        problems.each("ports", &self.ports, |problems, port| port.validate(problems));
+        problems.each("env", &self.env, |problems, variable| variable.validate(problems));
+        problems.field("resources", |problems| self.resources.validate(problems));
+        self.validate_probes(problems);
+    }
+
+    fn validate_probes(&self, problems: &mut Problems) {
+        for (name, probe) in [
+            ("livenessProbe", &self.liveness_probe),
+            ("readinessProbe", &self.readiness_probe),
+            ("startupProbe", &self.startup_probe),
+        ] {
+            let Some(probe) = probe else { continue };
+            problems.field(name, |problems| {
+                probe.validate(&self.ports, problems);
+                let readiness = name == "readinessProbe";
+                if !readiness && probe.success_threshold() != 1 {
+                    problems.field("successThreshold", |problems| problems.report("must be 1 for this probe"));
+                }
+                if readiness && probe.termination_grace_period_seconds.is_some() {
+                    let message = "must be left out: a readiness probe ends no container";
+                    problems.field("terminationGracePeriodSeconds", |problems| problems.report(message));
+                }
+            });
+        }
+    }
+}
+
+/// Reports text that cannot be handed to a process.
+pub(super) fn validate_no_nul(text: &str, problems: &mut Problems) {
+    if text.contains('\0') {
+        problems.report("must not contain a NUL character: no process can be given one");
+    }
+}
+
 /// A port that a container listens on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -72,6 +130,17 @@ impl ContainerPort {
     pub fn protocol(&self) -> Protocol {
         self.protocol.unwrap_or_default()
     }
+
+    fn validate(&self, problems: &mut Problems) {
+        if let Some(name) = &self.name {
+            problems.field("name", |problems| validate_port_name(name, problems));
+        }
+        problems.within("containerPort", Some(self.container_port), 1..=65_535);
+        problems.within("hostPort", self.host_port, 1..=65_535);
+        if let Some(address) = self.host_ip.as_deref().filter(|address| address.parse::<IpAddr>().is_err()) {
+            problems.field("hostIP", |problems| problems.report(format!("must be an IP address, got {address:?}")));
+        }
+    }
 }
 
 /// A transport protocol.
@@ -87,40 +156,6 @@ pub enum Protocol {
     /// SCTP.
     #[serde(rename = "SCTP")]
     Sctp,
-}
-
-/// An environment variable.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EnvVar {
-    /// The variable's name.
-    pub name: String,
-    /// Its value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// Where its value comes from, if it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<EnvVarSource>,
-}
-
-/// Where the value of an environment variable comes from. Config maps and secrets do not exist.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EnvVarSource {
-    /// A field of the pod.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field_ref: Option<ObjectFieldSelector>,
-}
-
-/// A field of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ObjectFieldSelector {
-    /// The version of the object's kind; `v1` by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<String>,
-    /// The field's path: `metadata.name`, `status.podIP`, `metadata.labels['app']`.
-    pub field_path: String,
 }
 
 /// What a container needs and what it may use, by the name of the resource: `cpu`, `memory`.
@@ -140,5 +175,27 @@ impl ResourceRequirements {
     #[must_use]
     pub fn request(&self, resource: &str) -> Option<&Quantity> {
         self.requests.get(resource).or_else(|| self.limits.get(resource))
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("requests", |problems| validate_quantities(&self.requests, problems));
+        problems.field("limits", |problems| validate_quantities(&self.limits, problems));
+        for (name, request) in &self.requests {
+            let Some(limit) = self.limits.get(name).filter(|limit| *limit < request) else { continue };
+            let message = format!("must be at most the limit of {limit}, got {request}");
+            problems.field("requests", |problems| problems.key(name, |problems| problems.report(message)));
+        }
+    }
+}
+
+/// Reports names that no resource can have, and negative amounts.
+pub(super) fn validate_quantities(quantities: &BTreeMap<String, Quantity>, problems: &mut Problems) {
+    for (name, quantity) in quantities {
+        problems.key(name, |problems| {
+            validate_label_key(name, problems);
+            if quantity.is_negative() {
+                problems.report(format!("must not be negative, got {quantity}"));
+            }
+        });
     }
 }

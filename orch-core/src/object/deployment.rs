@@ -9,8 +9,10 @@ use super::int_or_string::IntOrString;
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use super::pod::PodTemplateSpec;
+use super::replica_set::validate_selected_template;
 use super::selector::LabelSelector;
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::Problems;
 
 /// A number of pods, all alike, and how they are replaced when what is asked for changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,10 @@ impl Object for Deployment {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("spec", |problems| self.spec.validate(problems));
     }
 
     fn same_spec(&self, other: &Self) -> bool {
@@ -122,6 +128,19 @@ impl DeploymentSpec {
         missing.max(least).min(replicas.max(0))
     }
 
+    fn validate(&self, problems: &mut Problems) {
+        problems.at_least("replicas", self.replicas, 0);
+        validate_selected_template(&self.selector, &self.template, problems);
+        problems.field("strategy", |problems| self.strategy.validate(problems));
+        problems.at_least("minReadySeconds", self.min_ready_seconds, 0);
+        problems.at_least("revisionHistoryLimit", self.revision_history_limit, 0);
+        let (deadline, ready) = (self.progress_deadline_seconds.unwrap_or(600), self.min_ready_seconds.unwrap_or(0));
+        if deadline <= ready {
+            let message = format!("must be more than minReadySeconds of {ready}, got {deadline}");
+            problems.field("progressDeadlineSeconds", |problems| problems.report(message));
+        }
+    }
+
     fn rolling_update(&self) -> Option<&RollingUpdateDeployment> {
         self.strategy.rolling_update.as_ref()
     }
@@ -150,6 +169,36 @@ impl DeploymentStrategy {
     pub fn strategy_type(&self) -> DeploymentStrategyType {
         self.r#type.unwrap_or_default()
     }
+
+    fn validate(&self, problems: &mut Problems) {
+        let Some(rolling) = &self.rolling_update else { return };
+        problems.field("rollingUpdate", |problems| {
+            if self.strategy_type() == DeploymentStrategyType::Recreate {
+                problems.report("must be left out when the type is Recreate");
+            }
+            validate_amount("maxUnavailable", rolling.max_unavailable.as_ref(), 100, problems);
+            validate_amount("maxSurge", rolling.max_surge.as_ref(), i32::MAX, problems);
+            let is_zero = |amount: &Option<IntOrString>| {
+                amount.as_ref().is_some_and(|amount| *amount == IntOrString::Int(0) || amount.percent() == Some(0))
+            };
+            if is_zero(&rolling.max_unavailable) && is_zero(&rolling.max_surge) {
+                let message = "must not be 0 when maxSurge is 0: no pod could be replaced";
+                problems.field("maxUnavailable", |problems| problems.report(message));
+            }
+        });
+    }
+}
+
+/// Reports an amount of pods that is neither a number nor a percentage of at most `most_percent`.
+fn validate_amount(name: &str, amount: Option<&IntOrString>, most_percent: i32, problems: &mut Problems) {
+    let message = match (amount, amount.and_then(IntOrString::percent)) {
+        (None | Some(IntOrString::Int(0..)), _) => return,
+        (Some(IntOrString::Int(number)), _) => format!("must be at least 0, got {number}"),
+        (Some(_), Some(percent)) if percent <= most_percent => return,
+        (Some(_), Some(percent)) => format!("must be at most {most_percent}%, got {percent}%"),
+        (Some(text), None) => format!("must be a number or a percentage such as \"25%\", got \"{text}\""),
+    };
+    problems.field(name, |problems| problems.report(message));
 }
 
 /// In which way pods are replaced.

@@ -1,5 +1,8 @@
 //! [`EndpointSlice`]: where the pods of a service can be reached.
 
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use serde::{Deserialize, Serialize};
 
 use super::container::Protocol;
@@ -7,6 +10,7 @@ use super::event::ObjectReference;
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::{Problems, is_dns_label, is_dns_subdomain};
 
 /// Where pods of a service can be reached. A service can have several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,8 @@ pub struct EndpointSlice {
 impl EndpointSlice {
     /// The label that names the service.
     pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+    /// How many endpoints a slice can hold.
+    pub const MAX_ENDPOINTS: usize = 1000;
     /// The label that names whoever keeps the slice up to date.
     pub const MANAGED_BY_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 }
@@ -45,6 +51,29 @@ impl Object for EndpointSlice {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        if self.endpoints.len() > Self::MAX_ENDPOINTS {
+            let message = format!("must hold at most {}, make another slice", Self::MAX_ENDPOINTS);
+            problems.field("endpoints", |problems| problems.report(message));
+        }
+        problems.each("endpoints", &self.endpoints, |problems, endpoint| {
+            endpoint.validate(self.address_type, problems);
+        });
+        let mut names = BTreeSet::new();
+        problems.each("ports", &self.ports, |problems, port| {
+            let name = port.name.as_deref().unwrap_or_default();
+            if !name.is_empty() && !is_dns_label(name) {
+                let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {name:?}");
+                problems.field("name", |problems| problems.report(message));
+            }
+            if !names.insert(name) {
+                let message = format!("must differ from the other ports' names, got {name:?} again");
+                problems.field("name", |problems| problems.report(message));
+            }
+            problems.within("port", port.port, 1..=65_535);
+        });
     }
 
     fn same_spec(&self, other: &Self) -> bool {
@@ -85,6 +114,24 @@ pub struct Endpoint {
     /// The pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_ref: Option<ObjectReference>,
+}
+
+impl Endpoint {
+    fn validate(&self, address_type: AddressType, problems: &mut Problems) {
+        if self.addresses.is_empty() || self.addresses.len() > 100 {
+            problems.field("addresses", |problems| problems.report("must hold 1 to 100 addresses"));
+        }
+        problems.each("addresses", &self.addresses, |problems, address| {
+            let (valid, wanted) = match address_type {
+                AddressType::Ipv4 => (address.parse::<Ipv4Addr>().is_ok(), "an IPv4 address"),
+                AddressType::Ipv6 => (address.parse::<Ipv6Addr>().is_ok(), "an IPv6 address"),
+                AddressType::Fqdn => (is_dns_subdomain(address), "a host name"),
+            };
+            if !valid {
+                problems.report(format!("must be {wanted}, as addressType says, got {address:?}"));
+            }
+        });
+    }
 }
 
 /// Whether an endpoint can be sent requests.

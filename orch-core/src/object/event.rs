@@ -7,6 +7,7 @@ use super::null::{is_default, null_as_default};
 use super::time::{MicroTime, Time};
 use crate::kind::{Kind, Object, Scope};
 use crate::revision::Revision;
+use crate::validation::Problems;
 
 /// Something that happened to an object, told for people. Programs must not depend on events: they are dropped under
 /// load and expire.
@@ -61,6 +62,15 @@ impl Object for Event {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        let about = self.involved_object.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        if about.is_some_and(|namespace| self.metadata.namespace.as_deref() != Some(namespace)) {
+            let message = "must be the namespace of the event itself";
+            problems.field("involvedObject", |object| object.field("namespace", |problems| problems.report(message)));
+        }
+        problems.at_least("count", self.count, 0);
     }
 
     fn same_spec(&self, other: &Self) -> bool {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::validation::{Problems, is_dns_label};
+
 /// A number, or text that stands for one: a percentage such as `25%`, or the name of a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
@@ -43,6 +45,25 @@ impl IntOrString {
         let Self::String(text) = self else { return None };
         let digits = text.strip_suffix('%')?;
         if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+    }
+}
+
+/// Reports a port that is neither a number from 1 to 65535 nor a name that a port can have.
+pub(super) fn validate_port(port: &IntOrString, problems: &mut Problems) {
+    match port {
+        IntOrString::Int(1..=65_535) => {}
+        IntOrString::Int(number) => problems.report(format!("must be from 1 to 65535, got {number}")),
+        IntOrString::String(name) => validate_port_name(name, problems),
+    }
+}
+
+/// Reports a name that a port cannot have (RFC 6335, section 5.1, in small letters).
+pub(super) fn validate_port_name(name: &str, problems: &mut Problems) {
+    let named = is_dns_label(name) && name.bytes().any(|b| b.is_ascii_lowercase()) && !name.contains("--");
+    if name.len() > 15 || !named {
+        problems.report(format!(
+            "must be at most 15 of a-z, 0-9 and single '-', with a letter, and no '-' at an end, got {name:?}"
+        ));
     }
 }
 

@@ -8,6 +8,7 @@ use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use super::time::MicroTime;
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::Problems;
 
 /// Who holds something, and until when: a leader's office, or a node's claim to be alive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,13 @@ impl Object for Lease {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("spec", |problems| {
+            problems.at_least("leaseDurationSeconds", self.spec.lease_duration_seconds, 1);
+            problems.at_least("leaseTransitions", self.spec.lease_transitions, 0);
+        });
     }
 
     fn same_spec(&self, other: &Self) -> bool {

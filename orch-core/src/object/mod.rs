@@ -9,8 +9,10 @@ mod container;
 mod container_status;
 mod deployment;
 mod endpoint_slice;
+mod env;
 mod event;
 mod int_or_string;
+mod label;
 mod lease;
 mod metadata;
 mod namespace;
@@ -33,9 +35,7 @@ pub use condition::{
     Condition, ConditionStatus, DeploymentCondition, NodeCondition, PodCondition, ReplicaSetCondition, find_condition,
     is_condition_true, set_condition,
 };
-pub use container::{
-    Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, Protocol, ResourceRequirements,
-};
+pub use container::{Container, ContainerPort, Protocol, ResourceRequirements};
 pub use container_status::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
 };
@@ -43,8 +43,10 @@ pub use deployment::{
     Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, DeploymentStrategyType, RollingUpdateDeployment,
 };
 pub use endpoint_slice::{AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
+pub use env::{EnvVar, EnvVarSource, ObjectFieldSelector};
 pub use event::{Event, EventSource, EventType, ObjectReference};
 pub use int_or_string::IntOrString;
+pub use label::validate_metadata;
 pub use lease::{Lease, LeaseSpec};
 pub use metadata::{ObjectMeta, OwnerReference, Uid};
 pub use namespace::{Namespace, NamespacePhase, NamespaceSpec, NamespaceStatus};

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::label::validate_label_key;
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::{Problems, is_dns_label};
 
 /// A part of the cluster within which names are unique.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,16 @@ impl Object for Namespace {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        if !self.metadata.name.is_empty() && !is_dns_label(&self.metadata.name) {
+            let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {:?}", self.metadata.name);
+            problems.field("metadata", |metadata| metadata.field("name", |name| name.report(message)));
+        }
+        problems.field("spec", |problems| {
+            problems.each("finalizers", &self.spec.finalizers, |problems, name| validate_label_key(name, problems));
+        });
     }
 
     fn same_spec(&self, other: &Self) -> bool {

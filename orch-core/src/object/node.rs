@@ -1,15 +1,18 @@
 //! [`Node`]: a machine that runs pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::condition::{NodeCondition, is_condition_true};
+use super::container::validate_quantities;
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use super::quantity::Quantity;
 use super::taint::Taint;
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::Problems;
 
 /// A machine that runs pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,14 @@ impl Object for Node {
         &mut self.metadata
     }
 
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("spec", |problems| self.spec.validate(problems));
+        problems.field("status", |problems| {
+            problems.field("capacity", |problems| validate_quantities(&self.status.capacity, problems));
+            problems.field("allocatable", |problems| validate_quantities(&self.status.allocatable, problems));
+        });
+    }
+
     fn same_spec(&self, other: &Self) -> bool {
         self.spec == other.spec
     }
@@ -60,6 +71,43 @@ pub struct NodeSpec {
     /// What pods must tolerate to be placed on it.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub taints: Vec<Taint>,
+}
+
+impl NodeSpec {
+    fn validate(&self, problems: &mut Problems) {
+        problems.each("podCIDRs", &self.pod_cidrs, |problems, range| {
+            if !is_cidr(range) {
+                problems.report(format!("must be a range of addresses such as \"10.1.0.0/24\", got {range:?}"));
+            }
+        });
+        if let Some(range) = &self.pod_cidr {
+            problems.field("podCIDR", |problems| match self.pod_cidrs.first() {
+                _ if !is_cidr(range) => {
+                    problems.report(format!("must be a range of addresses such as \"10.1.0.0/24\", got {range:?}"));
+                }
+                Some(first) if first != range => {
+                    problems.report(format!("must be the first of podCIDRs, which is {first:?}, got {range:?}"));
+                }
+                _ => {}
+            });
+        }
+        let mut taints = BTreeSet::new();
+        problems.each("taints", &self.taints, |problems, taint| {
+            taint.validate(problems);
+            if !taints.insert((&taint.key, taint.effect)) {
+                let (key, effect) = (&taint.key, taint.effect);
+                problems
+                    .report(format!("must differ from the other taints in key or effect, got {key} {effect:?} again"));
+            }
+        });
+    }
+}
+
+/// Whether `text` is a range of addresses: an address, a slash and the length of the prefix.
+fn is_cidr(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
+    length <= if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// What is known of a node.

@@ -1,6 +1,6 @@
 //! [`Pod`]: containers that are placed, started and ended together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,13 @@ use super::affinity::Affinity;
 use super::condition::{PodCondition, is_condition_true};
 use super::container::Container;
 use super::container_status::ContainerStatus;
+use super::label::{validate_annotations, validate_labels};
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use super::taint::Toleration;
 use super::time::Time;
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::{Problems, is_dns_label, is_dns_subdomain};
 
 /// Containers that are placed, started and ended together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,10 @@ impl Object for Pod {
         &mut self.metadata
     }
 
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("spec", |problems| self.spec.validate(problems));
+    }
+
     fn same_spec(&self, other: &Self) -> bool {
         self.spec == other.spec
     }
@@ -59,6 +65,27 @@ pub struct PodTemplateSpec {
     pub metadata: ObjectMeta,
     /// What is asked for in each pod.
     pub spec: PodSpec,
+}
+
+impl PodTemplateSpec {
+    /// Checks the template of an object that keeps its pods running.
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        problems.field("metadata", |problems| {
+            problems.field("labels", |problems| validate_labels(&self.metadata.labels, problems));
+            problems.field("annotations", |problems| validate_annotations(&self.metadata.annotations, problems));
+        });
+        problems.field("spec", |problems| {
+            self.spec.validate(problems);
+            if self.spec.restart_policy() != RestartPolicy::Always {
+                let message = format!("must be Always in a template, got {:?}", self.spec.restart_policy());
+                problems.field("restartPolicy", |problems| problems.report(message));
+            }
+            if self.spec.active_deadline_seconds.is_some() {
+                let message = "must be left out of a template: its pods are to run on";
+                problems.field("activeDeadlineSeconds", |problems| problems.report(message));
+            }
+        });
+    }
 }
 
 /// What is asked for in a pod.
@@ -128,6 +155,53 @@ impl PodSpec {
     #[must_use]
     pub fn priority(&self) -> i32 {
         self.priority.unwrap_or(0)
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        if self.containers.is_empty() {
+            problems.field("containers", |problems| problems.report("must hold at least one container"));
+        }
+        problems.each("containers", &self.containers, |problems, container| container.validate(problems));
+        self.validate_unique(problems);
+        problems.at_least("terminationGracePeriodSeconds", self.termination_grace_period_seconds, 0);
+        problems.at_least("activeDeadlineSeconds", self.active_deadline_seconds, 1);
+        problems.field("nodeSelector", |problems| validate_labels(&self.node_selector, problems));
+        if let Some(affinity) = &self.affinity {
+            problems.field("affinity", |problems| affinity.validate(problems));
+        }
+        problems.each("tolerations", &self.tolerations, |problems, toleration| toleration.validate(problems));
+        for (field, name) in [("nodeName", &self.node_name), ("priorityClassName", &self.priority_class_name)] {
+            if let Some(name) = name.as_deref().filter(|name| !name.is_empty() && !is_dns_subdomain(name)) {
+                let message = format!("must be a DNS subdomain, for example \"node-1\", got {name:?}");
+                problems.field(field, |problems| problems.report(message));
+            }
+        }
+        if let Some(name) = self.hostname.as_deref().filter(|name| !name.is_empty() && !is_dns_label(name)) {
+            let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {name:?}");
+            problems.field("hostname", |problems| problems.report(message));
+        }
+    }
+
+    /// Names of containers and ports, and ports of the node, are each used once in a pod.
+    fn validate_unique(&self, problems: &mut Problems) {
+        let (mut containers, mut names, mut host_ports) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        problems.each("containers", &self.containers, |problems, container| {
+            if !containers.insert(&container.name) {
+                let message = format!("must differ from the other containers' names, got {:?} again", container.name);
+                problems.field("name", |problems| problems.report(message));
+            }
+            problems.each("ports", &container.ports, |problems, port| {
+                if let Some(name) = port.name.as_ref().filter(|name| !names.insert(*name)) {
+                    let message = format!("must differ from the other ports' names, got {name:?} again");
+                    problems.field("name", |problems| problems.report(message));
+                }
+                let Some(host_port) = port.host_port else { return };
+                if !host_ports.insert((host_port, port.protocol(), &port.host_ip)) {
+                    let message = format!("must differ from the pod's other host ports, got {host_port} again");
+                    problems.field("hostPort", |problems| problems.report(message));
+                }
+            });
+        });
     }
 }
 

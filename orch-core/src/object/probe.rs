@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::int_or_string::IntOrString;
+use super::container::ContainerPort;
+use super::int_or_string::{IntOrString, validate_port};
 use super::null::null_as_default;
+use crate::validation::Problems;
 
 /// How a container is asked whether it is well: by exactly one of `exec`, `http_get` and `tcp_socket`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,45 @@ impl Probe {
     #[must_use]
     pub fn termination_grace_period(&self) -> Option<Duration> {
         self.termination_grace_period_seconds.map(|seconds| Duration::from_secs(seconds.max(0).unsigned_abs()))
+    }
+
+    /// Checks the probe of a container that has these ports.
+    pub(super) fn validate(&self, ports: &[ContainerPort], problems: &mut Problems) {
+        let handlers = [self.exec.is_some(), self.http_get.is_some(), self.tcp_socket.is_some()];
+        let handlers = handlers.into_iter().filter(|given| *given).count();
+        if handlers != 1 {
+            problems.report(format!("must have exactly one of exec, httpGet and tcpSocket, got {handlers}"));
+        }
+        if self.exec.as_ref().is_some_and(|exec| exec.command.is_empty()) {
+            problems.field("exec", |exec| exec.field("command", |command| command.report("must not be empty")));
+        }
+        if let Some(http) = &self.http_get {
+            problems.field("httpGet", |problems| {
+                problems.field("port", |problems| validate_probe_port(&http.port, ports, problems));
+                problems.each("httpHeaders", &http.http_headers, |problems, header| header.validate(problems));
+            });
+        }
+        if let Some(tcp) = &self.tcp_socket {
+            problems.field("tcpSocket", |problems| {
+                problems.field("port", |problems| validate_probe_port(&tcp.port, ports, problems));
+            });
+        }
+        problems.at_least("initialDelaySeconds", self.initial_delay_seconds, 0);
+        problems.at_least("periodSeconds", self.period_seconds, 1);
+        problems.at_least("timeoutSeconds", self.timeout_seconds, 1);
+        problems.at_least("successThreshold", self.success_threshold, 1);
+        problems.at_least("failureThreshold", self.failure_threshold, 1);
+        problems.at_least("terminationGracePeriodSeconds", self.termination_grace_period_seconds, 1);
+    }
+}
+
+/// Beyond Kubernetes' rule, a name must be that of a port of the container: the probe could never succeed.
+fn validate_probe_port(port: &IntOrString, ports: &[ContainerPort], problems: &mut Problems) {
+    match port {
+        IntOrString::String(name) if !ports.iter().any(|port| port.name.as_deref() == Some(name)) => {
+            problems.report(format!("must be a number or the name of a port of this container, got {name:?}"));
+        }
+        _ => validate_port(port, problems),
     }
 }
 
@@ -146,6 +187,20 @@ pub struct HttpHeader {
     pub name: String,
     /// Its value.
     pub value: String,
+}
+
+impl HttpHeader {
+    /// Names are tokens, and values keep to one line (RFC 9110, section 5): else one header could become two.
+    fn validate(&self, problems: &mut Problems) {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if self.name.is_empty() || !self.name.bytes().all(token) {
+            let message = format!("must be the name of an HTTP header, got {:?}", self.name);
+            problems.field("name", |problems| problems.report(message));
+        }
+        if self.value.contains(['\r', '\n', '\0']) {
+            problems.field("value", |problems| problems.report("must not contain line breaks or NUL"));
+        }
+    }
 }
 
 /// A TCP connection to the container.

@@ -10,6 +10,7 @@ use super::null::{is_default, null_as_default};
 use super::pod::PodTemplateSpec;
 use super::selector::LabelSelector;
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::Problems;
 
 /// A number of pods, all alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ impl Object for ReplicaSet {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("spec", |problems| self.spec.validate(problems));
     }
 
     fn same_spec(&self, other: &Self) -> bool {
@@ -69,6 +74,42 @@ impl ReplicaSetSpec {
     pub fn min_ready(&self) -> Duration {
         Duration::from_secs(self.min_ready_seconds.unwrap_or(0).max(0).unsigned_abs().into())
     }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.at_least("replicas", self.replicas, 0);
+        problems.at_least("minReadySeconds", self.min_ready_seconds, 0);
+        validate_selected_template(&self.selector, &self.template, problems);
+    }
+}
+
+/// Checks a selector, a template, and that the selector finds the pods that the template makes: else pods would be made
+/// without end.
+pub(super) fn validate_selected_template(
+    selector: &LabelSelector,
+    template: &PodTemplateSpec,
+    problems: &mut Problems,
+) {
+    problems.field("selector", |problems| {
+        if selector.is_empty() {
+            problems.report("must not be empty: it would take every pod of the namespace for its own");
+        }
+        selector.validate(problems);
+    });
+    problems.field("template", |problems| {
+        let labels = &template.metadata.labels;
+        let mut mismatches = Vec::new();
+        for (key, wanted) in selector.match_labels.iter().filter(|(key, wanted)| labels.get(*key) != Some(*wanted)) {
+            let found = labels.get(key).map_or("no such label".to_owned(), |found| format!("{key}: {found}"));
+            mismatches.push(format!("must have the label {key}: {wanted}, as spec.selector asks, got {found}"));
+        }
+        for requirement in selector.match_expressions.iter().filter(|requirement| !requirement.matches(labels)) {
+            mismatches.push(format!("must meet {requirement}, as spec.selector asks"));
+        }
+        problems.field("metadata", |metadata| {
+            metadata.field("labels", |labels| mismatches.into_iter().for_each(|message| labels.report(message)));
+        });
+        template.validate(problems);
+    });
 }
 
 /// What became of a replica set.

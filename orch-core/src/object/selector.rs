@@ -1,10 +1,13 @@
 //! [`LabelSelector`]: which objects are meant, by their labels.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::label::{validate_label_key, validate_label_value, validate_labels};
 use super::null::null_as_default;
+use crate::validation::Problems;
 
 /// Which objects are meant, by their labels. All requirements must hold; an empty selector means every object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,13 @@ impl LabelSelector {
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
     }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        problems.field("matchLabels", |problems| validate_labels(&self.match_labels, problems));
+        problems.each("matchExpressions", &self.match_expressions, |problems, requirement| {
+            requirement.validate(problems);
+        });
+    }
 }
 
 /// One requirement on one label.
@@ -64,6 +74,24 @@ impl LabelSelectorRequirement {
             LabelSelectorOperator::DoesNotExist => value.is_none(),
         }
     }
+
+    fn validate(&self, problems: &mut Problems) {
+        problems.field("key", |problems| validate_label_key(&self.key, problems));
+        problems.each("values", &self.values, |problems, value| validate_label_value(value, problems));
+        let wanted = matches!(self.operator, LabelSelectorOperator::In | LabelSelectorOperator::NotIn);
+        if self.values.is_empty() == wanted {
+            let rule = if wanted { "must hold at least one value" } else { "must be left out" };
+            problems
+                .field("values", |problems| problems.report(format!("{rule} for the operator {:?}", self.operator)));
+        }
+    }
+}
+
+impl fmt::Display for LabelSelectorRequirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.key, self.operator)?;
+        if self.values.is_empty() { Ok(()) } else { write!(f, " [{}]", self.values.join(", ")) }
+    }
 }
 
 /// How a label's value relates to the values of a requirement.
@@ -78,4 +106,30 @@ pub enum LabelSelectorOperator {
     Exists,
     /// There is no such label.
     DoesNotExist,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_matches_labels_that_meet_all_of_its_requirements() {
+        let labels = BTreeMap::from([("app".to_owned(), "web".to_owned())]);
+        for (matches, selector) in [
+            (true, "{}"),
+            (true, r#"{"matchLabels": {"app": "web"}}"#),
+            (false, r#"{"matchLabels": {"app": "api"}}"#),
+            (false, r#"{"matchLabels": {"app": "web", "tier": "front"}}"#),
+            (true, r#"{"matchExpressions": [{"key": "app", "operator": "In", "values": ["api", "web"]}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web"]}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}]}"#),
+            (true, r#"{"matchExpressions": [{"key": "app", "operator": "Exists"}]}"#),
+            (false, r#"{"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}"#),
+            (false, r#"{"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]}"#),
+        ] {
+            let parsed: LabelSelector = serde_json::from_str(selector).expect("a selector");
+            assert_eq!(parsed.matches(&labels), matches, "{selector}");
+        }
+    }
 }

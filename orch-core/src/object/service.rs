@@ -1,15 +1,18 @@
 //! [`Service`]: one address for many pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::container::Protocol;
-use super::int_or_string::IntOrString;
+use super::int_or_string::{IntOrString, validate_port};
+use super::label::validate_labels;
 use super::metadata::ObjectMeta;
 use super::null::{is_default, null_as_default};
 use crate::kind::{Kind, Object, Scope};
+use crate::validation::{Problems, is_dns_label};
 
 /// One address for many pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,14 @@ impl Object for Service {
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        if !self.metadata.name.is_empty() && !is_dns_label(&self.metadata.name) {
+            let message = format!("must be a DNS label, it becomes part of a host name, got {:?}", self.metadata.name);
+            problems.field("metadata", |metadata| metadata.field("name", |name| name.report(message)));
+        }
+        problems.field("spec", |problems| self.spec.validate(problems));
     }
 
     fn same_spec(&self, other: &Self) -> bool {
@@ -126,6 +137,85 @@ impl ServiceSpec {
     }
 }
 
+impl ServiceSpec {
+    fn validate(&self, problems: &mut Problems) {
+        self.validate_addresses(problems);
+        problems.field("selector", |problems| validate_labels(&self.selector, problems));
+        if self.ports.is_empty() && !self.is_headless() {
+            problems.field("ports", |problems| problems.report("must hold at least one port"));
+        }
+        self.validate_ports(problems);
+        self.validate_affinity(problems);
+        if self.external_traffic_policy.is_some() && self.service_type() != ServiceType::NodePort {
+            let message = "must be left out unless the type is NodePort: nothing comes from outside";
+            problems.field("externalTrafficPolicy", |problems| problems.report(message));
+        }
+    }
+
+    fn validate_addresses(&self, problems: &mut Problems) {
+        let valid = |address: &str| address == Self::HEADLESS || address.parse::<IpAddr>().is_ok();
+        let address = self.cluster_ip.as_deref().unwrap_or_default();
+        if !address.is_empty() && !valid(address) {
+            let message = format!("must be an IP address, or None for a headless service, got {address:?}");
+            problems.field("clusterIP", |problems| problems.report(message));
+        }
+        problems.each("clusterIPs", &self.cluster_ips, |problems, address| {
+            if !valid(address) {
+                problems.report(format!("must be an IP address, or None for a headless service, got {address:?}"));
+            }
+        });
+        if self.cluster_ips.first().is_some_and(|first| first != address) {
+            let message = format!("must begin with clusterIP, which is {address:?}");
+            problems.field("clusterIPs", |problems| problems.report(message));
+        }
+        if self.is_headless() && self.service_type() == ServiceType::NodePort {
+            let message = "must not be None when the type is NodePort: a headless service has no ports of its own";
+            problems.field("clusterIP", |problems| problems.report(message));
+        }
+    }
+
+    fn validate_ports(&self, problems: &mut Problems) {
+        let (mut names, mut ports, mut node_ports) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        problems.each("ports", &self.ports, |problems, port| {
+            port.validate(problems);
+            let name = port.name.as_deref().unwrap_or_default();
+            if name.is_empty() && self.ports.len() > 1 {
+                problems.field("name", |name| name.report("must be given when there are several ports"));
+            }
+            if !name.is_empty() && !names.insert(name) {
+                let message = format!("must differ from the other ports' names, got {name:?} again");
+                problems.field("name", |problems| problems.report(message));
+            }
+            if !ports.insert((port.port, port.protocol())) {
+                let message = format!("must differ from the other ports of its protocol, got {} again", port.port);
+                problems.field("port", |problems| problems.report(message));
+            }
+            let Some(node_port) = port.node_port else { return };
+            if self.service_type() != ServiceType::NodePort {
+                let message = "must be left out unless the type is NodePort";
+                problems.field("nodePort", |problems| problems.report(message));
+            } else if !node_ports.insert((node_port, port.protocol())) {
+                let message = format!("must differ from the other node ports, got {node_port} again");
+                problems.field("nodePort", |problems| problems.report(message));
+            }
+        });
+    }
+
+    fn validate_affinity(&self, problems: &mut Problems) {
+        let Some(config) = &self.session_affinity_config else { return };
+        problems.field("sessionAffinityConfig", |problems| {
+            if self.session_affinity() == SessionAffinity::None {
+                problems.report("must be left out unless sessionAffinity is ClientIP");
+            }
+            if let Some(client) = &config.client_ip {
+                problems.field("clientIP", |problems| {
+                    problems.within("timeoutSeconds", client.timeout_seconds, 1..=86_400);
+                });
+            }
+        });
+    }
+}
+
 /// From where a service can be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceType {
@@ -168,6 +258,18 @@ impl ServicePort {
     #[must_use]
     pub fn target_port(&self) -> IntOrString {
         self.target_port.clone().unwrap_or(IntOrString::Int(self.port))
+    }
+
+    fn validate(&self, problems: &mut Problems) {
+        if let Some(name) = self.name.as_deref().filter(|name| !name.is_empty() && !is_dns_label(name)) {
+            let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {name:?}");
+            problems.field("name", |problems| problems.report(message));
+        }
+        problems.within("port", Some(self.port), 1..=65_535);
+        if let Some(port) = &self.target_port {
+            problems.field("targetPort", |problems| validate_port(port, problems));
+        }
+        problems.within("nodePort", self.node_port, 1..=65_535);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::label::{validate_label_key, validate_label_value};
 use super::time::Time;
+use crate::validation::Problems;
 
 /// What a node has that pods must tolerate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,13 @@ impl Taint {
     #[must_use]
     pub fn is_tolerated_by(&self, tolerations: &[Toleration]) -> bool {
         tolerations.iter().any(|toleration| toleration.tolerates(self))
+    }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        problems.field("key", |problems| validate_label_key(&self.key, problems));
+        if let Some(value) = &self.value {
+            problems.field("value", |problems| validate_label_value(value, problems));
+        }
     }
 }
 
@@ -83,6 +92,26 @@ impl Toleration {
     #[must_use]
     pub fn operator(&self) -> TolerationOperator {
         self.operator.unwrap_or_default()
+    }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        let value = self.value.as_deref().unwrap_or_default();
+        match self.key.as_deref() {
+            None | Some("") if self.operator() == TolerationOperator::Equal => {
+                problems.field("key", |key| key.report("must be given unless the operator is Exists"));
+            }
+            None | Some("") => {}
+            Some(key) => problems.field("key", |problems| validate_label_key(key, problems)),
+        }
+        if self.operator() == TolerationOperator::Exists && !value.is_empty() {
+            problems.field("value", |value| value.report("must be left out when the operator is Exists"));
+        } else {
+            problems.field("value", |problems| validate_label_value(value, problems));
+        }
+        if self.toleration_seconds.is_some() && self.effect != Some(TaintEffect::NoExecute) {
+            let message = "must be left out unless the effect is NoExecute: other effects remove no pods";
+            problems.field("tolerationSeconds", |problems| problems.report(message));
+        }
     }
 }
 
