@@ -1,1 +1,91 @@
-fn main() {}
+//! The project's own commands, the same for people and for CI: `cargo xtask help` lists them.
+#![forbid(unsafe_code)]
+
+mod command;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use command::{Failed, cargo, cargo_in};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test      every test: units, contracts, faults, documentation, whole systems
+  lint      what must hold before a change is accepted, without running tests:
+            format, tidy, clippy, documentation, benches compile
+  ci        lint, then test
+  fix       format, and what clippy can mend by itself
+  tidy      the house rules that a program can check
+  clauses   every clause of every contract, and how many faults each controller survived
+  bench     the tables of docs/benchmarks.md, measured here and now
+  help      this text
+";
+
+fn main() -> ExitCode {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        ["test"] => test(&root),
+        ["lint"] => lint(&root),
+        ["ci"] => lint(&root).and_then(|()| test(&root)),
+        ["fix"] => fix(&root),
+        ["tidy"] => tidy::run(&root),
+        ["clauses"] => clauses(&root),
+        ["bench"] => bench(&root),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("xtask: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(root: &Path) -> Result<(), Failed> {
+    cargo(root, &["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"])?;
+    cargo(root, &["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"])
+}
+
+fn lint(root: &Path) -> Result<(), Failed> {
+    cargo(root, &["fmt", "--all", "--check"])?;
+    tidy::run(root)?;
+    cargo(root, &["clippy", "--workspace", "--all-features", "--all-targets", "--", "-D", "warnings"])?;
+    command::cargo_with(
+        root,
+        &[("RUSTDOCFLAGS", "-D warnings")],
+        &["doc", "--workspace", "--all-features", "--no-deps"],
+    )?;
+    cargo_in(&root.join("benches/peers"), &["check", "--benches"])
+}
+
+fn fix(root: &Path) -> Result<(), Failed> {
+    cargo(
+        root,
+        &["clippy", "--workspace", "--all-features", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"],
+    )?;
+    cargo(root, &["fmt", "--all"])
+}
+
+fn clauses(root: &Path) -> Result<(), Failed> {
+    cargo(root, &["run", "--quiet", "--package", "orch-testkit", "--example", "clauses"])?;
+    cargo(
+        root,
+        &["test", "--quiet", "--package", "orch-controllers", "--test", "*", "--", "fault_plans", "--nocapture"],
+    )
+}
+
+fn bench(root: &Path) -> Result<(), Failed> {
+    cargo_in(&root.join("benches/peers"), &["run", "--release", "--quiet"])
+}

@@ -1,1 +1,4 @@
+//! A Kubernetes-like system in one process.
+#![forbid(unsafe_code)]
+
 fn main() {}
