@@ -123,7 +123,7 @@ impl Value {
 }
 
 fn decode_at<T: Object>(text: &[u8], revision: Option<Revision>) -> Result<Arc<T>, DecodeError> {
-    let mut object: T = encoding::from_json(text)?;
+    let mut object: T = encoding::from_own_json(text)?;
     object.metadata_mut().revision = revision;
     Ok(Arc::new(object))
 }
