@@ -49,9 +49,9 @@ pub enum DecodeError {
         /// Where.
         place: Place,
         /// The known field that looks most like it.
-        suggestion: Option<String>,
+        suggestion: Option<Box<str>>,
         /// The fields that are known there.
-        allowed: Vec<String>,
+        allowed: Box<[String]>,
     },
     /// A missing field, a wrong type, a value out of range, a key given twice.
     #[error("{place}: {message}")]
@@ -67,11 +67,11 @@ pub enum DecodeError {
         /// Where.
         place: Place,
         /// The kind as written, with its `apiVersion`.
-        found: String,
+        found: Box<str>,
         /// The known kind that looks most like it.
-        suggestion: Option<String>,
+        suggestion: Option<Box<str>>,
         /// The kinds that are known.
-        known: Vec<String>,
+        known: Box<[String]>,
     },
     /// Text longer than the reader allows.
     #[error("too large: {bytes} bytes, at most {limit} are allowed; split it")]

@@ -58,8 +58,8 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 pub(super) fn unknown_field(place: Place, field: &str, allowed: Vec<String>) -> DecodeError {
-    let suggestion = closest(field, allowed.iter().map(String::as_str)).map(str::to_owned);
-    DecodeError::UnknownField { place, suggestion, allowed }
+    let suggestion = closest(field, allowed.iter().map(String::as_str)).map(Box::from);
+    DecodeError::UnknownField { place, suggestion, allowed: allowed.into() }
 }
 
 pub(super) fn unknown_variant(place: Place, variant: &str, known: &[&str]) -> DecodeError {

@@ -69,9 +69,12 @@ fn explain(error: &serde_json::Error, path: String) -> DecodeError {
     match error.classify() {
         Category::Data => from_serde_message(place, message),
         // The only form in which the parser tells it; its limit is `JSON_DEPTH_MAX`.
-        _ if message == "recursion limit exceeded" => DecodeError::TooDeep { place, limit: JSON_DEPTH_MAX },
+        _ if message == "recursion limit exceeded" => {
+            // Its path is as long as it is deep.
+            DecodeError::TooDeep { place: Place { path: String::new(), ..place }, limit: JSON_DEPTH_MAX }
+        }
         _ => DecodeError::Syntax {
-            place,
+            place: Place { path: String::new(), ..place },
             format: "JSON",
             message: message.replace("EOF while parsing", "the text ends inside"),
         },

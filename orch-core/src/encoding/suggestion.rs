@@ -7,7 +7,8 @@ pub(super) fn closest<'a>(found: &str, names: impl IntoIterator<Item = &'a str>)
     if found.len() > 64 {
         return None;
     }
-    let allowed = (found.chars().count() / 3).clamp(1, 3);
+    // Two letters swapped are two edits.
+    let allowed = (found.chars().count() / 2).clamp(1, 3);
     names
         .into_iter()
         .map(|name| (distance(&found, &name.to_lowercase()), name))

@@ -85,7 +85,7 @@ fn explain(text: &str, error: &Error, path: String) -> DecodeError {
             invalid(place, format!("the field {:?} is given twice", shorten(key)))
         }
         Error::Budget { breach: serde_saphyr::budget::BudgetBreach::Depth { .. }, .. } => {
-            DecodeError::TooDeep { place, limit: YAML_DEPTH_MAX }
+            DecodeError::TooDeep { place: Place { path: String::new(), ..place }, limit: YAML_DEPTH_MAX }
         }
         Error::Budget { .. }
         | Error::AliasReplayCounterOverflow { .. }

@@ -525,7 +525,7 @@ mod tests {
         /// The exact value as a multiple of 10^-12.
         fn picos(&self) -> i128 {
             let scale = 12 + self.exponent - i32::try_from(self.places).expect("few places");
-            i128::from(self.digits) * 10_i128.pow(scale.try_into().expect("at least a pico")) << self.doublings
+            (i128::from(self.digits) * 10_i128.pow(scale.try_into().expect("at least a pico"))) << self.doublings
         }
 
         /// The exact value rounded away from zero to 10^-9.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::list::{self, Items};
 use crate::encoding::error::{DecodeError, Place};
+use crate::encoding::explain::shorten;
 use crate::encoding::suggestion::closest;
 use crate::encoding::type_meta::Typed;
 use crate::encoding::{json, yaml};
@@ -123,9 +124,9 @@ impl Kinds {
         });
         Err(DecodeError::UnknownKind {
             place,
-            found: format!("{api_version} {kind}"),
-            suggestion: suggestion.map(full_name),
-            known,
+            found: shorten(&format!("{api_version} {kind}")).into(),
+            suggestion: suggestion.map(|kind| full_name(kind).into()),
+            known: known.into(),
         })
     }
 }
@@ -134,12 +135,14 @@ fn full_name(kind: &Kind) -> String {
     format!("{} {}", kind.api_version, kind.name)
 }
 
+type Decoded = Result<Arc<dyn AnyObject>, DecodeError>;
+
 /// A kind and how to read it, its type forgotten.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) kind: &'static Kind,
-    decode: fn(&[u8]) -> Result<Arc<dyn AnyObject>, DecodeError>,
-    pub(super) read: fn(Source<'_>) -> Result<Arc<dyn AnyObject>, DecodeError>,
+    decode: fn(&[u8]) -> Decoded,
+    pub(super) read: fn(Source<'_>) -> Decoded,
     pub(super) read_items: fn(Source<'_>, &Items) -> Result<(), DecodeError>,
 }
 
