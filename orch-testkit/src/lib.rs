@@ -5,4 +5,5 @@
 //! clause of the contract a test of its own.
 #![forbid(unsafe_code)]
 
+pub mod strategy;
 pub mod suite;

@@ -1,0 +1,408 @@
+//! Every rule of validation, by a good object that one change makes bad.
+
+use orch_core::kind::Object;
+use orch_core::object::{
+    Deployment, EndpointSlice, Event, Lease, Namespace, Node, ObjectMeta, Pod, ReplicaSet, Service, validate_metadata,
+};
+use orch_core::validation::Problems;
+use serde_json::{Value, json};
+
+/// A change of a good object: the pointer to the field, its new value, the path of the problem, and how it begins.
+type Case<'a> = (&'a str, Value, &'a str, &'a str);
+
+/// Checks that the good object has no problem, and that each change gives one at the path with the words.
+fn assert_each_is_refused<T: Object>(good: &Value, cases: &[Case<'_>]) {
+    assert_eq!(problems_of::<T>(good.clone()), "", "the object to change must be good");
+    for (pointer, value, path, words) in cases {
+        let mut bad = good.clone();
+        set(&mut bad, pointer, value.clone());
+        let (problems, wanted) = (problems_of::<T>(bad), format!("{path}: {words}"));
+        assert!(problems.starts_with(&wanted), "{pointer} = {value}\n got: {problems}\nwant: {wanted}");
+    }
+}
+
+fn problems_of<T: Object>(object: Value) -> String {
+    let text = object.to_string();
+    let object: T = serde_json::from_value(object).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let mut problems = Problems::default();
+    object.validate(&mut problems);
+    problems.into_result().err().map(|invalid| invalid.to_string()).unwrap_or_default()
+}
+
+/// Sets the value at a pointer, making the objects on the way.
+fn set(mut at: &mut Value, pointer: &str, value: Value) {
+    for part in pointer.split('/').skip(1) {
+        at = match at {
+            Value::Array(items) => &mut items[part.parse::<usize>().expect("an index")],
+            other => &mut other[part],
+        };
+    }
+    *at = value;
+}
+
+/// The cases with pointer and path in a common place, so that a table's rows can be short.
+fn within<'a>(place: (&'a str, &'a str), rows: Vec<Case<'a>>) -> Vec<(String, Value, String, &'a str)> {
+    let (pointer, path) = place;
+    rows.into_iter().map(|(p, value, q, words)| (format!("{pointer}{p}"), value, format!("{path}{q}"), words)).collect()
+}
+
+fn assert_each_within_is_refused<T: Object>(good: &Value, place: (&str, &str), rows: Vec<Case<'_>>) {
+    let rows = within(place, rows);
+    let cases: Vec<Case<'_>> =
+        rows.iter().map(|(p, value, q, words)| (p.as_str(), value.clone(), q.as_str(), *words)).collect();
+    assert_each_is_refused::<T>(good, &cases);
+}
+
+fn pod_spec() -> Value {
+    json!({"containers": [{
+        "name": "web", "image": "web:1",
+        "ports": [{"name": "http", "containerPort": 80}, {"name": "admin", "containerPort": 81}],
+    }, {"name": "side", "command": ["side"]}]})
+}
+
+fn pod() -> Value {
+    json!({"metadata": {"name": "web"}, "spec": pod_spec()})
+}
+
+fn deployment() -> Value {
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod_spec()});
+    let spec = json!({"selector": {"matchLabels": {"app": "web"}}, "template": template});
+    json!({"metadata": {"name": "web"}, "spec": spec})
+}
+
+fn service() -> Value {
+    let ports = json!([{"name": "http", "port": 80}, {"name": "admin", "port": 81}]);
+    json!({"metadata": {"name": "web"}, "spec": {"ports": ports}})
+}
+
+#[test]
+fn a_bad_container_is_refused() {
+    let cases = [
+        ("/spec/containers", json!([]), "spec.containers", "must hold at least one"),
+        ("/spec/containers/0/name", json!("side"), "spec.containers[1].name", "must differ"),
+    ];
+    assert_each_is_refused::<Pod>(&pod(), &cases);
+    let twice = json!([{"containerPort": 1, "hostPort": 9}, {"containerPort": 2, "hostPort": 9}]);
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0", "spec.containers[0]"),
+        vec![
+            ("/name", json!("A_b"), ".name", "must be a DNS label"),
+            ("/image", json!(null), ".image", "must be given, unless command is"),
+            ("/image", json!(" web"), ".image", "must not begin or end with white space"),
+            ("/args", json!(["a\0"]), ".args[0]", "must not contain a NUL"),
+            ("/ports/0/containerPort", json!(0), ".ports[0].containerPort", "must be from 1 to 65535, got 0"),
+            ("/ports/0/hostPort", json!(65536), ".ports[0].hostPort", "must be from 1 to 65535"),
+            ("/ports/0/hostIP", json!("here"), ".ports[0].hostIP", "must be an IP address"),
+            ("/ports/0/name", json!("80"), ".ports[0].name", "must be at most 15"),
+            ("/ports/0/name", json!("admin"), ".ports[1].name", "must differ"),
+            ("/ports", twice, ".ports[1].hostPort", "must differ"),
+            ("/resources/requests", json!({"cpu": "-1"}), ".resources.requests[\"cpu\"]", "must not be negative"),
+            ("/resources/limits", json!({"a b": "1"}), ".resources.limits[\"a b\"]", "must be a name"),
+            (
+                "/resources",
+                json!({"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}),
+                ".resources.requests[\"cpu\"]",
+                "must be at most the limit of 1, got 2",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_environment_variable_is_refused() {
+    let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/env", "spec.containers[0].env[0]"),
+        vec![
+            ("", json!([{"name": "A=B"}]), ".name", "must be one or more printable"),
+            ("", json!([{"name": ""}]), ".name", "must be one or more printable"),
+            ("", json!([{"name": "A", "value": "\0"}]), ".value", "must not contain a NUL"),
+            ("", json!([{"name": "A", "valueFrom": {}}]), ".valueFrom", "must name its source"),
+            (
+                "",
+                json!([{"name": "A", "value": "x", "valueFrom": field("metadata.name")}]),
+                ".valueFrom",
+                "must be left out when value is given",
+            ),
+            (
+                "",
+                json!([{"name": "A", "valueFrom": field("metadata.labels")}]),
+                ".valueFrom.fieldRef.fieldPath",
+                "must be one of metadata.name, ",
+            ),
+        ],
+    );
+    let mut good = pod();
+    set(&mut good, "/spec/containers/0/env", json!([{"name": "A", "valueFrom": field("metadata.labels['app']")}]));
+    assert_eq!(problems_of::<Pod>(good), "");
+}
+
+#[test]
+fn a_bad_probe_is_refused() {
+    let header =
+        |name: &str, value: &str| json!({"httpGet": {"port": "http", "httpHeaders": [{"name": name, "value": value}]}});
+    let tcp = |field: &str, value: i32| json!({"tcpSocket": {"port": 80}, field: value});
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/livenessProbe", "spec.containers[0].livenessProbe"),
+        vec![
+            ("", json!({}), "", "must have exactly one of exec, httpGet and tcpSocket, got 0"),
+            ("", json!({"exec": {"command": ["x"]}, "tcpSocket": {"port": 80}}), "", "must have exactly one of"),
+            ("", json!({"exec": {}}), ".exec.command", "must not be empty"),
+            ("", json!({"httpGet": {"port": 0}}), ".httpGet.port", "must be from 1 to 65535"),
+            ("", json!({"tcpSocket": {"port": "metrics"}}), ".tcpSocket.port", "must be a number or the name of"),
+            ("", header("a b", "c"), ".httpGet.httpHeaders[0].name", "must be the name of an HTTP header"),
+            ("", header("a", "c\r\nd: e"), ".httpGet.httpHeaders[0].value", "must not contain line breaks"),
+            ("", tcp("initialDelaySeconds", -1), ".initialDelaySeconds", "must be at least 0"),
+            ("", tcp("periodSeconds", 0), ".periodSeconds", "must be at least 1"),
+            ("", tcp("timeoutSeconds", 0), ".timeoutSeconds", "must be at least 1"),
+            ("", tcp("failureThreshold", 0), ".failureThreshold", "must be at least 1"),
+            ("", tcp("successThreshold", 0), ".successThreshold", "must be at least 1"),
+            ("", tcp("successThreshold", 2), ".successThreshold", "must be 1 for this probe"),
+        ],
+    );
+    let grace = ("", tcp("terminationGracePeriodSeconds", 1), ".terminationGracePeriodSeconds", "must be left out");
+    let readiness = ("/spec/containers/0/readinessProbe", "spec.containers[0].readinessProbe");
+    assert_each_within_is_refused::<Pod>(&pod(), readiness, vec![grace]);
+}
+
+#[test]
+fn a_bad_place_for_a_pod_is_refused() {
+    let toleration = |toleration: Value| json!([toleration]);
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec", "spec"),
+        vec![
+            ("/nodeSelector", json!({"a": "b c"}), ".nodeSelector[\"a\"]", "must be empty or at most 63"),
+            ("/nodeName", json!("a/b"), ".nodeName", "must be a DNS subdomain"),
+            ("/priorityClassName", json!("a/b"), ".priorityClassName", "must be a DNS subdomain"),
+            ("/hostname", json!("a.b"), ".hostname", "must be a DNS label"),
+            ("/terminationGracePeriodSeconds", json!(-1), ".terminationGracePeriodSeconds", "must be at least 0"),
+            ("/activeDeadlineSeconds", json!(0), ".activeDeadlineSeconds", "must be at least 1"),
+            ("/tolerations", toleration(json!({})), ".tolerations[0].key", "must be given unless"),
+            (
+                "/tolerations",
+                toleration(json!({"key": "a", "operator": "Exists", "value": "b"})),
+                ".tolerations[0].value",
+                "must be left out when the operator is Exists",
+            ),
+            (
+                "/tolerations",
+                toleration(json!({"key": "a", "tolerationSeconds": 1})),
+                ".tolerations[0].tolerationSeconds",
+                "must be left out unless the effect is NoExecute",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_node_affinity_is_refused() {
+    let required = "/requiredDuringSchedulingIgnoredDuringExecution";
+    let terms = ".requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+    let (values, fields) = (format!("{terms}[0].matchExpressions[0].values"), format!("{terms}[0].matchFields[0]"));
+    let (field_key, field_operator) = (format!("{fields}.key"), format!("{fields}.operator"));
+    let label = |operator: &str, values: Value| json!({"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": operator, "values": values}]}]});
+    let field = |key: &str, operator: &str| json!({"nodeSelectorTerms": [{"matchFields": [{"key": key, "operator": operator, "values": ["n"]}]}]});
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/affinity/nodeAffinity", "spec.affinity.nodeAffinity"),
+        vec![
+            (required, json!({"nodeSelectorTerms": []}), terms, "must hold at least one term"),
+            (required, label("In", json!([])), &values, "must hold at least one value for the operator In"),
+            (required, label("Exists", json!(["b"])), &values, "must be left out for the operator Exists"),
+            (required, label("Gt", json!(["many"])), &values, "must hold exactly one whole number, in quotes,"),
+            (required, label("Lt", json!(["1", "2"])), &values, "must hold exactly one whole number, in quotes,"),
+            (required, field("spec.x", "In"), &field_key, "must be metadata.name"),
+            (required, field("metadata.name", "Exists"), &field_operator, "must be In or NotIn"),
+            (
+                "/preferredDuringSchedulingIgnoredDuringExecution",
+                json!([{"weight": 0, "preference": {}}]),
+                ".preferredDuringSchedulingIgnoredDuringExecution[0].weight",
+                "must be from 1 to 100, got 0",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_deployment_is_refused() {
+    let labels = ".template.metadata.labels";
+    let expression = |key: &str, operator: &str| json!([{"key": key, "operator": operator, "values": ["a", "b"]}]);
+    let template = ".template.spec";
+    let deadline = format!("{template}.activeDeadlineSeconds");
+    let policy = format!("{template}.restartPolicy");
+    let rolling = "/strategy/rollingUpdate";
+    let (surge, missing) = (".strategy.rollingUpdate.maxSurge", ".strategy.rollingUpdate.maxUnavailable");
+    let recreate = json!({"type": "Recreate", "rollingUpdate": {}});
+    assert_each_within_is_refused::<Deployment>(
+        &deployment(),
+        ("/spec", "spec"),
+        vec![
+            ("/replicas", json!(-1), ".replicas", "must be at least 0, got -1"),
+            ("/selector", json!({}), ".selector", "must not be empty"),
+            ("/template/metadata/labels/app", json!("api"), labels, "must have the label app: web, as spec.selector"),
+            ("/template/metadata/labels", json!({}), labels, "must have the label app: web"),
+            ("/selector/matchExpressions", expression("tier", "In"), labels, "must meet tier In [a, b]"),
+            (
+                "/selector/matchExpressions",
+                expression("app", "Exists"),
+                ".selector.matchExpressions[0].values",
+                "must be left out for the operator Exists",
+            ),
+            ("/template/spec/restartPolicy", json!("Never"), &policy, "must be Always in a template, got Never"),
+            ("/template/spec/activeDeadlineSeconds", json!(5), &deadline, "must be left out of a template"),
+            (rolling, json!({"maxSurge": 0, "maxUnavailable": "0%"}), missing, "must not be 0 when maxSurge is 0"),
+            (rolling, json!({"maxSurge": "lots"}), surge, "must be a number or a percentage"),
+            (rolling, json!({"maxUnavailable": -1}), missing, "must be at least 0"),
+            (rolling, json!({"maxUnavailable": "101%"}), missing, "must be at most 100%"),
+            ("/strategy", recreate, ".strategy.rollingUpdate", "must be left out when the type is Recreate"),
+            ("/progressDeadlineSeconds", json!(0), ".progressDeadlineSeconds", "must be more than minReadySeconds"),
+            ("/revisionHistoryLimit", json!(-1), ".revisionHistoryLimit", "must be at least 0"),
+        ],
+    );
+    let rows = vec![
+        ("/minReadySeconds", json!(-1), ".minReadySeconds", "must be at least 0"),
+        ("/selector", json!({}), ".selector", "must not be empty"),
+    ];
+    assert_each_within_is_refused::<ReplicaSet>(&deployment(), ("/spec", "spec"), rows);
+}
+
+#[test]
+fn a_bad_service_is_refused() {
+    let cases = [("/metadata/name", json!("a.b"), "metadata.name", "must be a DNS label")];
+    assert_each_is_refused::<Service>(&service(), &cases);
+    assert_each_within_is_refused::<Service>(
+        &service(),
+        ("/spec", "spec"),
+        vec![
+            ("/ports", json!([]), ".ports", "must hold at least one port"),
+            ("/ports/0/port", json!(0), ".ports[0].port", "must be from 1 to 65535"),
+            ("/ports/0/port", json!(81), ".ports[1].port", "must differ"),
+            ("/ports/0/name", json!("admin"), ".ports[1].name", "must differ"),
+            ("/ports/0/name", json!(null), ".ports[0].name", "must be given when there are several ports"),
+            ("/ports/0/targetPort", json!("a--b"), ".ports[0].targetPort", "must be at most 15"),
+            ("/ports/0/nodePort", json!(30000), ".ports[0].nodePort", "must be left out unless the type is NodePort"),
+            ("/clusterIP", json!("10.0.0"), ".clusterIP", "must be an IP address, or None"),
+            ("/clusterIPs", json!(["10.0.0.1"]), ".clusterIPs", "must begin with clusterIP"),
+            ("/selector", json!({"-": ""}), ".selector[\"-\"]", "must be a name such as"),
+            ("/externalTrafficPolicy", json!("Local"), ".externalTrafficPolicy", "must be left out unless"),
+            ("/sessionAffinityConfig", json!({}), ".sessionAffinityConfig", "must be left out unless"),
+        ],
+    );
+    let mut sticky = service();
+    set(&mut sticky, "/spec/sessionAffinity", json!("ClientIP"));
+    let config = json!({"clientIP": {"timeoutSeconds": 0}});
+    let path = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
+    assert_each_is_refused::<Service>(&sticky, &[("/spec/sessionAffinityConfig", config, path, "must be from 1 to")]);
+    let mut open = service();
+    set(&mut open, "/spec/type", json!("NodePort"));
+    set(&mut open, "/spec/ports/0/nodePort", json!(30000));
+    let cases = [
+        ("/spec/ports/1/nodePort", json!(30000), "spec.ports[1].nodePort", "must differ"),
+        ("/spec/clusterIP", json!("None"), "spec.clusterIP", "must not be None when the type is NodePort"),
+    ];
+    assert_each_is_refused::<Service>(&open, &cases);
+}
+
+#[test]
+fn a_bad_endpoint_slice_is_refused() {
+    let slice = json!({
+        "metadata": {"name": "web-1"}, "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.1.0.1"]}], "ports": [{"name": "http", "port": 80}],
+    });
+    let many = json!(vec![json!({"addresses": ["10.1.0.1"]}); 1001]);
+    assert_each_is_refused::<EndpointSlice>(
+        &slice,
+        &[
+            ("/endpoints", many, "endpoints", "must hold at most 1000"),
+            ("/endpoints/0/addresses", json!([]), "endpoints[0].addresses", "must hold 1 to 100"),
+            ("/endpoints/0/addresses/0", json!("::1"), "endpoints[0].addresses[0]", "must be an IPv4 address"),
+            ("/addressType", json!("IPv6"), "endpoints[0].addresses[0]", "must be an IPv6 address"),
+            ("/ports/0/port", json!(0), "ports[0].port", "must be from 1 to 65535"),
+            ("/ports/0/name", json!("A"), "ports[0].name", "must be a DNS label"),
+            ("/ports", json!([{}, {}]), "ports[1].name", "must differ"),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_node_namespace_event_or_lease_is_refused() {
+    let taint = |key: &str| json!({"key": key, "effect": "NoSchedule"});
+    assert_each_is_refused::<Node>(
+        &json!({"metadata": {"name": "n"}}),
+        &[
+            ("/spec/podCIDR", json!("10.1.0.0"), "spec.podCIDR", "must be a range"),
+            ("/spec/podCIDRs", json!(["10.1.0.0/33"]), "spec.podCIDRs[0]", "must be a range"),
+            ("/spec", json!({"podCIDR": "::/8", "podCIDRs": ["::/9"]}), "spec.podCIDR", "must be the first of"),
+            ("/spec/taints", json!([taint("")]), "spec.taints[0].key", "must be a name"),
+            ("/spec/taints", json!([taint("a"), taint("a")]), "spec.taints[1]", "must differ"),
+            ("/status/capacity", json!({"cpu": "-1"}), "status.capacity[\"cpu\"]", "must not be negative"),
+        ],
+    );
+    assert_each_is_refused::<Namespace>(
+        &json!({"metadata": {"name": "shop"}}),
+        &[
+            ("/metadata/name", json!("a.b"), "metadata.name", "must be a DNS label"),
+            ("/spec/finalizers", json!(["a b"]), "spec.finalizers[0]", "must be a name"),
+        ],
+    );
+    assert_each_is_refused::<Event>(
+        &json!({"metadata": {"name": "e", "namespace": "shop"}, "involvedObject": {"namespace": "shop"}}),
+        &[
+            ("/involvedObject/namespace", json!("other"), "involvedObject.namespace", "must be the namespace"),
+            ("/count", json!(-1), "count", "must be at least 0"),
+        ],
+    );
+    let cases = [
+        ("/spec/leaseDurationSeconds", json!(0), "spec.leaseDurationSeconds", "must be at least 1"),
+        ("/spec/leaseTransitions", json!(-1), "spec.leaseTransitions", "must be at least 0"),
+    ];
+    assert_each_is_refused::<Lease>(&json!({"metadata": {"name": "l"}}), &cases);
+}
+
+#[test]
+fn bad_metadata_is_refused() {
+    let owner = json!({"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "1", "controller": true});
+    let nobody = json!({"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": ""});
+    let long = "x".repeat(256 * 1024);
+    for (bad, path, words) in [
+        (json!({}), "name", "must be given, for example"),
+        (json!({"name": "A"}), "name", "must be a DNS subdomain"),
+        (json!({"name": "a", "namespace": "b.c"}), "namespace", "must be a DNS label"),
+        (json!({"name": "a", "labels": {"a/b/c": ""}}), "labels[\"a/b/c\"]", "must be a name such as"),
+        (json!({"name": "a", "labels": {"/b": ""}}), "labels[\"/b\"]", "must be a name such as"),
+        (json!({"name": "a", "labels": {"b": "x".repeat(64)}}), "labels[\"b\"]", "must be empty or at most 63"),
+        (json!({"name": "a", "annotations": {"b": long}}), "annotations", "must have at most 262144 bytes"),
+        (json!({"name": "a", "annotations": {"b c": ""}}), "annotations[\"b c\"]", "must be a name such as"),
+        (json!({"name": "a", "finalizers": [""]}), "finalizers[0]", "must be a name such as"),
+        (json!({"name": "a", "ownerReferences": [owner, owner]}), "ownerReferences", "must hold at most one owner"),
+        (json!({"name": "a", "ownerReferences": [nobody]}), "ownerReferences[0].uid", "must not be empty"),
+    ] {
+        let metadata: ObjectMeta = serde_json::from_value(bad).expect("metadata");
+        let mut problems = Problems::default();
+        validate_metadata(&metadata, &mut problems);
+        let found = problems.into_result().expect_err("bad metadata").to_string();
+        assert!(found.starts_with(&format!("{path}: {words}")), "{found}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let mut bad = deployment();
+    set(&mut bad, "/spec/replicas", json!(-1));
+    set(&mut bad, "/spec/template/spec/containers/0/name", json!(""));
+    let problems = problems_of::<Deployment>(bad);
+    assert!(problems.starts_with("spec.replicas: "), "{problems}");
+    assert!(problems.contains("; spec.template.spec.containers[0].name: must be a DNS label"), "{problems}");
+}
+
+#[test]
+fn an_unknown_word_is_refused_with_the_allowed_ones() {
+    let mut bad = pod();
+    set(&mut bad, "/spec/restartPolicy", json!("Sometimes"));
+    let error = serde_json::from_value::<Pod>(bad).expect_err("no such policy").to_string();
+    assert_eq!(error, "unknown variant `Sometimes`, expected one of `Always`, `OnFailure`, `Never`");
+}

@@ -1,0 +1,3 @@
+//! Strategies: what generated tests are made of.
+
+pub mod object;

@@ -1,0 +1,594 @@
+//! Objects of every kind with every field, present and absent.
+//!
+//! Each field is well formed by itself, but fields need not agree with one another: a selector may miss its template.
+//! That is what tests of encodings and stores want. A struct that gains a field does not compile here until the field
+//! is generated.
+
+use std::collections::BTreeMap;
+
+use orch_core::clock::Timestamp;
+use orch_core::object::*;
+use orch_core::revision::Revision;
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Defines functions that give a strategy for a struct from one for each of its fields.
+macro_rules! strategies {
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident() -> $type:ident { $($field:ident: $strategy:expr),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        $vis fn $name() -> BoxedStrategy<$type> {
+            prop_compose! {
+                fn fields()($($field in $strategy),+) -> $type {
+                    $type { $($field),+ }
+                }
+            }
+            fields().boxed()
+        }
+    )+};
+}
+
+strategies! {
+    /// Any node.
+    pub fn node() -> Node { metadata: metadata(), spec: node_spec(), status: node_status() }
+
+    /// Any pod.
+    pub fn pod() -> Pod { metadata: metadata(), spec: pod_spec(), status: pod_status() }
+
+    /// Any replica set.
+    pub fn replica_set() -> ReplicaSet {
+        metadata: metadata(), spec: replica_set_spec(), status: replica_set_status(),
+    }
+
+    /// Any deployment.
+    pub fn deployment() -> Deployment {
+        metadata: metadata(), spec: deployment_spec(), status: deployment_status(),
+    }
+
+    /// Any service.
+    pub fn service() -> Service { metadata: metadata(), spec: service_spec(), status: service_status() }
+
+    /// Any endpoint slice.
+    pub fn endpoint_slice() -> EndpointSlice {
+        metadata: metadata(),
+        address_type: select(vec![AddressType::Ipv4, AddressType::Ipv6, AddressType::Fqdn]),
+        endpoints: few(endpoint()),
+        ports: few(endpoint_port()),
+    }
+
+    /// Any namespace.
+    pub fn namespace() -> Namespace { metadata: metadata(), spec: namespace_spec(), status: namespace_status() }
+
+    /// Any event.
+    pub fn event() -> Event {
+        metadata: metadata(),
+        involved_object: object_reference(),
+        reason: of(word()),
+        message: of(text()),
+        source: event_source(),
+        first_timestamp: of(time()),
+        last_timestamp: of(time()),
+        count: of(number()),
+        r#type: of(select(vec![EventType::Normal, EventType::Warning])),
+        event_time: of(micro_time()),
+        action: of(word()),
+        reporting_component: of(name()),
+        reporting_instance: of(name()),
+    }
+
+    /// Any lease.
+    pub fn lease() -> Lease { metadata: metadata(), spec: lease_spec() }
+
+    /// Any metadata.
+    pub fn metadata() -> ObjectMeta {
+        name: name(),
+        namespace: of(name()),
+        uid: of(uid()),
+        revision: of(revision()),
+        generation: of(long()),
+        creation_timestamp: of(time()),
+        deletion_timestamp: of(time()),
+        deletion_grace_period_seconds: of(long()),
+        labels: labels(),
+        annotations: few_by_key(text()),
+        owner_references: few(owner_reference()),
+        finalizers: few(key()),
+    }
+
+    fn owner_reference() -> OwnerReference {
+        api_version: key(),
+        kind: word(),
+        name: name(),
+        uid: uid(),
+        controller: of(any::<bool>()),
+        block_owner_deletion: of(any::<bool>()),
+    }
+
+    fn object_reference() -> ObjectReference {
+        api_version: of(key()),
+        kind: of(word()),
+        namespace: of(name()),
+        name: of(name()),
+        uid: of(uid()),
+        revision: of(revision()),
+        field_path: of(text()),
+    }
+
+    fn node_spec() -> NodeSpec {
+        pod_cidr: of(cidr()),
+        pod_cidrs: few(cidr()),
+        provider_id: of(text()),
+        unschedulable: any::<bool>(),
+        taints: few(taint()),
+    }
+
+    fn node_status() -> NodeStatus {
+        capacity: quantities(),
+        allocatable: quantities(),
+        conditions: few(node_condition()),
+        addresses: few(node_address()),
+        node_info: of(node_system_info()),
+    }
+
+    fn node_condition() -> NodeCondition {
+        r#type: word(),
+        status: condition_status(),
+        last_heartbeat_time: of(time()),
+        last_transition_time: of(time()),
+        reason: of(word()),
+        message: of(text()),
+    }
+
+    fn node_address() -> NodeAddress {
+        r#type: select(vec![
+            NodeAddressType::Hostname,
+            NodeAddressType::InternalIp,
+            NodeAddressType::ExternalIp,
+            NodeAddressType::InternalDns,
+            NodeAddressType::ExternalDns,
+        ]),
+        address: address(),
+    }
+
+    fn node_system_info() -> NodeSystemInfo {
+        machine_id: text(),
+        system_uuid: text(),
+        boot_id: text(),
+        kernel_version: text(),
+        os_image: text(),
+        container_runtime_version: text(),
+        kubelet_version: text(),
+        kube_proxy_version: text(),
+        operating_system: text(),
+        architecture: text(),
+    }
+
+    fn taint() -> Taint { key: key(), value: of(value()), effect: effect(), time_added: of(time()) }
+
+    fn toleration() -> Toleration {
+        key: of(key()),
+        operator: of(select(vec![TolerationOperator::Equal, TolerationOperator::Exists])),
+        value: of(value()),
+        effect: of(effect()),
+        toleration_seconds: of(long()),
+    }
+
+    fn pod_template() -> PodTemplateSpec { metadata: prop_oneof![Just(ObjectMeta::default()), metadata()], spec: pod_spec() }
+
+    fn pod_spec() -> PodSpec {
+        containers: vec(container(), 1..3),
+        restart_policy: of(select(vec![RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never])),
+        termination_grace_period_seconds: of(long()),
+        active_deadline_seconds: of(long()),
+        node_selector: labels(),
+        affinity: of(affinity()),
+        tolerations: few(toleration()),
+        node_name: of(name()),
+        scheduler_name: of(name()),
+        hostname: of(name()),
+        priority: of(any::<i32>()),
+        priority_class_name: of(name()),
+    }
+
+    fn pod_status() -> PodStatus {
+        phase: of(select(vec![
+            PodPhase::Pending,
+            PodPhase::Running,
+            PodPhase::Succeeded,
+            PodPhase::Failed,
+            PodPhase::Unknown,
+        ])),
+        observed_generation: of(long()),
+        conditions: few(pod_condition()),
+        reason: of(word()),
+        message: of(text()),
+        host_ip: of(address()),
+        pod_ip: of(address()),
+        pod_ips: few(address().prop_map(|ip| PodIp { ip })),
+        start_time: of(time()),
+        container_statuses: few(container_status()),
+    }
+
+    fn pod_condition() -> PodCondition {
+        r#type: word(),
+        status: condition_status(),
+        observed_generation: of(long()),
+        last_probe_time: of(time()),
+        last_transition_time: of(time()),
+        reason: of(word()),
+        message: of(text()),
+    }
+
+    fn affinity() -> Affinity { node_affinity: of(node_affinity()) }
+
+    fn node_affinity() -> NodeAffinity {
+        required_during_scheduling_ignored_during_execution: of(node_selector()),
+        preferred_during_scheduling_ignored_during_execution: few(preferred_term()),
+    }
+
+    fn preferred_term() -> PreferredSchedulingTerm { weight: 1..=100, preference: node_selector_term() }
+
+    fn node_selector() -> NodeSelector { node_selector_terms: vec(node_selector_term(), 1..3) }
+
+    fn node_selector_term() -> NodeSelectorTerm {
+        match_expressions: few(node_requirement()),
+        match_fields: few(node_requirement()),
+    }
+
+    fn node_requirement() -> NodeSelectorRequirement {
+        key: key(),
+        operator: select(vec![
+            NodeSelectorOperator::In,
+            NodeSelectorOperator::NotIn,
+            NodeSelectorOperator::Exists,
+            NodeSelectorOperator::DoesNotExist,
+            NodeSelectorOperator::Gt,
+            NodeSelectorOperator::Lt,
+        ]),
+        values: few(value()),
+    }
+
+    fn container() -> Container {
+        name: name(),
+        image: of(text()),
+        command: few(text()),
+        args: few(text()),
+        working_dir: of(text()),
+        ports: few(container_port()),
+        env: few(env_var()),
+        resources: resources(),
+        liveness_probe: of(probe()),
+        readiness_probe: of(probe()),
+        startup_probe: of(probe()),
+    }
+
+    fn container_port() -> ContainerPort {
+        name: of(name()),
+        container_port: port(),
+        protocol: of(protocol()),
+        host_port: of(port()),
+        host_ip: of(address()),
+    }
+
+    fn env_var() -> EnvVar { name: "[A-Z][A-Z0-9_]{0,9}", value: of(text()), value_from: of(env_var_source()) }
+
+    fn env_var_source() -> EnvVarSource { field_ref: of(field_selector()) }
+
+    fn field_selector() -> ObjectFieldSelector {
+        api_version: of(Just("v1".to_owned())),
+        field_path: select(vec!["metadata.name", "status.podIP", "metadata.labels['app']"]).prop_map(str::to_owned),
+    }
+
+    fn resources() -> ResourceRequirements { requests: quantities(), limits: quantities() }
+
+    fn probe() -> Probe {
+        exec: of(few(text()).prop_map(|command| ExecAction { command })),
+        http_get: of(http_get()),
+        tcp_socket: of(tcp_socket()),
+        initial_delay_seconds: of(number()),
+        period_seconds: of(number()),
+        timeout_seconds: of(number()),
+        success_threshold: of(number()),
+        failure_threshold: of(number()),
+        termination_grace_period_seconds: of(long()),
+    }
+
+    fn http_get() -> HttpGetAction {
+        path: of(text()),
+        port: int_or_string(),
+        host: of(address()),
+        scheme: of(select(vec![UriScheme::Http, UriScheme::Https])),
+        http_headers: few(http_header()),
+    }
+
+    fn http_header() -> HttpHeader { name: name(), value: text() }
+
+    fn tcp_socket() -> TcpSocketAction { port: int_or_string(), host: of(address()) }
+
+    fn container_status() -> ContainerStatus {
+        name: name(),
+        state: container_state(),
+        last_state: container_state(),
+        ready: any::<bool>(),
+        started: of(any::<bool>()),
+        restart_count: number(),
+        image: text(),
+        image_id: text(),
+        container_id: of(text()),
+    }
+
+    fn waiting() -> ContainerStateWaiting { reason: of(word()), message: of(text()) }
+
+    fn running() -> ContainerStateRunning { started_at: of(time()) }
+
+    fn terminated() -> ContainerStateTerminated {
+        exit_code: any::<i32>(),
+        signal: of(number()),
+        reason: of(word()),
+        message: of(text()),
+        started_at: of(time()),
+        finished_at: of(time()),
+        container_id: of(text()),
+    }
+
+    fn label_selector() -> LabelSelector { match_labels: labels(), match_expressions: few(label_requirement()) }
+
+    fn label_requirement() -> LabelSelectorRequirement {
+        key: key(),
+        operator: select(vec![
+            LabelSelectorOperator::In,
+            LabelSelectorOperator::NotIn,
+            LabelSelectorOperator::Exists,
+            LabelSelectorOperator::DoesNotExist,
+        ]),
+        values: few(value()),
+    }
+
+    fn replica_set_spec() -> ReplicaSetSpec {
+        replicas: of(number()),
+        min_ready_seconds: of(number()),
+        selector: label_selector(),
+        template: pod_template(),
+    }
+
+    fn replica_set_status() -> ReplicaSetStatus {
+        replicas: number(),
+        fully_labeled_replicas: number(),
+        ready_replicas: number(),
+        available_replicas: number(),
+        terminating_replicas: of(number()),
+        observed_generation: of(long()),
+        conditions: few(replica_set_condition()),
+    }
+
+    fn replica_set_condition() -> ReplicaSetCondition {
+        r#type: word(),
+        status: condition_status(),
+        last_transition_time: of(time()),
+        reason: of(word()),
+        message: of(text()),
+    }
+
+    fn deployment_spec() -> DeploymentSpec {
+        replicas: of(number()),
+        selector: label_selector(),
+        template: pod_template(),
+        strategy: deployment_strategy(),
+        min_ready_seconds: of(number()),
+        revision_history_limit: of(number()),
+        paused: any::<bool>(),
+        progress_deadline_seconds: of(number()),
+    }
+
+    fn deployment_strategy() -> DeploymentStrategy {
+        r#type: of(select(vec![DeploymentStrategyType::RollingUpdate, DeploymentStrategyType::Recreate])),
+        rolling_update: of(rolling_update()),
+    }
+
+    fn rolling_update() -> RollingUpdateDeployment {
+        max_unavailable: of(int_or_string()),
+        max_surge: of(int_or_string()),
+    }
+
+    fn deployment_status() -> DeploymentStatus {
+        observed_generation: of(long()),
+        replicas: number(),
+        updated_replicas: number(),
+        ready_replicas: number(),
+        available_replicas: number(),
+        unavailable_replicas: number(),
+        terminating_replicas: of(number()),
+        conditions: few(deployment_condition()),
+        collision_count: of(number()),
+    }
+
+    fn deployment_condition() -> DeploymentCondition {
+        r#type: word(),
+        status: condition_status(),
+        last_update_time: of(time()),
+        last_transition_time: of(time()),
+        reason: of(word()),
+        message: of(text()),
+    }
+
+    fn service_spec() -> ServiceSpec {
+        r#type: of(select(vec![ServiceType::ClusterIp, ServiceType::NodePort])),
+        cluster_ip: of(prop_oneof![address(), Just(ServiceSpec::HEADLESS.to_owned())]),
+        cluster_ips: few(address()),
+        selector: labels(),
+        ports: few(service_port()),
+        session_affinity: of(select(vec![SessionAffinity::None, SessionAffinity::ClientIp])),
+        session_affinity_config: of(session_affinity_config()),
+        external_traffic_policy: of(traffic_policy()),
+        internal_traffic_policy: of(traffic_policy()),
+        publish_not_ready_addresses: any::<bool>(),
+    }
+
+    fn service_port() -> ServicePort {
+        name: of(name()),
+        protocol: of(protocol()),
+        port: port(),
+        target_port: of(int_or_string()),
+        node_port: of(port()),
+    }
+
+    fn session_affinity_config() -> SessionAffinityConfig {
+        client_ip: of(of(1..=86_400).prop_map(|timeout_seconds| ClientIpConfig { timeout_seconds })),
+    }
+
+    fn service_status() -> ServiceStatus {
+        load_balancer: few(ingress()).prop_map(|ingress| LoadBalancerStatus { ingress }),
+    }
+
+    fn ingress() -> LoadBalancerIngress { ip: of(address()), hostname: of(name()) }
+
+    fn endpoint() -> Endpoint {
+        addresses: vec(address(), 1..3),
+        conditions: endpoint_conditions(),
+        hostname: of(name()),
+        node_name: of(name()),
+        target_ref: of(object_reference()),
+    }
+
+    fn endpoint_conditions() -> EndpointConditions {
+        ready: of(any::<bool>()),
+        serving: of(any::<bool>()),
+        terminating: of(any::<bool>()),
+    }
+
+    fn endpoint_port() -> EndpointPort { name: of(name()), protocol: of(protocol()), port: of(port()) }
+
+    fn namespace_spec() -> NamespaceSpec { finalizers: few(key()) }
+
+    fn namespace_status() -> NamespaceStatus {
+        phase: of(select(vec![NamespacePhase::Active, NamespacePhase::Terminating])),
+    }
+
+    fn event_source() -> EventSource { component: of(name()), host: of(name()) }
+
+    fn lease_spec() -> LeaseSpec {
+        holder_identity: of(name()),
+        lease_duration_seconds: of(number()),
+        acquire_time: of(micro_time()),
+        renew_time: of(micro_time()),
+        lease_transitions: of(number()),
+    }
+}
+
+fn container_state() -> impl Strategy<Value = ContainerState> {
+    prop_oneof![
+        Just(ContainerState::default()),
+        waiting().prop_map(|waiting| ContainerState { waiting: Some(waiting), ..ContainerState::default() }),
+        running().prop_map(|running| ContainerState { running: Some(running), ..ContainerState::default() }),
+        terminated().prop_map(ContainerState::terminated),
+    ]
+}
+
+/// A name that is a DNS label.
+pub fn name() -> impl Strategy<Value = String> {
+    "[a-z]([-a-z0-9]{0,8}[a-z0-9])?"
+}
+
+/// Labels, none to two of them.
+pub fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
+    few_by_key(value())
+}
+
+/// An amount of a resource, never negative.
+pub fn quantity() -> impl Strategy<Value = Quantity> {
+    (0..1_000_i64, select(vec!["", "m", "k", "M", "Ki", "Mi", "Gi"]))
+        .prop_map(|(number, suffix)| Quantity::parse(&format!("{number}{suffix}")).expect("a quantity"))
+}
+
+fn few<T: std::fmt::Debug>(item: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+    vec(item, 0..3)
+}
+
+fn few_by_key<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = BTreeMap<String, T>> {
+    btree_map(key(), value, 0..3)
+}
+
+fn quantities() -> impl Strategy<Value = BTreeMap<String, Quantity>> {
+    let resource = select(vec!["cpu", "memory", "pods", "example.org/gpu"]).prop_map(str::to_owned);
+    btree_map(resource, quantity(), 0..3)
+}
+
+fn key() -> impl Strategy<Value = String> {
+    "([a-z]{1,5}\\.org/)?[a-zA-Z]([-_.a-z0-9]{0,6}[a-z0-9])?"
+}
+
+fn value() -> impl Strategy<Value = String> {
+    "([a-zA-Z0-9]([-_.a-z0-9]{0,6}[a-z0-9])?)?"
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[A-Z][A-Za-z]{0,9}"
+}
+
+/// Any text, so that escapes and letters beyond ASCII are covered.
+fn text() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn address() -> impl Strategy<Value = String> {
+    any::<std::net::IpAddr>().prop_map(|address| address.to_string())
+}
+
+fn cidr() -> impl Strategy<Value = String> {
+    (any::<std::net::Ipv4Addr>(), 0..=32).prop_map(|(address, length)| format!("{address}/{length}"))
+}
+
+fn uid() -> impl Strategy<Value = Uid> {
+    "[0-9a-f]{8}".prop_map(Uid::new)
+}
+
+fn revision() -> impl Strategy<Value = Revision> {
+    any::<u64>().prop_map(Revision)
+}
+
+/// Times from 1970 to 2096.
+fn time() -> impl Strategy<Value = Time> {
+    (0..4_000_000_000_i64).prop_map(|second| Time::from(Timestamp::from_second(second).expect("in range")))
+}
+
+fn micro_time() -> impl Strategy<Value = MicroTime> {
+    (0..4_000_000_000_000_000_i64)
+        .prop_map(|microsecond| MicroTime::from(Timestamp::from_microsecond(microsecond).expect("in range")))
+}
+
+fn int_or_string() -> impl Strategy<Value = IntOrString> {
+    prop_oneof![
+        any::<i32>().prop_map(IntOrString::Int),
+        (0..=100).prop_map(|percent| IntOrString::String(format!("{percent}%"))),
+        name().prop_map(IntOrString::String),
+    ]
+}
+
+fn number() -> impl Strategy<Value = i32> {
+    0..=i32::MAX
+}
+
+fn long() -> impl Strategy<Value = i64> {
+    0..=i64::MAX
+}
+
+fn port() -> impl Strategy<Value = i32> {
+    1..=65_535
+}
+
+fn protocol() -> impl Strategy<Value = Protocol> {
+    select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp])
+}
+
+fn condition_status() -> impl Strategy<Value = ConditionStatus> {
+    select(vec![ConditionStatus::True, ConditionStatus::False, ConditionStatus::Unknown])
+}
+
+fn effect() -> impl Strategy<Value = TaintEffect> {
+    select(vec![TaintEffect::NoSchedule, TaintEffect::PreferNoSchedule, TaintEffect::NoExecute])
+}
+
+fn traffic_policy() -> impl Strategy<Value = TrafficPolicy> {
+    select(vec![TrafficPolicy::Cluster, TrafficPolicy::Local])
+}
