@@ -6,6 +6,11 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use orch_core::encoding::{from_json, to_json};
 use orch_core::kind::Object;
+use orch_core::object::{
+    AddressType, ConditionStatus, DeploymentStrategyType, EventType, LabelSelectorOperator, NamespacePhase,
+    NodeAddressType, NodeSelectorOperator, PodPhase, Protocol, RestartPolicy, ServiceType, SessionAffinity,
+    TaintEffect, TolerationOperator, TrafficPolicy, UriScheme,
+};
 use orch_testkit::strategy::object as any;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -47,4 +52,37 @@ round_trips! {
     a_namespace_is_kubernetes_namespace: namespace as core::Namespace;
     an_event_is_kubernetes_event: event as core::Event;
     a_lease_is_kubernetes_lease: lease as coordination::Lease;
+}
+
+/// Kubernetes' types hold any text where ours hold a choice, so the round trips cannot show that the words are right.
+#[test]
+fn choices_are_written_with_the_words_of_kubernetes_reference() {
+    assert_words::<AddressType>(&["IPv4", "IPv6", "FQDN"]);
+    assert_words::<ConditionStatus>(&["True", "False", "Unknown"]);
+    assert_words::<DeploymentStrategyType>(&["RollingUpdate", "Recreate"]);
+    assert_words::<EventType>(&["Normal", "Warning"]);
+    assert_words::<LabelSelectorOperator>(&["In", "NotIn", "Exists", "DoesNotExist"]);
+    assert_words::<NamespacePhase>(&["Active", "Terminating"]);
+    assert_words::<NodeAddressType>(&["Hostname", "InternalIP", "ExternalIP", "InternalDNS", "ExternalDNS"]);
+    assert_words::<NodeSelectorOperator>(&["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]);
+    assert_words::<PodPhase>(&["Pending", "Running", "Succeeded", "Failed", "Unknown"]);
+    assert_words::<Protocol>(&["TCP", "UDP", "SCTP"]);
+    assert_words::<RestartPolicy>(&["Always", "OnFailure", "Never"]);
+    assert_words::<ServiceType>(&["ClusterIP", "NodePort"]);
+    assert_words::<SessionAffinity>(&["None", "ClientIP"]);
+    assert_words::<TaintEffect>(&["NoSchedule", "PreferNoSchedule", "NoExecute"]);
+    assert_words::<TolerationOperator>(&["Equal", "Exists"]);
+    assert_words::<TrafficPolicy>(&["Cluster", "Local"]);
+    assert_words::<UriScheme>(&["HTTP", "HTTPS"]);
+}
+
+/// Checks that the type has exactly these words: those that its refusal of another lists.
+fn assert_words<T: Serialize + DeserializeOwned>(words: &[&str]) {
+    for word in words {
+        let choice: T = serde_json::from_value(Value::from(*word)).expect("a word of Kubernetes");
+        assert_eq!(serde_json::to_value(choice).expect("a word"), Value::from(*word));
+    }
+    let refusal = serde_json::from_value::<T>(Value::from("?")).err().expect("no such word").to_string();
+    let listed = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
+    assert!(refusal.contains(&listed.join(", ")) || refusal.contains(&listed.join(" or ")), "{refusal}");
 }

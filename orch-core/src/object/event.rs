@@ -157,7 +157,7 @@ impl ObjectReference {
             namespace: metadata.namespace.clone(),
             name: Some(metadata.name.clone()),
             uid: metadata.uid.clone(),
-            revision: metadata.revision.clone(),
+            revision: metadata.revision,
             field_path: None,
         }
     }
