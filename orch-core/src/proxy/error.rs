@@ -17,6 +17,14 @@ pub enum ProxyError {
         /// What is wrong with it.
         message: String,
     },
+    /// The table is in order, but asks for something that this proxy cannot do.
+    #[error("service port {name} cannot be served by this proxy: {message}")]
+    Unsupported {
+        /// The service port that asks for it.
+        name: ServicePortName,
+        /// What cannot be done, and what can.
+        message: String,
+    },
     /// Another process listens at an address of the table.
     #[error(
         "service port {name} cannot be served: {address} is in use by another process; stop it or choose another port"
@@ -45,9 +53,21 @@ impl ProxyError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::InvalidTable { .. } => false,
+            Self::InvalidTable { .. } | Self::Unsupported { .. } => false,
             Self::AddressInUse { .. } => true,
             Self::Unavailable { transient, .. } => *transient,
+        }
+    }
+
+    /// The service port because of which the table is not served, if it is because of one. The table may be served
+    /// without it.
+    #[must_use]
+    pub fn service_port(&self) -> Option<&ServicePortName> {
+        match self {
+            Self::InvalidTable { name, .. } | Self::Unsupported { name, .. } | Self::AddressInUse { name, .. } => {
+                Some(name)
+            }
+            Self::Unavailable { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::ProxyError;
@@ -54,6 +55,43 @@ impl ServicePort {
         };
         self.endpoints.iter().filter(move |endpoint| endpoint.state == wanted)
     }
+
+    /// Where it is reached.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        let place = |address, port| Place { protocol: self.protocol, address, port };
+        let node_port = self.node_port.map(|number| place(None, number));
+        self.addresses.iter().map(move |address| place(Some(*address), self.port)).chain(node_port)
+    }
+
+    /// What is wrong with it by itself, whatever else is served.
+    fn problem(&self) -> Option<String> {
+        if self.places().any(|place| place.port == 0) {
+            return Some("port 0 cannot be served: choose one from 1 to 65535".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        let twice = self.endpoints.iter().find(|endpoint| !seen.insert(endpoint.address))?;
+        Some(format!("endpoint {} is listed twice", twice.address))
+    }
+}
+
+/// One place where clients reach a service port. It belongs to one service port at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// What is carried.
+    pub protocol: Protocol,
+    /// The address; `None` for every address of the node.
+    pub address: Option<IpAddr>,
+    /// The port at it.
+    pub port: u16,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "port {} of {address}", self.port),
+            None => write!(f, "port {} of the node", self.port),
+        }
+    }
 }
 
 /// Whether a client keeps its endpoint.
@@ -91,13 +129,34 @@ pub enum EndpointState {
 /// Which addresses lead to which endpoints: every service port of a cluster.
 ///
 /// It is changed port by port and remembers which ones changed lately, so that a proxy which served an earlier version
-/// of it needs to look only at those.
+/// of it needs to look only at those. It also keeps watch over what contradicts itself, so that
+/// [`validate`](Self::validate) costs nothing that grows with the table. Two tables are equal when they hold the same
+/// service ports, however they came to.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceTable {
     ports: BTreeMap<ServicePortName, Arc<ServicePort>>,
-    version: u64,
-    /// The names changed by the last versions, oldest first, ending with `version`.
-    changes: VecDeque<ServicePortName>,
+    version: TableVersion,
+    /// The version before the first of `changes`.
+    oldest: TableVersion,
+    /// The names changed lately, each with the version that the change made, oldest first.
+    changes: VecDeque<(TableVersion, ServicePortName)>,
+    claims: BTreeMap<Place, BTreeSet<ServicePortName>>,
+    /// The places that several service ports claim.
+    contested: BTreeSet<Place>,
+    /// The service ports that are wrong by themselves.
+    wrong: BTreeMap<ServicePortName, String>,
+}
+
+/// One state of a table. No two different states of any tables in this process have the same version, so it does not
+/// matter which table a version was taken from. All tables that were never changed have the default version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableVersion(u64);
+
+impl TableVersion {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
 }
 
 /// How many changes a table remembers. A proxy that is further behind compares the whole table.
@@ -106,25 +165,56 @@ const CHANGES_KEPT: usize = 4_096;
 impl ServiceTable {
     /// Puts a service port into the table, or takes it out. Returns whether that changed the table.
     pub fn set(&mut self, name: ServicePortName, port: Option<ServicePort>) -> bool {
-        match port {
-            Some(port) if self.ports.get(&name).is_some_and(|old| **old == port) => return false,
-            Some(port) => {
-                self.ports.insert(name.clone(), Arc::new(port));
-            }
-            None if self.ports.remove(&name).is_none() => return false,
-            None => {}
+        if self.ports.get(&name).map(|old| &**old) == port.as_ref() {
+            return false;
         }
-        self.version += 1;
-        self.changes.push_back(name);
-        if self.changes.len() > CHANGES_KEPT {
-            self.changes.pop_front();
+        if let Some(old) = self.ports.remove(&name) {
+            self.withdraw(&name, &old);
+        }
+        if let Some(port) = port {
+            self.claim(&name, &port);
+            self.ports.insert(name.clone(), Arc::new(port));
+        }
+        self.version = TableVersion::next();
+        self.changes.push_back((self.version, name));
+        if self.changes.len() > CHANGES_KEPT
+            && let Some((version, _)) = self.changes.pop_front()
+        {
+            self.oldest = version;
         }
         true
     }
 
-    /// Counts the changes since the table was empty.
+    fn claim(&mut self, name: &ServicePortName, port: &ServicePort) {
+        for place in port.places() {
+            let names = self.claims.entry(place).or_default();
+            names.insert(name.clone());
+            if names.len() > 1 {
+                self.contested.insert(place);
+            }
+        }
+        if let Some(problem) = port.problem() {
+            self.wrong.insert(name.clone(), problem);
+        }
+    }
+
+    fn withdraw(&mut self, name: &ServicePortName, port: &ServicePort) {
+        self.wrong.remove(name);
+        for place in port.places() {
+            let Some(names) = self.claims.get_mut(&place) else { continue };
+            names.remove(name);
+            if names.len() < 2 {
+                self.contested.remove(&place);
+            }
+            if names.is_empty() {
+                self.claims.remove(&place);
+            }
+        }
+    }
+
+    /// Which state of which table this is.
     #[must_use]
-    pub fn version(&self) -> u64 {
+    pub fn version(&self) -> TableVersion {
         self.version
     }
 
@@ -151,39 +241,119 @@ impl ServiceTable {
         self.ports.is_empty()
     }
 
-    /// The names that changed after `version` of this same table; `None` when that is no longer known.
+    /// The names that changed since this table was at `version`. `None` when that is no longer known, or it never was
+    /// at that version: then anything may differ.
     #[must_use]
-    pub fn changed_since(&self, version: u64) -> Option<BTreeSet<&ServicePortName>> {
-        let count = usize::try_from(self.version.checked_sub(version)?).ok()?;
-        let first = self.changes.len().checked_sub(count)?;
-        Some(self.changes.range(first..).collect())
+    pub fn changed_since(&self, version: TableVersion) -> Option<BTreeSet<&ServicePortName>> {
+        let first = if version == self.oldest {
+            0
+        } else {
+            self.changes.binary_search_by_key(&version, |(version, _)| *version).ok()? + 1
+        };
+        Some(self.changes.range(first..).map(|(_, name)| name).collect())
     }
 
-    /// Whether the table can be served: no address and port belongs to two service ports, none is zero, no endpoint
-    /// stands in a service port twice.
+    /// Whether the table can be served: no place belongs to two service ports, no port is zero, no endpoint stands in
+    /// a service port twice.
     ///
     /// # Errors
-    /// [`ProxyError::InvalidTable`] with the first service port that is wrong.
+    /// [`ProxyError::InvalidTable`] with a service port that is wrong. The table can be made valid by taking out what
+    /// it names, one after another.
     pub fn validate(&self) -> Result<(), ProxyError> {
-        let mut taken: BTreeMap<(Protocol, Option<IpAddr>, u16), &ServicePortName> = BTreeMap::new();
-        for (name, port) in &self.ports {
-            let invalid = |message: String| Err(ProxyError::InvalidTable { name: name.clone(), message });
-            let node_port = port.node_port.map(|number| (port.protocol, None, number));
-            let cluster = port.addresses.iter().map(|address| (port.protocol, Some(*address), port.port));
-            for place in cluster.chain(node_port) {
-                if place.2 == 0 {
-                    return invalid("port 0 cannot be served: choose one from 1 to 65535".to_owned());
-                }
-                if let Some(other) = taken.insert(place, name) {
-                    let address = place.1.map_or_else(|| "every address".to_owned(), |address| address.to_string());
-                    return invalid(format!("port {} of {address} belongs to {other} already", place.2));
-                }
-            }
-            let mut seen = BTreeSet::new();
-            if let Some(twice) = port.endpoints.iter().find(|endpoint| !seen.insert(endpoint.address)) {
-                return invalid(format!("endpoint {} is listed twice", twice.address));
-            }
+        if let Some((name, problem)) = self.wrong.first_key_value() {
+            return Err(ProxyError::InvalidTable { name: name.clone(), message: problem.clone() });
         }
-        Ok(())
+        let Some(place) = self.contested.first() else { return Ok(()) };
+        let mut names = self.claims.get(place).into_iter().flatten();
+        let (Some(first), Some(second)) = (names.next(), names.next()) else { return Ok(()) };
+        let message = format!("{place} belongs to {first} already");
+        Err(ProxyError::InvalidTable { name: second.clone(), message })
+    }
+}
+
+impl PartialEq for ServiceTable {
+    fn eq(&self, other: &Self) -> bool {
+        self.ports == other.ports
+    }
+}
+
+impl Eq for ServiceTable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(service: &str) -> ServicePortName {
+        let service = format!("services/shop/{service}").parse().expect("a key");
+        ServicePortName { service, port: String::new() }
+    }
+
+    fn port(address: [u8; 4], number: u16) -> ServicePort {
+        ServicePort {
+            protocol: Protocol::Tcp,
+            addresses: BTreeSet::from([address.into()]),
+            port: number,
+            node_port: None,
+            affinity: Affinity::None,
+            endpoints: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_table_tells_what_changed_since_any_version_that_it_was_at() {
+        let mut table = ServiceTable::default();
+        let empty = table.version();
+        assert!(table.set(name("web"), Some(port([10, 0, 0, 1], 80))));
+        let one = table.version();
+        assert!(!table.set(name("web"), Some(port([10, 0, 0, 1], 80))), "nothing changed");
+        assert_eq!(table.version(), one);
+        assert!(table.set(name("db"), Some(port([10, 0, 0, 2], 80))));
+        assert_eq!(table.changed_since(empty), Some(BTreeSet::from([&name("db"), &name("web")])));
+        assert_eq!(table.changed_since(one), Some(BTreeSet::from([&name("db")])));
+        assert_eq!(table.changed_since(table.version()), Some(BTreeSet::new()));
+    }
+
+    #[test]
+    fn a_table_does_not_take_the_version_of_another_one_for_its_own() {
+        let mut table = ServiceTable::default();
+        table.set(name("web"), Some(port([10, 0, 0, 1], 80)));
+        let mut copy = table.clone();
+        table.set(name("web"), None);
+        copy.set(name("web"), Some(port([10, 0, 0, 1], 81)));
+        assert_eq!(copy.changed_since(table.version()), None);
+    }
+
+    #[test]
+    fn a_table_forgets_its_oldest_changes_and_says_so() {
+        let mut table = ServiceTable::default();
+        let empty = table.version();
+        for round in 0..=u16::try_from(CHANGES_KEPT).expect("a small number") {
+            table.set(name("web"), Some(port([10, 0, 0, 1], 1 + round)));
+        }
+        assert_eq!(table.changed_since(empty), None);
+        assert_eq!(table.changed_since(table.oldest), Some(BTreeSet::from([&name("web")])));
+    }
+
+    #[test]
+    fn a_place_that_two_service_ports_claim_is_refused_until_one_of_them_lets_go() {
+        let mut table = ServiceTable::default();
+        table.set(name("a"), Some(port([10, 0, 0, 1], 80)));
+        table.set(name("b"), Some(port([10, 0, 0, 1], 80)));
+        let error = table.validate().expect_err("both claim it");
+        assert_eq!(error.to_string(), "service port shop/b: port 80 of 10.0.0.1 belongs to shop/a already");
+        table.set(name("a"), Some(port([10, 0, 0, 1], 81)));
+        table.validate().expect("each has its own");
+    }
+
+    #[test]
+    fn a_service_port_that_is_wrong_by_itself_is_refused_until_it_is_put_right() {
+        let mut table = ServiceTable::default();
+        table.set(name("a"), Some(port([10, 0, 0, 1], 0)));
+        table.validate().expect_err("port 0");
+        let endpoint = Endpoint { address: ([10, 1, 0, 1], 8080).into(), node: None, state: EndpointState::Ready };
+        table.set(name("a"), Some(ServicePort { endpoints: vec![endpoint; 2], ..port([10, 0, 0, 1], 80) }));
+        table.validate().expect_err("an endpoint twice");
+        table.set(name("a"), None);
+        table.validate().expect("nothing is wrong any more");
     }
 }
