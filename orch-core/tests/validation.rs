@@ -204,8 +204,14 @@ fn a_bad_node_affinity_is_refused() {
     let terms = ".requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
     let (values, fields) = (format!("{terms}[0].matchExpressions[0].values"), format!("{terms}[0].matchFields[0]"));
     let (field_key, field_operator) = (format!("{fields}.key"), format!("{fields}.operator"));
-    let label = |operator: &str, values: Value| json!({"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": operator, "values": values}]}]});
-    let field = |key: &str, operator: &str| json!({"nodeSelectorTerms": [{"matchFields": [{"key": key, "operator": operator, "values": ["n"]}]}]});
+    let label = |operator: &str, values: Value| {
+        let requirement = json!({"key": "a", "operator": operator, "values": values});
+        json!({"nodeSelectorTerms": [{"matchExpressions": [requirement]}]})
+    };
+    let field = |key: &str, operator: &str| {
+        let requirement = json!({"key": key, "operator": operator, "values": ["n"]});
+        json!({"nodeSelectorTerms": [{"matchFields": [requirement]}]})
+    };
     assert_each_within_is_refused::<Pod>(
         &pod(),
         ("/spec/affinity/nodeAffinity", "spec.affinity.nodeAffinity"),

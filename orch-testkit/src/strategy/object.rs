@@ -174,7 +174,10 @@ strategies! {
         toleration_seconds: of(long()),
     }
 
-    fn pod_template() -> PodTemplateSpec { metadata: prop_oneof![Just(ObjectMeta::default()), metadata()], spec: pod_spec() }
+    fn pod_template() -> PodTemplateSpec {
+        metadata: prop_oneof![Just(ObjectMeta::default()), metadata()],
+        spec: pod_spec(),
+    }
 
     fn pod_spec() -> PodSpec {
         containers: vec(container(), 1..3),
