@@ -241,7 +241,7 @@ fn a_text_made_to_exhaust_the_reader_is_refused() {
     let indented: String = (0..1400).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     for (text, message) in [
         ("[".repeat(10_000_000), "too large: 10000000 bytes, at most 3145728 are allowed"),
-        ("[".repeat(3_000_000), "line 1, column 49: nested too deep: at most 48 levels are allowed"),
+        ("[".repeat(3_000_000), "line 1, column 33: nested too deep: at most 32 levels are allowed"),
         ("{a: ".repeat(250_000), "nested too deep"),
         (indented, "nested too deep"),
         (bomb, "refused to protect the reader: alias replay limit exceeded"),

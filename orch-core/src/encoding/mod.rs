@@ -25,8 +25,8 @@ pub const MANIFEST_BYTES_MAX: usize = 3 << 20;
 /// How deep lists and objects may be nested in each other in JSON.
 pub const JSON_DEPTH_MAX: usize = 128;
 /// How deep lists and objects may be nested in each other in YAML. Its parser recurses and, in a build that is not
-/// optimized, takes some 24 KiB of stack for a level: this many leave half of a usual thread's 2 MiB.
-pub const YAML_DEPTH_MAX: usize = 48;
+/// optimized, takes some 24 KiB of stack for a level: this many fit a thread of 1 MiB.
+pub const YAML_DEPTH_MAX: usize = 32;
 
 /// Refuses text that is longer than its reader allows.
 fn check_size(text: &[u8], limit: usize) -> Result<(), DecodeError> {
