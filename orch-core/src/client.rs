@@ -72,8 +72,8 @@ impl Client {
         self.write(&key, object, Expect::Absent).await
     }
 
-    /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last if this
-    /// took away the last finalizer of an object that was being deleted.
+    /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last, with
+    /// the revision of its removal, if this took away the last finalizer of an object that was being deleted.
     ///
     /// # Errors
     /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is not the one that `on` names, or no
@@ -109,31 +109,34 @@ impl Client {
             && metadata.finalizers.is_empty()
             && metadata.deletion_grace_period_seconds.unwrap_or(0) == 0
         {
-            self.remove(&key, on).await?;
+            let revision = self.remove(&key, on).await?;
+            unshared(&mut object).metadata_mut().revision = Some(revision);
             return Ok(object);
         }
         self.write(&key, object, Expect::Revision(on.revision)).await
     }
 
     /// Asks for the deletion of `object`, in the state in which it was read. It is removed at once unless it has
-    /// finalizers or needs time to end; then it is marked as deleting, once.
+    /// finalizers or needs time to end; then it is marked as deleting, once. Returns the revision of the removal or of
+    /// the mark.
     ///
     /// # Errors
     /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is no longer in that state;
     /// [`ClientError::NeverStored`], or the store's own.
-    pub async fn delete(&self, object: &dyn AnyObject, grace: Grace) -> Result<(), ClientError> {
+    pub async fn delete(&self, object: &dyn AnyObject, grace: Grace) -> Result<Revision, ClientError> {
         let on = Precondition::of(object)?;
         let key = object.key()?;
         let mut current = self.current(&key, &on, object.decoder()).await?;
         match deletion(&*current, grace) {
             Deletion::Remove => self.remove(&key, &on).await,
-            Deletion::Nothing => Ok(()),
+            Deletion::Nothing => Ok(on.revision),
             Deletion::Mark(time) => {
                 let metadata = unshared(&mut current).metadata_mut();
                 let end = deadline(self.clock.now(), time);
                 metadata.deletion_timestamp = Some(metadata.deletion_timestamp.map_or(end, |before| before.min(end)));
                 metadata.deletion_grace_period_seconds = Some(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-                self.write(&key, current, Expect::Revision(on.revision)).await.map(drop)
+                let marked = self.write(&key, current, Expect::Revision(on.revision)).await?;
+                Ok(marked.metadata().revision.unwrap_or(on.revision))
             }
         }
     }
@@ -163,9 +166,9 @@ impl Client {
         Ok(object.map_err(|source| StoreError::Corrupt { key: key.clone(), source })?)
     }
 
-    async fn remove(&self, key: &Key, on: &Precondition) -> Result<(), ClientError> {
+    async fn remove(&self, key: &Key, on: &Precondition) -> Result<Revision, ClientError> {
         let removed = self.store.delete(key, on.revision).await;
-        removed.map(drop).map_err(|error| ClientError::of_write(error, Expect::Revision(on.revision)))
+        removed.map_err(|error| ClientError::of_write(error, Expect::Revision(on.revision)))
     }
 }
 

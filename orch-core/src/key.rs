@@ -1,5 +1,6 @@
 //! [`Key`]: the address of an object in a store, and [`Prefix`]: the address of many.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,6 +78,13 @@ impl Key {
     /// The whole key as text, the form that [`str::parse`] reads.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Keys equal, order and hash as their text does, so a map of keys can be asked with text: for all keys under a prefix.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
         &self.text
     }
 }

@@ -72,6 +72,12 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// Another leader has taken over from the one that writes here, so this write did not happen and no later one will.
+    #[error("another leader has taken over, as {fence} shows: stop, and stand for election again")]
+    Fenced {
+        /// The object by whose change the other one shut this one out.
+        fence: Key,
+    },
     /// The store was closed, and answers nothing any more.
     #[error("the store is closed")]
     Closed,
