@@ -1,0 +1,86 @@
+//! [`Operation`] and [`Fault`]: what goes wrong on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use orch_core::runtime::RuntimeError;
+
+/// A method of [`Runtime`](orch_core::runtime::Runtime).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is named as the method")]
+pub enum Operation {
+    CreateSandbox,
+    Start,
+    Stop,
+    RemoveContainer,
+    Remove,
+    List,
+    Status,
+    Logs,
+    Exec,
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing is done, and the call fails with [`RuntimeError::Unavailable`].
+    Unavailable {
+        /// What the error says about trying again.
+        transient: bool,
+    },
+    /// Everything is done, but the call fails with a transient [`RuntimeError::Unavailable`].
+    AnswerLost,
+    /// Nothing is done and nothing returned until the fault is healed; then the call goes on.
+    Hang,
+}
+
+impl Fault {
+    pub(super) fn error(self, operation: Operation) -> RuntimeError {
+        RuntimeError::Unavailable {
+            message: format!("a fault was injected into {operation:?}: {self:?}"),
+            transient: !matches!(self, Self::Unavailable { transient: false }),
+            source: None,
+        }
+    }
+}
+
+/// The faults that wait for calls, and how often each operation was called.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    next: BTreeMap<Operation, VecDeque<Fault>>,
+    every: BTreeMap<Operation, Fault>,
+    calls: BTreeMap<Operation, u64>,
+    heals: BTreeMap<Operation, u64>,
+}
+
+impl Faults {
+    pub(super) fn push_next(&mut self, operation: Operation, fault: Fault) {
+        self.next.entry(operation).or_default().push_back(fault);
+    }
+
+    pub(super) fn set_every(&mut self, operation: Operation, fault: Fault) {
+        self.every.insert(operation, fault);
+    }
+
+    pub(super) fn heal(&mut self, operation: Operation) {
+        self.next.remove(&operation);
+        self.every.remove(&operation);
+        *self.heals.entry(operation).or_default() += 1;
+    }
+
+    /// Counts a call, and tells what becomes of it.
+    pub(super) fn call(&mut self, operation: Operation) -> Option<Fault> {
+        *self.calls.entry(operation).or_default() += 1;
+        let next = self.next.get_mut(&operation).and_then(VecDeque::pop_front);
+        next.or_else(|| self.every.get(&operation).copied())
+    }
+
+    /// How often the operation was healed: a call that hangs waits for the next time.
+    pub(super) fn heals(&self, operation: Operation) -> u64 {
+        self.heals.get(&operation).copied().unwrap_or_default()
+    }
+
+    pub(super) fn calls(&self, operation: Operation) -> u64 {
+        self.calls.get(&operation).copied().unwrap_or_default()
+    }
+}
