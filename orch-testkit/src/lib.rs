@@ -5,5 +5,6 @@
 //! clause of the contract a test of its own.
 #![forbid(unsafe_code)]
 
+pub mod model;
 pub mod strategy;
 pub mod suite;

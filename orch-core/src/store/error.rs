@@ -49,6 +49,12 @@ pub enum StoreError {
         /// The most the store takes, in bytes.
         limit: usize,
     },
+    /// A transaction writes the same object twice.
+    #[error("a transaction writes {key} twice: make one write of the two")]
+    WrittenTwice {
+        /// Which object.
+        key: Key,
+    },
     /// What stands in the store cannot be read.
     #[error("cannot read {key}")]
     Corrupt {

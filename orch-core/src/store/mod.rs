@@ -119,11 +119,12 @@ pub enum Expect {
 /// A store whose history can be shortened.
 ///
 /// # What it promises
-/// - **C1** After `compact(r)` returned, a listing at, or a watch after, any revision before `r` is refused as
-///   [`StoreError::Compacted`]; listings at, and watches after, `r` and later work as before.
+/// - **C1** After `compact(r)` returned, a listing at any revision before `r` is refused as
+///   [`StoreError::Compacted`], and so is a watch after one, unless there was no write between the two: then it may
+///   also be served. Listings at, and watches after, `r` and later work as before.
 /// - **C2** No object is lost: a listing at the latest revision is the same before and after.
-/// - **C3** A watch that still had to deliver something before `r` ends with [`StoreError::Compacted`]; one that
-///   had not goes on undisturbed.
+/// - **C3** A watch that still had to deliver something before `r` delivers it nevertheless, or ends with
+///   [`StoreError::Compacted`]; one that had not goes on undisturbed.
 #[async_trait]
 pub trait Compact: Store {
     /// Forgets all history before `revision`.

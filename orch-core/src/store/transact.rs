@@ -20,10 +20,12 @@ use crate::revision::Revision;
 pub trait Transact: Store {
     /// Makes all of `writes`, if all of `checks` hold; returns the revision at which they happened.
     ///
-    /// No key may be written twice. Without writes nothing happens and the current revision is returned.
+    /// Without writes nothing happens, and if the checks hold the current revision is returned. An object may be
+    /// checked and written in the same transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] names the key whose expectation did not hold; [`StoreError::TooLarge`].
+    /// [`StoreError::Conflict`] names the key whose expectation did not hold; [`StoreError::TooLarge`];
+    /// [`StoreError::WrittenTwice`], whatever else does not hold.
     async fn commit(&self, checks: &[Check], writes: Vec<Write>) -> Result<Revision, StoreError>;
 }
 
