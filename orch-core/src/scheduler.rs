@@ -34,8 +34,11 @@ pub trait Scheduler: Debug + Send + 'static {
     /// Takes notice of a change of the supply.
     fn observe(&mut self, change: SupplyChange);
 
-    /// Decides about pending pods, the first in the slice first. A pod that has a node already, or is being deleted,
-    /// is refused.
+    /// Decides about pending pods, the first in the slice first.
+    ///
+    /// A pod that has a node already (by its own word, or as the pod that was observed), that has ended or is being
+    /// deleted, is refused without a look at any node. The pods are such as a store gives: one whose name is no part of
+    /// a [`Key`] is left out of the answers.
     fn schedule(&mut self, pods: &[Arc<Pod>]) -> Vec<Decision>;
 }
 
@@ -55,7 +58,7 @@ pub enum SupplyChange {
 }
 
 /// What was decided about a pod.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Which pod.
     pub pod: Key,
@@ -66,7 +69,7 @@ pub struct Decision {
 }
 
 /// Where a pod goes, or why nowhere.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// On this node.
@@ -101,7 +104,7 @@ pub enum Outcome {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
-    /// How many nodes were looked at.
+    /// How many nodes were looked at: all of them, or none if the pod is not one to place.
     pub nodes: usize,
     /// How many nodes each rule excluded, the most first. A node counts for the first rule that excluded it.
     pub rules: Vec<RuleCount>,

@@ -143,6 +143,13 @@ impl Quantity {
         self.with_nanos(self.nanos.checked_sub(other.nanos)?, other)
     }
 
+    /// The sum as of [`checked_add`](Self::checked_add); beyond the range of quantities, its nearest end.
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        let nanos = self.nanos.saturating_add(other.nanos).clamp(-LIMIT, LIMIT);
+        self.with_nanos(nanos, other).unwrap_or(self)
+    }
+
     fn with_nanos(self, nanos: i128, other: Self) -> Option<Self> {
         let family = if self.is_zero() { other.family } else { self.family };
         (-LIMIT..=LIMIT).contains(&nanos).then_some(Self { nanos, family })
@@ -477,6 +484,8 @@ mod tests {
         assert_eq!(sum("0", "1Gi").as_deref(), Some("1Gi"));
         assert_eq!(sum("0.1", "0.2").as_deref(), Some("300m"));
         assert_eq!(sum("1e29", "1n"), None);
+        assert_eq!(read("1e29").saturating_add(read("1n")), read("1e29"));
+        assert_eq!(read("-1").saturating_add(read("-1e29")), read("-1e29"));
         assert_eq!(read("-1e29").checked_sub(read("1n")), None);
         assert_eq!(read("1").checked_sub(read("1500m")), Some(Quantity::from_millis(-500)));
     }

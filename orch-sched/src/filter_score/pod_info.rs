@@ -1,0 +1,99 @@
+//! [`PodInfo`]: a pod, and what it asks of a node.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orch_core::object::{Pod, Quantity};
+
+use super::host_port::HostPort;
+
+/// The resource that is CPU time, in cores.
+pub const CPU: &str = "cpu";
+/// The resource that is memory, in bytes.
+pub const MEMORY: &str = "memory";
+/// The resource that is places for pods; each pod takes one.
+pub const PODS: &str = "pods";
+
+/// A pod, and what it asks of a node.
+#[derive(Clone, Debug)]
+pub struct PodInfo {
+    pod: Arc<Pod>,
+    requests: BTreeMap<String, Quantity>,
+    host_ports: Vec<HostPort>,
+}
+
+impl PodInfo {
+    /// What this pod asks for.
+    #[must_use]
+    pub fn new(pod: Arc<Pod>) -> Self {
+        let (requests, host_ports) = (requests(&pod), HostPort::all_of(&pod));
+        Self { pod, requests, host_ports }
+    }
+
+    /// The pod.
+    #[must_use]
+    pub fn pod(&self) -> &Pod {
+        &self.pod
+    }
+
+    /// How much is set aside for the pod, by the name of the resource. One of [`PODS`] is among it.
+    #[must_use]
+    pub fn requests(&self) -> &BTreeMap<String, Quantity> {
+        &self.requests
+    }
+
+    /// How much of a resource is set aside for the pod.
+    #[must_use]
+    pub fn request(&self, resource: &str) -> Quantity {
+        self.requests.get(resource).copied().unwrap_or_default()
+    }
+
+    /// The ports of the node that the pod takes for itself.
+    #[must_use]
+    pub fn host_ports(&self) -> &[HostPort] {
+        &self.host_ports
+    }
+}
+
+/// The sum over the containers, as all of them run at once. There are no init containers and no overhead to count. An
+/// amount below zero, which validation refuses, counts as none: nobody gains capacity by it.
+fn requests(pod: &Pod) -> BTreeMap<String, Quantity> {
+    let mut sums = BTreeMap::new();
+    for container in &pod.spec.containers {
+        let resources = &container.resources;
+        let limits_only = resources.limits.iter().filter(|(name, _)| !resources.requests.contains_key(*name));
+        for (name, amount) in resources.requests.iter().chain(limits_only) {
+            add(&mut sums, name, (*amount).max(Quantity::default()));
+        }
+    }
+    sums.insert(PODS.to_owned(), Quantity::from_units(1));
+    sums
+}
+
+/// Adds an amount of a resource to a sum.
+pub(super) fn add(sums: &mut BTreeMap<String, Quantity>, resource: &str, amount: Quantity) {
+    match sums.get_mut(resource) {
+        Some(sum) => *sum = sum.saturating_add(amount),
+        None => {
+            sums.insert(resource.to_owned(), amount);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_requests_of_a_pod_are_the_sums_over_its_containers_with_limits_for_missing_requests() {
+        let pod: Pod = serde_json::from_str(
+            r#"{"metadata": {"name": "web"}, "spec": {"containers": [
+                {"name": "a", "resources": {"requests": {"cpu": "250m", "pods": 7}, "limits": {"cpu": 1, "memory": "1Gi"}}},
+                {"name": "b", "resources": {"requests": {"cpu": "1", "memory": -5}, "limits": {"example.org/gpu": 2}}}]}}"#,
+        )
+        .expect("a pod");
+        let info = PodInfo::new(Arc::new(pod));
+        let asked: Vec<String> = info.requests().iter().map(|(name, amount)| format!("{name}={amount}")).collect();
+        assert_eq!(asked, ["cpu=1250m", "example.org/gpu=2", "memory=1Gi", "pods=1"]);
+    }
+}
