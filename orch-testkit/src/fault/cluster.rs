@@ -118,7 +118,7 @@ impl Cluster {
     /// As [`Client::delete`].
     pub async fn delete<T: Object>(&self, key: &Key, grace: Grace) -> Result<(), ClientError> {
         match self.get::<T>(key) {
-            Some(object) => self.client.delete(&*object, grace).await,
+            Some(object) => self.client.delete(&*object, grace).await.map(drop),
             None => Ok(()),
         }
     }

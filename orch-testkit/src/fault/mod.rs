@@ -145,7 +145,7 @@ fn plans(families: &[Family], count: Count) -> Vec<Vec<Fault>> {
     if families.contains(&Family::Pairs) {
         let single: Vec<Fault> = Family::ALL.iter().flat_map(|family| family.faults(count)).collect();
         let chance = SeededEntropy::new(7);
-        let mut any = || usize::try_from(chance.next_u64() >> 1).unwrap_or(0) % single.len().max(1);
+        let any = || usize::try_from(chance.next_u64() >> 1).unwrap_or(0) % single.len().max(1);
         for _ in 0..if single.is_empty() { 0 } else { PAIRS } {
             plans.push(vec![single[any()], single[any()]]);
         }

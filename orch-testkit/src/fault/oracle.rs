@@ -60,7 +60,11 @@ impl End {
     pub(super) fn compare(&self, expected: &Self, faults: &[Fault]) -> Result<(), Broken> {
         let blurred = faults.iter().any(|fault| fault.blurs());
         self.compare_outside(expected)?;
-        if blurred { self.compare_shape(expected)? } else { self.compare_objects(expected)? }
+        if blurred {
+            self.compare_shape(expected)?
+        } else {
+            self.compare_objects(expected)?
+        }
         if faults.iter().any(|fault| fault.excuses_detours()) {
             return Ok(());
         }

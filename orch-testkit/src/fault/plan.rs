@@ -130,7 +130,9 @@ impl Family {
             Self::Conflict => at_actions(&|action| vec![Fault::Conflict { action }]),
             Self::Twice => at_actions(&|action| vec![Fault::Twice { action }]),
             Self::Late => at_actions(&|action| vec![Fault::Late { action }]),
-            Self::Clock => at_actions(&|action| [3600, -300].map(|seconds| Fault::ClockJump { action, seconds }).to_vec()),
+            Self::Clock => {
+                at_actions(&|action| [3600, -300].map(|seconds| Fault::ClockJump { action, seconds }).to_vec())
+            }
             Self::Stale => (0..count.reconciles).flat_map(|reconcile| stale(reconcile, count.kinds)).collect(),
             Self::Order => {
                 let repeated = (0..count.reconciles).map(|reconcile| Fault::Repeated { reconcile });

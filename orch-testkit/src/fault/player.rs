@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use orch_core::client::{ClientError, Grace};
-use orch_core::controller::{Action, Context, ControllerError, Plan};
+use orch_core::clock::Timestamp;
+use orch_core::controller::{Action, Context, ControllerError, Plan, View as _};
 use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_core::key::Key;
 use orch_core::kind::AnyObject;
@@ -68,7 +69,6 @@ pub(super) struct Player<'a> {
     members: Vec<Member>,
     late: Vec<Action>,
     touched: BTreeMap<Uid, Key>,
-    bystanders: Vec<Key>,
     /// Time since the start; the wall clock may jump, this does not.
     elapsed: Duration,
     quiet_since: Duration,
@@ -90,7 +90,7 @@ impl<'a> Player<'a> {
         limit: Count,
         traced: bool,
     ) -> (Self, Result<(), Broken>) {
-        let cluster = Cluster::new(Arc::new(ModelStore::new()), scenario.start);
+        let cluster = Cluster::new(Arc::new(ModelStore::default()), scenario.start);
         let system = (scenario.make)(&cluster);
         let order = faults.iter().find_map(|fault| match fault {
             Fault::Shuffled { seed } => Some(SeededEntropy::new(*seed)),
@@ -107,7 +107,6 @@ impl<'a> Player<'a> {
             members: Vec::new(),
             late: Vec::new(),
             touched: BTreeMap::new(),
-            bystanders: Vec::new(),
             elapsed: Duration::ZERO,
             quiet_since: Duration::ZERO,
             steps_done: 0,
@@ -217,7 +216,9 @@ impl<'a> Player<'a> {
                 Fault::Stale { reconcile, kind, over_step, relist } if reconcile == number => {
                     self.members[index].frozen = Some(Frozen { kind, over_step, relist, looked: false });
                 }
-                Fault::Repeated { reconcile } if reconcile == number => self.members[index].queue.push_front(key.clone()),
+                Fault::Repeated { reconcile } if reconcile == number => {
+                    self.members[index].queue.push_front(key.clone())
+                }
                 _ => {}
             }
         }
@@ -322,7 +323,9 @@ impl<'a> Player<'a> {
             Action::Update { object, on } => {
                 self.cluster.client().update_any(object.clone(), on).await?;
             }
-            Action::Delete { object, grace } => self.cluster.client().delete(&**object, *grace).await?,
+            Action::Delete { object, grace } => {
+                self.cluster.client().delete(&**object, *grace).await?;
+            }
             Action::Effect(effect) => effect.perform().await?,
             Action::Report(_) => {}
         }
@@ -332,8 +335,7 @@ impl<'a> Player<'a> {
     fn restart(&mut self, index: usize, lag: usize) {
         let history = &self.cluster.history;
         let known = std::mem::take(&mut self.members[index].known);
-        let mut member =
-            Member::start((self.system.controllers[index])(), history, history.len().saturating_sub(lag));
+        let mut member = Member::start((self.system.controllers[index])(), history, history.len().saturating_sub(lag));
         member.known.extend(known);
         if lag > 0 {
             member.frozen = Some(Frozen { kind: None, over_step: false, relist: false, looked: true });
@@ -343,7 +345,7 @@ impl<'a> Player<'a> {
 
     fn jump(&mut self, seconds: i64) {
         let now = self.cluster.now();
-        let then = now.checked_add(orch_core::clock::SignedDuration::from_secs(seconds)).unwrap_or(now);
+        let then = Timestamp::from_second(now.as_second().saturating_add(seconds)).unwrap_or(now);
         self.cluster.clock().set(then);
     }
 
@@ -351,13 +353,12 @@ impl<'a> Player<'a> {
     async fn touch(&mut self, index: usize, key: &Key, action: &Action, number: usize) -> Result<(), Broken> {
         let object = match action {
             Action::Update { object, .. } | Action::Delete { object, .. } => Some(object.clone()),
-            Action::Create(_) | Action::Effect(_) | Action::Report(_) => {
-                orch_core::controller::View::get_any(&self.members[index].seen, key)
-            }
+            Action::Create(_) | Action::Effect(_) | Action::Report(_) => self.members[index].seen.get_any(key),
         };
         let Some(object) = object else { return Ok(()) };
         let touched = self.cluster.touch(&*object, number).await;
-        touched.map_err(|error| Broken { oracle: Oracle::Scenario, message: format!("cannot touch {key}: {error}") })?;
+        touched
+            .map_err(|error| Broken { oracle: Oracle::Scenario, message: format!("cannot touch {key}: {error}") })?;
         if let Some(uid) = &object.metadata().uid {
             self.touched.insert(uid.clone(), object.key().unwrap_or_else(|_| key.clone()));
         }
@@ -473,10 +474,8 @@ impl<'a> Player<'a> {
 
     fn check_invariants(&self) -> Result<(), Broken> {
         for (words, check) in &self.scenario.invariants {
-            check(&self.cluster).map_err(|found| Broken {
-                oracle: Oracle::Invariant,
-                message: format!("{words}, but {found}"),
-            })?;
+            check(&self.cluster)
+                .map_err(|found| Broken { oracle: Oracle::Invariant, message: format!("{words}, but {found}") })?;
         }
         Ok(())
     }
@@ -550,9 +549,7 @@ fn outcome(result: &Result<(), ControllerError>) -> String {
 
 /// An action in a few words.
 fn words(action: &Action) -> String {
-    let of = |object: &Arc<dyn AnyObject>| {
-        object.key().map_or_else(|error| error.to_string(), |key| key.to_string())
-    };
+    let of = |object: &Arc<dyn AnyObject>| object.key().map_or_else(|error| error.to_string(), |key| key.to_string());
     match action {
         Action::Create(object) => format!("create {}", of(object)),
         Action::Update { object, on } => format!("update {} as of revision {}", of(object), on.revision),
