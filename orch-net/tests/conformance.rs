@@ -1,0 +1,42 @@
+//! The proxies keep what `ServiceProxy` promises.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use orch_core::object::Protocol;
+use orch_net::{MemoryConnection, MemoryProxy, UserspaceConfig, UserspaceProxy};
+use orch_testkit::suite::proxy::{Connection, InMemory, Loopback};
+
+struct InMemoryConnection(MemoryConnection);
+
+#[async_trait]
+impl Connection for InMemoryConnection {
+    fn backend(&self) -> SocketAddr {
+        self.0.endpoint()
+    }
+
+    async fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+}
+
+fn in_memory() -> InMemory<MemoryProxy> {
+    InMemory::new(MemoryProxy::default(), |proxy, client, to| {
+        Some(Box::new(InMemoryConnection(proxy.connect(Protocol::Tcp, client, to)?)))
+    })
+}
+
+fn userspace() -> Loopback<UserspaceProxy> {
+    Loopback::new(|address| {
+        UserspaceProxy::new(UserspaceConfig { node_addresses: BTreeSet::from([address]), ..UserspaceConfig::default() })
+    })
+}
+
+mod memory_proxy {
+    orch_testkit::proxy_suite!(super::in_memory());
+}
+
+mod userspace_proxy {
+    orch_testkit::proxy_suite!(super::userspace());
+}

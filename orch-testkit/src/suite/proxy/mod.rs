@@ -1,0 +1,169 @@
+//! The suite of [`ServiceProxy`].
+//!
+//! A clause is handed a [`ProxyFixture`]: the proxy with a small world around it, of endpoints that answer with who
+//! they are, and clients. There is one for proxies that work on this machine's loopback addresses, [`Loopback`], and one
+//! for proxies without a network, [`InMemory`]; a proxy of the kernel brings its own, in a network namespace.
+
+pub mod connections;
+pub mod endpoints;
+mod in_memory;
+mod loopback;
+pub mod whole;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use orch_core::key::Key;
+use orch_core::kind::Object as _;
+use orch_core::object::{Protocol, Service};
+use orch_core::proxy::{
+    Affinity, Endpoint, EndpointState, ServicePort, ServicePortName, ServiceProxy, ServiceTable, SyncReport,
+};
+
+pub use in_memory::InMemory;
+pub use loopback::Loopback;
+
+use super::Clause;
+
+/// A proxy with a world around it.
+#[async_trait]
+pub trait ProxyFixture: Send + Sync + 'static {
+    /// The proxy. It serves nothing yet.
+    fn proxy(&self) -> &dyn ServiceProxy;
+
+    /// An address and port that a service can have; each call gives another one.
+    fn service_address(&self) -> SocketAddr;
+
+    /// A port that a service can have on the node, and where a client reaches it; each call gives another one.
+    fn node_port(&self) -> SocketAddr;
+
+    /// Starts something that takes connections and tells who it is; returns its address.
+    async fn start_backend(&self) -> SocketAddr;
+
+    /// Makes a backend take no more connections. Those that it has go on.
+    async fn stop_backend(&self, backend: SocketAddr);
+
+    /// Connects the client of this number, which has an address of its own. `None` when the connection is refused, or
+    /// ends before anybody answered. Panics when neither an answer nor a refusal comes within some seconds.
+    async fn connect(&self, client: u8, to: SocketAddr) -> Option<Box<dyn Connection>>;
+}
+
+/// A connection of a client to a backend.
+#[async_trait]
+pub trait Connection: Send {
+    /// Who answered.
+    fn backend(&self) -> SocketAddr;
+
+    /// Whether it still carries what is sent, there and back.
+    async fn is_open(&mut self) -> bool;
+}
+
+/// Lists the clauses of the suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! proxy_clauses {
+    ([$($with:tt)*] [$($args:tt)*]) => {
+        $($with)*! { use $crate::suite::proxy as clauses; [$($args)*]
+            P1 whole::every_service_port_is_served
+                "Every service port of the table is served, at each of its addresses.";
+            P1 whole::what_the_table_no_longer_holds_is_not_served
+                "What the table no longer holds is not served any more.";
+            P1 whole::what_was_shown_before_makes_no_difference
+                "What the proxy was shown before makes no difference, even a table with as many changes.";
+            P1 whole::an_address_can_pass_to_another_service_port
+                "An address can pass from one service port to another within one sync.";
+            P1 whole::a_service_port_can_change_its_addresses
+                "A service port that changes its addresses is served at the new ones and not at the old.";
+            P2 whole::an_invalid_table_changes_nothing
+                "A table that contradicts itself is refused, and what was served before is served on, all of it and nothing else.";
+            P2 whole::a_good_table_is_served_after_a_refused_one
+                "A good table is served after a refused one.";
+            P3 whole::a_table_that_is_served_already_changes_nothing
+                "A table that is already served changes nothing, even if it was put together anew.";
+            P3 whole::the_report_counts_what_was_changed
+                "The report counts the service ports that were added, changed or removed.";
+            P4 endpoints::only_ready_endpoints_get_connections
+                "A new connection goes to a ready endpoint only.";
+            P4 endpoints::endpoints_that_end_serve_while_none_is_ready
+                "While no endpoint is ready, connections go to those that serve while they end.";
+            P4 endpoints::without_a_usable_endpoint_connections_fail_at_once
+                "Without a usable endpoint new connections fail at once, and succeed again when there is one.";
+            P4 endpoints::a_removed_endpoint_gets_no_new_connection
+                "An endpoint that was taken out of the table gets no new connection.";
+            P4 endpoints::no_connection_fails_while_endpoints_are_replaced
+                "No connection fails while endpoints are replaced all the time and one of them is always ready.";
+            P5 endpoints::connections_spread_evenly
+                "Connections spread evenly over the endpoints.";
+            P5 endpoints::a_client_keeps_its_endpoint
+                "With affinity, a client keeps its endpoint while that is usable, across syncs too, and then keeps another.";
+            P6 connections::connections_to_a_removed_endpoint_go_on
+                "Connections to an endpoint that is removed go on.";
+            P7 connections::a_sync_interrupts_no_connection
+                "A sync interrupts no connection, neither of the service ports that it changes nor of others.";
+            P7 connections::other_service_ports_take_connections_during_a_sync
+                "While service ports come and go, the others go on taking connections.";
+            P8 connections::nothing_is_served_after_clear
+                "After clear nothing is served, and a table can be served again.";
+        }
+    };
+}
+
+/// Makes a test of every clause of the proxy suite. The argument is an expression that makes a new [`ProxyFixture`];
+/// it is evaluated inside of a tokio runtime.
+#[macro_export]
+macro_rules! proxy_suite {
+    ($fixture:expr) => {
+        $crate::proxy_clauses! { [$crate::clause_tests] [$fixture] }
+    };
+}
+
+/// The clauses of the proxy suite.
+#[must_use]
+pub fn clauses<F: ProxyFixture>() -> &'static [Clause<F>] {
+    proxy_clauses! { [crate::clause_table] [] }
+}
+
+/// How long a connection may take to be answered or refused. Far longer than any takes, so that a slow machine does
+/// not fail; far shorter than for ever.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// A name of a service port.
+fn name(service: &str) -> ServicePortName {
+    let service = Key::new(&Service::KIND, Some("suite"), service).expect("a valid key");
+    ServicePortName { service, port: "main".to_owned() }
+}
+
+/// A service port at one address that leads to ready endpoints.
+fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
+    let endpoint = |address: &SocketAddr| Endpoint { address: *address, node: None, state: EndpointState::Ready };
+    ServicePort {
+        protocol: Protocol::Tcp,
+        addresses: BTreeSet::from([at.ip()]),
+        port: at.port(),
+        node_port: None,
+        affinity: Affinity::None,
+        endpoints: backends.iter().map(endpoint).collect(),
+    }
+}
+
+/// A table of these service ports.
+fn table<const N: usize>(ports: [(&str, ServicePort); N]) -> Arc<ServiceTable> {
+    let mut table = ServiceTable::default();
+    for (service, port) in ports {
+        table.set(name(service), Some(port));
+    }
+    Arc::new(table)
+}
+
+/// Makes the proxy serve a good table.
+async fn serve(fixture: &impl ProxyFixture, table: Arc<ServiceTable>) -> SyncReport {
+    fixture.proxy().sync(table).await.expect("a good table is served")
+}
+
+/// Which backend a new connection reaches.
+async fn reached(fixture: &impl ProxyFixture, to: SocketAddr) -> Option<SocketAddr> {
+    fixture.connect(1, to).await.map(|connection| connection.backend())
+}
