@@ -1,1 +1,9 @@
+//! Stores: where the state of a cluster lives.
+//!
+//! Every type here implements [`Store`](orch_core::store::Store) and passes its conformance suite,
+//! `orch_testkit::store_suite!`.
 #![forbid(unsafe_code)]
+
+pub mod memory;
+
+pub use memory::MemoryStore;

@@ -69,6 +69,26 @@ impl Value {
         Self(Repr::Json { text, revision: None })
     }
 
+    /// How long the JSON is, if it is encoded already. An object shared in memory is not measured: that would cost as
+    /// much as to encode it.
+    #[must_use]
+    pub fn encoded_len(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Object(_) => None,
+            Repr::Json { text, .. } => Some(text.len()),
+        }
+    }
+
+    /// Copies what is shared with others, so that [`set_revision`](Self::set_revision) has nothing to copy: for a
+    /// store that does not want to do that while it holds a lock.
+    pub fn unshare(&mut self) {
+        if let Repr::Object(object) = &mut self.0
+            && Arc::get_mut(object).is_none()
+        {
+            *object = object.clone_arc();
+        }
+    }
+
     /// Marks the object as written at `revision`; what is shared with others is copied first.
     pub fn set_revision(&mut self, revision: Revision) {
         match &mut self.0 {

@@ -1,0 +1,265 @@
+//! [`History`]: the latest changes in order, which watches read and past states are told from.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use orch_core::key::{Key, Prefix};
+use orch_core::revision::Revision;
+use orch_core::store::{Entry, StoreError, WatchEvent};
+
+use super::bell::Bell;
+
+/// The place of a change in the order of all changes ever made. The changes of one transaction have a place each.
+pub(super) type Place = u64;
+
+/// No place: before the first change of a key.
+pub(super) const NOWHERE: Place = Place::MAX;
+
+/// One change.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) what: What,
+    /// What was there before.
+    pub(super) previous: Option<Entry>,
+    /// Where the change of the same key before this one is, or was.
+    pub(super) before: Place,
+}
+
+/// What a change did.
+#[derive(Debug)]
+pub(super) enum What {
+    Put(Entry),
+    Delete(Key, Revision),
+}
+
+impl Change {
+    pub(super) fn key(&self) -> &Key {
+        match &self.what {
+            What::Put(entry) => &entry.key,
+            What::Delete(key, _) => key,
+        }
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        match &self.what {
+            What::Put(entry) => entry.revision,
+            What::Delete(_, revision) => *revision,
+        }
+    }
+
+    fn to_event(&self) -> WatchEvent {
+        let previous = self.previous.clone();
+        match &self.what {
+            What::Put(entry) => WatchEvent::Put { entry: entry.clone(), previous },
+            What::Delete(key, revision) => WatchEvent::Delete { key: key.clone(), revision: *revision, previous },
+        }
+    }
+}
+
+/// The latest changes in order.
+///
+/// There is one history, whatever the number of watches: a watch is a number, its place among the changes under
+/// its prefix. For every prefix that is watched, a [`Topic`] lists these, so a watch costs what it delivers, not what
+/// is written elsewhere.
+#[derive(Debug)]
+pub(super) struct History {
+    changes: VecDeque<Change>,
+    /// The place of the first of `changes`.
+    first: Place,
+    /// Of the last change.
+    revision: Revision,
+    /// The oldest revision that can be asked for.
+    oldest: Revision,
+    capacity: usize,
+    topics: HashMap<Box<str>, Topic>,
+    /// After how many more changes every topic is trimmed.
+    until_sweep: usize,
+}
+
+/// The changes under one watched prefix.
+#[derive(Debug)]
+struct Topic {
+    /// Their places. Those that are no longer kept go when the topic is next touched, or at the next sweep.
+    places: VecDeque<Place>,
+    /// How many changes of this topic came before the first of `places`.
+    gone: u64,
+    /// How many watches read it.
+    readers: usize,
+    bell: Arc<Bell>,
+}
+
+impl Topic {
+    fn trim(&mut self, first: Place) {
+        while self.places.front().is_some_and(|place| *place < first) {
+            self.places.pop_front();
+            self.gone += 1;
+        }
+    }
+}
+
+impl History {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            changes: VecDeque::new(),
+            first: 0,
+            revision: Revision::ZERO,
+            oldest: Revision::ZERO,
+            capacity,
+            topics: HashMap::new(),
+            until_sweep: capacity,
+        }
+    }
+
+    /// The revision of the last change.
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// That a state at `requested` can be told.
+    pub(super) fn check(&self, requested: Revision) -> Result<(), StoreError> {
+        if requested > self.revision {
+            return Err(StoreError::FutureRevision { requested, current: self.revision });
+        }
+        if requested < self.oldest {
+            return Err(self.compacted(requested));
+        }
+        Ok(())
+    }
+
+    fn compacted(&self, requested: Revision) -> StoreError {
+        StoreError::Compacted { requested, oldest: self.oldest }
+    }
+
+    /// The object at a key whose last change is at `place` and left `entry` behind, as it was at `revision`, which
+    /// must be one that can be asked for: a change that is no longer kept was before it.
+    pub(super) fn at<'a>(&'a self, mut entry: Option<&'a Entry>, mut place: Place, at: Revision) -> Option<&'a Entry> {
+        while let Some(change) = self.get(place).filter(|change| change.revision() > at) {
+            entry = change.previous.as_ref();
+            place = change.before;
+        }
+        entry
+    }
+
+    fn get(&self, place: Place) -> Option<&Change> {
+        self.changes.get(usize::try_from(place.checked_sub(self.first)?).ok()?)
+    }
+
+    /// Adds a change and returns its place; notes in `bells` who is to be told.
+    pub(super) fn push(&mut self, change: Change, bells: &mut Vec<Arc<Bell>>) -> Place {
+        let place = self.first + self.changes.len() as Place;
+        if !self.topics.is_empty() {
+            for prefix in prefixes(change.key().as_str()) {
+                let Some(topic) = self.topics.get_mut(prefix) else { continue };
+                topic.trim(self.first);
+                topic.places.push_back(place);
+                if topic.bell.wanted() {
+                    bells.push(Arc::clone(&topic.bell));
+                }
+            }
+        }
+        self.revision = change.revision();
+        self.changes.push_back(change);
+        place
+    }
+
+    /// Forgets what is more than the capacity, whole revisions at a time, but not the latest.
+    pub(super) fn trim(&mut self, mut forgotten: impl FnMut(Place, Change)) {
+        while self.changes.len() > self.capacity {
+            let Some(revision) = self.changes.front().map(|change| change.revision()) else { return };
+            if revision == self.revision {
+                return;
+            }
+            self.forget_before(revision.next(), &mut forgotten);
+        }
+        self.sweep();
+    }
+
+    /// Forgets all before `revision`, which must have been reached.
+    pub(super) fn forget_before(&mut self, revision: Revision, forgotten: &mut impl FnMut(Place, Change)) {
+        self.oldest = self.oldest.max(revision);
+        while self.changes.front().is_some_and(|change| change.revision() < revision) {
+            let Some(change) = self.changes.pop_front() else { return };
+            forgotten(self.first, change);
+            self.first += 1;
+        }
+    }
+
+    /// Lets go of the places of forgotten changes in topics that nothing happens in: once in a capacity of changes,
+    /// so that it costs next to nothing for each and the places never number more than a few capacities.
+    fn sweep(&mut self) {
+        self.until_sweep -= 1;
+        if self.until_sweep == 0 {
+            self.until_sweep = self.capacity;
+            self.topics.values_mut().for_each(|topic| topic.trim(self.first));
+        }
+    }
+
+    /// Opens a topic for one more reader, who has seen everything up to `after`; returns its bell, and the number of
+    /// the change in the topic that the reader gets first.
+    pub(super) fn subscribe(&mut self, prefix: &Prefix, after: Revision) -> Result<(Arc<Bell>, u64), StoreError> {
+        if after > self.revision {
+            return Err(StoreError::FutureRevision { requested: after, current: self.revision });
+        }
+        // All from `oldest` on are kept, so nothing is missing after the revision just before it.
+        if after.next() < self.oldest {
+            return Err(self.compacted(after));
+        }
+        let topic = self.topics.entry(prefix.as_str().into()).or_insert_with(|| {
+            let matching = (self.first..).zip(&self.changes).filter(|(_, change)| prefix.contains(change.key()));
+            Topic { places: matching.map(|(place, _)| place).collect(), gone: 0, readers: 0, bell: Arc::default() }
+        });
+        topic.trim(self.first);
+        topic.readers += 1;
+        let (first, changes) = (self.first, &self.changes);
+        let seen = topic.places.partition_point(|place| {
+            let change = usize::try_from(place - first).ok().and_then(|index| changes.get(index));
+            change.is_some_and(|change| change.revision() <= after)
+        });
+        Ok((Arc::clone(&topic.bell), topic.gone + seen as u64))
+    }
+
+    /// One reader less.
+    pub(super) fn unsubscribe(&mut self, prefix: &Prefix) {
+        let Some(topic) = self.topics.get_mut(prefix.as_str()) else { return };
+        topic.readers -= 1;
+        if topic.readers == 0 {
+            self.topics.remove(prefix.as_str());
+        }
+    }
+
+    /// Copies what a reader of `prefix` gets next, from the change with the number `next` of its topic on, into
+    /// `ready`, which is empty: about `most` events, whole revisions only. Returns the number of the change after
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when something after `told`, the revision that the reader has reached, is no longer
+    /// kept.
+    pub(super) fn read(
+        &self,
+        prefix: &Prefix,
+        mut next: u64,
+        told: Revision,
+        ready: &mut VecDeque<WatchEvent>,
+    ) -> Result<u64, StoreError> {
+        /// Enough to make the lock's price small, not so many that a slow reader holds much.
+        const MOST: usize = 128;
+        let Some(topic) = self.topics.get(prefix.as_str()) else { return Ok(next) };
+        let lost = || self.compacted(told);
+        let start = next.checked_sub(topic.gone).ok_or_else(lost)?;
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(topic.places.len());
+        for place in topic.places.range(start..) {
+            let change = self.get(*place).ok_or_else(lost)?;
+            if ready.len() >= MOST && ready.back().is_some_and(|last| last.revision() < change.revision()) {
+                break;
+            }
+            ready.push_back(change.to_event());
+            next += 1;
+        }
+        Ok(next)
+    }
+}
+
+/// The prefixes that a key is under: of everything, of its collection, and of its namespace if it has one.
+fn prefixes(key: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(key.match_indices('/').map(|(slash, _)| &key[..=slash]))
+}

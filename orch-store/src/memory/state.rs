@@ -1,0 +1,192 @@
+//! [`State`]: what the lock of a [`MemoryStore`](super::MemoryStore) protects. Nothing here waits.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use orch_core::key::{Key, Prefix};
+use orch_core::revision::Revision;
+use orch_core::store::{Check, Continue, Entry, Expect, ListFrom, ListOptions, Page, StoreError, Write};
+
+use super::bell::Bell;
+use super::history::{Change, History, NOWHERE, Place, What};
+
+/// The objects, in the order of their keys, and how they came to be so.
+#[derive(Debug)]
+pub(super) struct State {
+    objects: BTreeMap<Key, Slot>,
+    pub(super) history: History,
+    /// Who waits for a write anywhere.
+    pub(super) any_write: Arc<Bell>,
+}
+
+/// A key that holds an object, or did while the history goes back to that.
+#[derive(Debug)]
+struct Slot {
+    entry: Option<Entry>,
+    /// The change that led here.
+    place: Place,
+}
+
+/// What a write leaves behind; `None` after a deletion.
+struct Staged {
+    key: Key,
+    entry: Option<Entry>,
+}
+
+/// What is left to do after a write, without the lock.
+#[derive(Debug, Default)]
+#[must_use]
+pub(super) struct Aftermath {
+    pub(super) bells: Vec<Arc<Bell>>,
+    /// To be dropped: what no longer can be asked for, which may take a while to free.
+    pub(super) forgotten: Vec<Change>,
+}
+
+impl State {
+    pub(super) fn new(history: usize) -> Self {
+        Self { objects: BTreeMap::new(), history: History::new(history), any_write: Arc::default() }
+    }
+
+    /// How many objects there are, and those deleted that past states still know.
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
+        self.objects.get(key)?.entry.as_ref()
+    }
+
+    pub(super) fn list(&self, prefix: &Prefix, options: &ListOptions) -> Result<Page, StoreError> {
+        let (revision, after) = match &options.from {
+            ListFrom::Latest => (self.history.revision(), None),
+            ListFrom::At(revision) => (*revision, None),
+            ListFrom::Continue(Continue { revision, after }) => (*revision, Some(after.as_str())),
+        };
+        self.history.check(revision)?;
+        let start = match after {
+            Some(after) if after >= prefix.as_str() => Bound::Excluded(after),
+            _ => Bound::Included(prefix.as_str()),
+        };
+        let rest = self.objects.range::<str, _>((start, Bound::Unbounded)).take_while(|(key, _)| prefix.contains(key));
+        let mut rest = rest.filter_map(|(_, slot)| self.history.at(slot.entry.as_ref(), slot.place, revision));
+        let limit = options.limit.map_or(usize::MAX, std::num::NonZero::get);
+        let entries: Vec<Entry> = rest.by_ref().take(limit).cloned().collect();
+        let next = match entries.last() {
+            Some(last) if entries.len() == limit => rest.next().map(|_| Continue { revision, after: last.key.clone() }),
+            _ => None,
+        };
+        Ok(Page { entries, revision, next })
+    }
+
+    /// Makes one write, if it finds what it expects, and returns what is there now and when it happened.
+    pub(super) fn write(
+        &mut self,
+        write: Write,
+        after: &mut Aftermath,
+    ) -> Result<(Option<Entry>, Revision), StoreError> {
+        let revision = self.history.revision().next();
+        let staged = self.stage(write, revision)?;
+        let entry = staged.entry.clone();
+        self.apply(staged, revision, after);
+        self.settle(after);
+        Ok((entry, revision))
+    }
+
+    /// Makes all of `writes`, if `checks` and their own expectations hold.
+    pub(super) fn commit(
+        &mut self,
+        checks: &[Check],
+        writes: Vec<Write>,
+        after: &mut Aftermath,
+    ) -> Result<Revision, StoreError> {
+        for check in checks {
+            self.expect(&check.key, check.expect)?;
+        }
+        if writes.is_empty() {
+            return Ok(self.history.revision());
+        }
+        let revision = self.history.revision().next();
+        let staged = writes.into_iter().map(|write| self.stage(write, revision)).collect::<Result<Vec<_>, _>>()?;
+        for staged in staged {
+            self.apply(staged, revision, after);
+        }
+        self.settle(after);
+        Ok(revision)
+    }
+
+    /// That the object at `key` is as expected; returns it.
+    fn expect(&self, key: &Key, expect: Expect) -> Result<Option<&Entry>, StoreError> {
+        let entry = self.get(key);
+        let found = entry.map(|entry| entry.revision);
+        let holds = match expect {
+            Expect::Absent => found.is_none(),
+            Expect::Revision(revision) => found == Some(revision),
+        };
+        if holds { Ok(entry) } else { Err(StoreError::Conflict { key: key.clone(), found }) }
+    }
+
+    /// Makes what `write` leaves behind, if it finds what it expects, and changes nothing yet.
+    fn stage(&self, write: Write, revision: Revision) -> Result<Staged, StoreError> {
+        let known = self.expect(write.key(), write.expect())?;
+        // One text for all versions of an object, not one for each writer's copy of the key.
+        let key = known.map_or_else(|| write.key().clone(), |known| known.key.clone());
+        let mut entry = write.into_entry(revision, known.map(|known| known.created));
+        if let Some(entry) = &mut entry {
+            entry.key = key.clone();
+        }
+        Ok(Staged { key, entry })
+    }
+
+    fn apply(&mut self, Staged { key, entry }: Staged, revision: Revision, after: &mut Aftermath) {
+        let what = entry.clone().map_or_else(|| What::Delete(key.clone(), revision), What::Put);
+        match self.objects.get_mut(&key) {
+            Some(slot) => {
+                let previous = std::mem::replace(&mut slot.entry, entry);
+                slot.place = self.history.push(Change { what, previous, before: slot.place }, &mut after.bells);
+            }
+            None => {
+                let place = self.history.push(Change { what, previous: None, before: NOWHERE }, &mut after.bells);
+                self.objects.insert(key, Slot { entry, place });
+            }
+        }
+    }
+
+    pub(super) fn compact(&mut self, revision: Revision, after: &mut Aftermath) -> Result<(), StoreError> {
+        let current = self.history.revision();
+        if revision > current {
+            return Err(StoreError::FutureRevision { requested: revision, current });
+        }
+        let Self { objects, history, .. } = self;
+        history.forget_before(revision, &mut |place, change| forget(objects, place, change, after));
+        Ok(())
+    }
+
+    /// What follows every write, or transaction of several.
+    fn settle(&mut self, after: &mut Aftermath) {
+        let Self { objects, history, any_write } = self;
+        history.trim(|place, change| forget(objects, place, change, after));
+        if any_write.wanted() {
+            after.bells.push(Arc::clone(any_write));
+        }
+    }
+}
+
+/// Takes leave of a change that is no longer kept: a key that it deleted, and nobody wrote since, is no more.
+fn forget(objects: &mut BTreeMap<Key, Slot>, place: Place, change: Change, after: &mut Aftermath) {
+    if let What::Delete(key, _) = &change.what
+        && objects.get(key).is_some_and(|slot| slot.place == place)
+    {
+        objects.remove(key);
+    }
+    after.forgotten.push(change);
+}
+
+/// That no two of `writes` are to the same key.
+pub(super) fn check_unique(writes: &[Write]) -> Result<(), StoreError> {
+    let mut seen = HashSet::new();
+    match writes.iter().find(|write| !seen.insert(write.key())) {
+        Some(twice) => Err(StoreError::WrittenTwice { key: twice.key().clone() }),
+        None => Ok(()),
+    }
+}
