@@ -5,6 +5,7 @@
 //! clause of the contract a test of its own.
 #![forbid(unsafe_code)]
 
+pub mod broken;
 pub mod fault;
 pub mod model;
 pub mod strategy;

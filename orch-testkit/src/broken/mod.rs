@@ -1,0 +1,4 @@
+//! Implementations that are wrong on purpose, each a class of bug that was seen in real systems. The conformance suites
+//! must catch every one of them; `orch-testkit/tests/broken_*.rs` show that they do.
+
+pub mod proxy;
