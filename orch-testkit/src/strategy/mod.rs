@@ -1,3 +1,4 @@
 //! Strategies: what generated tests are made of.
 
+pub mod cluster;
 pub mod object;

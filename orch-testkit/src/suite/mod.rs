@@ -4,6 +4,7 @@
 //! the list: [`clause_tests!`](crate::clause_tests) makes a test of each, [`clause_table!`](crate::clause_table) a table.
 
 pub mod proxy;
+pub mod scheduler;
 pub mod store;
 
 use std::fmt;
