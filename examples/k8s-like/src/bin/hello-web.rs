@@ -1,0 +1,110 @@
+//! A small web server to look at: it answers every request with the name of the pod that it runs in.
+//!
+//! `hello-web [--port PORT] [--text TEXT] [--startup-delay SECONDS] [--unhealthy]`
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A small web server that answers with the name of its pod.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The port to listen on, at the address in POD_IP (127.0.0.1 by default).
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// What to answer besides the pod's name.
+    #[arg(long, default_value = "hello")]
+    text: String,
+    /// Seconds to wait before listening.
+    #[arg(long, default_value_t = 0)]
+    startup_delay: u64,
+    /// Answer 503 to /healthz.
+    #[arg(long)]
+    unhealthy: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match serve(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hello-web: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: Options) -> io::Result<()> {
+    tokio::time::sleep(Duration::from_secs(options.startup_delay)).await;
+    let ip = std::env::var("POD_IP").ok().and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let address = SocketAddr::new(ip, options.port);
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+    println!("listening on {address}");
+    let pod = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
+    let answers = Answers { body: format!("{} from {pod}\n", options.text), healthy: !options.unhealthy };
+    let mut stop = signal(SignalKind::terminate())?;
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.recv() => return Ok(()),
+            accepted = listener.accept() => {
+                // A peer that gave up between connecting and being accepted is no reason to stop.
+                let Ok((stream, peer)) = accepted else { continue };
+                let answers = answers.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = answer(stream, &answers).await {
+                        eprintln!("{peer}: {error}");
+                    }
+                });
+            }
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Answers {
+    body: String,
+    healthy: bool,
+}
+
+/// Answers requests until the peer closes. A request is its head; a body is not expected.
+async fn answer(stream: TcpStream, answers: &Answers) -> io::Result<()> {
+    /// Longest head that is read.
+    const HEAD: u64 = 16 * 1024;
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    loop {
+        let mut head = String::new();
+        let mut limited = tokio::io::AsyncReadExt::take(&mut read, HEAD);
+        while !head.ends_with("\r\n\r\n") {
+            if limited.read_line(&mut head).await? == 0 {
+                return Ok(());
+            }
+        }
+        let path = head.split(' ').nth(1).unwrap_or("/");
+        let (status, body) = match path {
+            "/healthz" if answers.healthy => ("200 OK", "ok\n"),
+            "/healthz" => ("503 Service Unavailable", "not healthy\n"),
+            _ => ("200 OK", answers.body.as_str()),
+        };
+        let close = head.to_ascii_lowercase().contains("\r\nconnection: close");
+        let length = body.len();
+        let connection = if close { "close" } else { "keep-alive" };
+        let response = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\nconnection: {connection}\r\n\r\n{body}"
+        );
+        write.write_all(response.as_bytes()).await?;
+        if close {
+            return write.shutdown().await;
+        }
+    }
+}
