@@ -32,8 +32,20 @@ mod tests {
             ("a changed field", json!({"a": 1}), json!({"a": 2}), json!({"a": 1, "b": 1}), json!({"a": 2, "b": 1})),
             ("a field taken out", json!({"a": 1}), json!({}), json!({"a": 1, "b": 1}), json!({"b": 1})),
             ("a field never said", json!({}), json!({}), json!({"ip": "x"}), json!({"ip": "x"})),
-            ("deeper", json!({"s": {"a": 1}}), json!({"s": {"c": 3}}), json!({"s": {"a": 1, "b": 2}}), json!({"s": {"b": 2, "c": 3}})),
-            ("a list is one value", json!({"l": [1, 2]}), json!({"l": [2]}), json!({"l": [1, 2, 3]}), json!({"l": [2]})),
+            (
+                "deeper",
+                json!({"s": {"a": 1}}),
+                json!({"s": {"c": 3}}),
+                json!({"s": {"a": 1, "b": 2}}),
+                json!({"s": {"b": 2, "c": 3}}),
+            ),
+            (
+                "a list is one value",
+                json!({"l": [1, 2]}),
+                json!({"l": [2]}),
+                json!({"l": [1, 2, 3]}),
+                json!({"l": [2]}),
+            ),
             ("another type", json!({"a": {"b": 1}}), json!({"a": 1}), json!({"a": {"b": 1}}), json!({"a": 1})),
             ("drift is put right", json!({"a": 1}), json!({"a": 1}), json!({"a": 5}), json!({"a": 1})),
         ];

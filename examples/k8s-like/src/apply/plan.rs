@@ -88,12 +88,7 @@ fn check_namespaces(wanted: &BTreeMap<Key, &Arc<dyn AnyObject>>, current: &Curre
     }
 }
 
-fn update(
-    desired: &Desired<'_>,
-    key: &Key,
-    said: &[u8],
-    old: &Arc<dyn AnyObject>,
-) -> Result<Option<Step>, ApplyError> {
+fn update(desired: &Desired<'_>, key: &Key, said: &[u8], old: &Arc<dyn AnyObject>) -> Result<Option<Step>, ApplyError> {
     let json = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let encode = |error| ApplyError::Encode { key: key.clone(), error };
     let before = old.metadata().annotations.get(LAST_APPLIED).map_or(Value::Null, |text| json(text.as_bytes()));

@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A Kubernetes-like system in one process: a control plane, and nodes that run pods as local processes.
+#[derive(Debug, Parser)]
+#[command(name = "k8s-like", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Starts a cluster, applies a manifest whenever it changes, and stops everything on Ctrl-C.
+    Up(Up),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Up {
+    /// The manifest: YAML or JSON, one or several objects.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How many nodes there are.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) nodes: u8,
+    /// The namespace of objects that do not name one.
+    #[arg(short, long, default_value = "default", value_parser = namespace)]
+    pub(crate) namespace: String,
+    /// Where logs and the records of processes are kept. A later run with the same folder finds the processes of an
+    /// earlier one that was killed, and stops them. [default: a folder of this manifest below the temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// More about what goes on, on standard error; twice for still more.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    if orch_core::validation::is_dns_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err("use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit".to_owned())
+}
