@@ -7,3 +7,7 @@
 pub mod memory;
 
 pub use memory::MemoryStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/store.md")]
+struct Guide;

@@ -10,3 +10,7 @@ pub mod fault;
 pub mod model;
 pub mod strategy;
 pub mod suite;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
