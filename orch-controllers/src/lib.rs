@@ -1,1 +1,9 @@
+//! The reconcile engine, and the controllers built on it.
+//!
+//! A [`Controller`](orch_core::controller::Controller) decides what to do about one key; the [`engine`] finds out which
+//! keys are to be looked at, and does what was decided. The [`cache`] is what controllers see.
 #![forbid(unsafe_code)]
+
+pub mod backoff;
+pub mod cache;
+pub mod engine;
