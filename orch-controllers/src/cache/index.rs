@@ -33,6 +33,10 @@ impl Index {
         self.reached = self.reached.max(Some(revision));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
     pub(super) fn get(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
         self.objects.get(key).cloned()
     }

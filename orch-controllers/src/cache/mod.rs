@@ -133,6 +133,16 @@ impl PartialView {
         &self.kinds
     }
 
+    /// Which kind this is, if it is seen.
+    pub(crate) fn id_of(&self, kind: &Kind) -> Option<KindId> {
+        self.cache.id_of(kind.collection).filter(|id| self.kinds.contains(id))
+    }
+
+    /// How many objects of a kind are seen.
+    pub(crate) fn len(&self, kind: &Kind) -> usize {
+        self.id_of(kind).map_or(0, |id| self.cache.index(id).len())
+    }
+
     fn sees(&self, collection: &str) -> bool {
         let sees = self.cache.id_of(collection).is_some_and(|id| self.kinds.contains(&id));
         if !sees {
