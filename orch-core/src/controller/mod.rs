@@ -49,7 +49,8 @@ use crate::key::Key;
 /// - **X1** One key is not reconciled twice at the same time, and not again before the view has reached this
 ///   controller's own last write for that key.
 /// - **X2** Every [`Change`] of every triggering kind is shown to [`observe`](Controller::observe) once, in the order
-///   of its kind's revisions, before a key that it triggers is reconciled. After a gap the difference is shown as changes.
+///   of its kind's revisions, before the triggers are asked which keys it concerns. After a gap the difference is shown
+///   as changes. Before the first key is reconciled, every triggering kind was listed and shown.
 /// - **X3** Every key that a trigger names is reconciled after that change; several changes may share one run.
 /// - **X4** Errors are retried with a growing pause, key by key.
 #[async_trait]

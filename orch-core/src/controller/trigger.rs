@@ -99,14 +99,10 @@ impl Trigger {
     /// The keys to look at after `change`, each once, in no particular order. `view` is as it is after the change.
     #[must_use]
     pub fn keys(&self, change: &Change, view: &dyn View) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for object in [change.previous(), change.current()].into_iter().flatten() {
-            for key in (self.keys)(&**object, view) {
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
-            }
-        }
+        let objects = [change.previous(), change.current()].into_iter().flatten();
+        let mut keys: Vec<Key> = objects.flat_map(|object| (self.keys)(&**object, view)).collect();
+        keys.sort_unstable();
+        keys.dedup();
         keys
     }
 }
