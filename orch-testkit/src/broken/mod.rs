@@ -2,3 +2,4 @@
 //! must catch every one of them; `orch-testkit/tests/broken_*.rs` show that they do.
 
 pub mod proxy;
+pub mod scheduler;
