@@ -6,4 +6,6 @@
 
 pub mod backoff;
 pub mod cache;
+pub mod endpoint_slice;
 pub mod engine;
+mod name_hash;
