@@ -30,7 +30,7 @@ impl Written {
 /// Why an action was not performed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) error: ControllerError,
+    pub(super) error: Box<ControllerError>,
     /// The object that was to be written, if it was that.
     pub(super) written: Option<Written>,
     pub(super) is_refused_by_budget: bool,
@@ -38,12 +38,12 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn of(error: ControllerError) -> Self {
-        Self { error, written: None, is_refused_by_budget: false }
+        Self { error: Box::new(error), written: None, is_refused_by_budget: false }
     }
 
     /// Whether a write may nevertheless have happened.
     pub(super) fn outcome_is_unknown(&self) -> bool {
-        matches!(&self.error, ControllerError::Client(ClientError::Store(error)) if error.outcome_is_unknown())
+        matches!(&*self.error, ControllerError::Client(ClientError::Store(error)) if error.outcome_is_unknown())
     }
 }
 

@@ -253,9 +253,8 @@ impl Model {
         let waiting = |lane: &usize| firsts[*lane].is_some();
         let impatient = |lane: &usize| self.passed_over[*lane] >= PATIENCE;
         let chosen = (0..3).filter(waiting).find(impatient).or_else(|| (0..3).rev().find(waiting))?;
-        for lane in 0..3 {
-            self.passed_over[lane] =
-                if lane == chosen || firsts[lane].is_none() { 0 } else { self.passed_over[lane] + 1 };
+        for (lane, (first, passed_over)) in firsts.iter().zip(&mut self.passed_over).enumerate() {
+            *passed_over = if lane == chosen || first.is_none() { 0 } else { *passed_over + 1 };
         }
         let (_, number) = firsts[chosen]?;
         let key = self.keys.get_mut(&number)?;

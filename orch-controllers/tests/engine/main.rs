@@ -1,0 +1,10 @@
+//! The engine's promises, on the model store under paused time.
+
+mod actions;
+mod cache;
+mod changes;
+mod faulty;
+mod isolation;
+mod read_your_writes;
+mod stopping;
+mod subject;
