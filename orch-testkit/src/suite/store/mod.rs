@@ -1,8 +1,8 @@
 //! The suites of [`Store`] and of the abilities that not every store has, [`Compact`] and [`Transact`].
 //!
 //! Each clause gets a store of its own, new and empty. No clause supposes that revisions follow one another without
-//! holes, or begin at a certain one, so a store far away that others use too can be tested, each clause in a part of its
-//! own.
+//! holes, or begin at a certain one, so a store far away that others use too can be tested, each clause in a part of
+//! its own.
 
 pub mod compaction;
 pub mod reads;

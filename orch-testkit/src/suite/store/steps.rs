@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 /// How long a clause waits for what must come at once; generous, for stores far away and machines that are busy.
-pub(super) const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// The key of a lease.
 pub(super) fn lease_key(namespace: &str, name: &str) -> Key {
