@@ -9,3 +9,4 @@ pub mod cache;
 pub mod endpoint_slice;
 pub mod engine;
 mod name_hash;
+pub mod node_agent;

@@ -1,0 +1,125 @@
+//! [`refusal`]: whether a node takes a pod that was bound to it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use orch_core::object::{ContainerPort, Pod, Quantity};
+
+use super::NodeAgentConfig;
+
+/// Why the node does not take the pod beside those that it has taken: reason and message, worded as Kubernetes words
+/// them. A scheduler sees to it that this does not happen; but several may decide at the same time.
+pub(super) fn refusal(pod: &Pod, taken: &[Arc<Pod>], config: &NodeAgentConfig) -> Option<(String, String)> {
+    let count = i64::try_from(taken.len()).unwrap_or(i64::MAX);
+    let too_little = |resource: &str, requested: i64, used: i64, capacity: i64| {
+        let message = format!(
+            "Node didn't have enough resource: {resource}, requested: {requested}, used: {used}, capacity: {capacity}"
+        );
+        (format!("OutOf{resource}"), message)
+    };
+    if let Some(capacity) = config.allocatable("pods").map(Quantity::value)
+        && count >= capacity
+    {
+        return Some(too_little("pods", 1, count, capacity));
+    }
+    if taken.iter().any(|other| ports_clash(pod, other)) {
+        let message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+        return Some(("NodePorts".to_owned(), message.to_owned()));
+    }
+    for resource in resources(pod) {
+        let requested = request(pod, resource).unwrap_or(Quantity::from_units(i64::MAX));
+        let capacity = config.allocatable(resource).unwrap_or_default();
+        let used = taken.iter().try_fold(Quantity::default(), |sum, other| sum.checked_add(request(other, resource)?));
+        let fits = used.and_then(|used| used.checked_add(requested)).is_some_and(|sum| sum <= capacity);
+        if !requested.is_zero() && !fits {
+            let unit = |quantity: Quantity| if resource == "cpu" { quantity.millis() } else { quantity.value() };
+            return Some(too_little(resource, unit(requested), unit(used.unwrap_or_default()), unit(capacity)));
+        }
+    }
+    None
+}
+
+fn resources(pod: &Pod) -> BTreeSet<&str> {
+    let resources = pod.spec.containers.iter().map(|container| &container.resources);
+    resources
+        .flat_map(|resources| resources.requests.keys().chain(resources.limits.keys()))
+        .map(String::as_str)
+        .collect()
+}
+
+/// How much of a resource the pod asks for; `None` if that is more than a quantity can tell.
+fn request(pod: &Pod, resource: &str) -> Option<Quantity> {
+    let requests = pod.spec.containers.iter().filter_map(|container| container.resources.request(resource));
+    requests.copied().try_fold(Quantity::default(), Quantity::checked_add)
+}
+
+fn ports_clash(one: &Pod, other: &Pod) -> bool {
+    host_ports(one).any(|one| host_ports(other).any(|other| clash(one, other)))
+}
+
+fn host_ports(pod: &Pod) -> impl Iterator<Item = &ContainerPort> {
+    pod.spec.containers.iter().flat_map(|container| &container.ports).filter(|port| port.host_port.is_some())
+}
+
+/// The same port of the same protocol, on the same address or one of them on all.
+fn clash(one: &ContainerPort, other: &ContainerPort) -> bool {
+    fn address(port: &ContainerPort) -> Option<&str> {
+        port.host_ip.as_deref().filter(|ip| !["", "0.0.0.0", "::"].contains(ip))
+    }
+    let addresses_meet = match (address(one), address(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    one.host_port == other.host_port && one.protocol() == other.protocol() && addresses_meet
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_core::object::{Container, PodSpec};
+
+    use super::*;
+
+    fn pod(cpu: &str, memory: &str, port: Option<(i32, &str)>) -> Arc<Pod> {
+        let mut container = Container::default();
+        for (resource, amount) in [("cpu", cpu), ("memory", memory)] {
+            container.resources.requests.insert(resource.into(), Quantity::parse(amount).expect("a quantity"));
+        }
+        container.ports.extend(port.map(|(port, ip)| ContainerPort {
+            host_port: Some(port),
+            host_ip: Some(ip.into()),
+            ..ContainerPort::default()
+        }));
+        Arc::new(Pod { spec: PodSpec { containers: vec![container], ..PodSpec::default() }, ..Pod::default() })
+    }
+
+    fn refused(pod: &Pod, taken: &[Arc<Pod>]) -> Option<(String, String)> {
+        let mut config = NodeAgentConfig::new("node-1", [127, 0, 0, 1].into());
+        for (resource, amount) in [("cpu", "1"), ("memory", "1Gi"), ("pods", "3")] {
+            config.capacity.insert(resource.into(), Quantity::parse(amount).expect("a quantity"));
+        }
+        refusal(pod, taken, &config)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_in_kubernetes_words() {
+        let half = pod("500m", "1Mi", None);
+        assert_eq!(refused(&half, std::slice::from_ref(&half)), None);
+        let (reason, message) = refused(&half, &[half.clone(), half.clone()]).expect("too much");
+        assert_eq!(reason, "OutOfcpu");
+        assert_eq!(message, "Node didn't have enough resource: cpu, requested: 500, used: 1000, capacity: 1000");
+        assert_eq!(refused(&pod("0", "2Gi", None), &[]).expect("too much").0, "OutOfmemory");
+        let none = pod("0", "0", None);
+        assert_eq!(refused(&none, &[none.clone(), none.clone(), none.clone()]).expect("too many").0, "OutOfpods");
+        let mut other = Pod::clone(&none);
+        other.spec.containers[0].resources.limits.insert("example.org/gpu".into(), Quantity::from_units(1));
+        assert_eq!(refused(&other, &[]).expect("there is none").0, "OutOfexample.org/gpu");
+    }
+
+    #[test]
+    fn ports_of_the_node_are_taken_once_for_each_address() {
+        let port = |ip| pod("0", "0", Some((80, ip)));
+        assert_eq!(refused(&port(""), &[port("10.0.0.1")]).expect("a clash").0, "NodePorts");
+        assert_eq!(refused(&port("10.0.0.1"), &[port("10.0.0.1")]).expect("a clash").0, "NodePorts");
+        assert_eq!(refused(&port("10.0.0.1"), &[port("10.0.0.2")]), None);
+    }
+}
