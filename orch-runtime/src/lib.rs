@@ -3,7 +3,10 @@
 //! | type | a container is |
 //! |---|---|
 //! | [`FakeRuntime`](fake::FakeRuntime) | an entry in memory that follows a script |
+//! | [`ProcessRuntime`](process::ProcessRuntime) | a process group of this machine; Linux, no privileges, no daemon |
 #![forbid(unsafe_code)]
 
 mod changes;
 pub mod fake;
+#[cfg(target_os = "linux")]
+pub mod process;

@@ -1,0 +1,52 @@
+//! [`ProcessConfig`]: where the records are, who supervises, and what containers get.
+
+use std::path::PathBuf;
+
+use super::AddressRange;
+
+/// How a [`ProcessRuntime`](super::ProcessRuntime) works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// The folder of all records, outputs and working folders. It is made if it is not there, readable by its owner
+    /// only. One runtime at a time may use it; opened again, it finds what runs.
+    pub root: PathBuf,
+    /// The program that supervises each container.
+    pub shim: Shim,
+    /// Where pods get addresses of their own from. `None`: they have none. Runtimes on one machine need ranges that
+    /// do not overlap.
+    pub addresses: Option<AddressRange>,
+    /// Where a command is looked up when the container's environment has no `PATH`. The container does not see it.
+    pub path: String,
+    /// Of each attempt's output the last bytes are kept: at least this many, and at most twice as many.
+    pub log_bytes: u64,
+    /// Whether [`memory_bytes`](orch_core::runtime::ResourceLimits::memory_bytes) is enforced, for each process of a
+    /// container by itself, as `RLIMIT_DATA`: an allocation beyond it fails. Address space that is only reserved does
+    /// not count, but stacks of threads count in full.
+    pub enforce_memory: bool,
+}
+
+impl ProcessConfig {
+    /// The defaults: the shim is the current program, no addresses, the usual `PATH`, 10 MiB of output, memory is
+    /// enforced.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            shim: Shim::CurrentExe,
+            addresses: None,
+            path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            log_bytes: 10 << 20,
+            enforce_memory: true,
+        }
+    }
+}
+
+/// The program that supervises a container, and outlives the process that uses the runtime. See
+/// [`run_shim_if_asked`](super::run_shim_if_asked).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shim {
+    /// The program that runs now. Its `main` must begin with [`run_shim_if_asked`](super::run_shim_if_asked).
+    CurrentExe,
+    /// Another program of which `main` begins so, such as this crate's binary `orch-shim`.
+    Path(PathBuf),
+}

@@ -1,0 +1,249 @@
+//! [`ProcessRuntime`]: a container is a process group of this machine. Linux.
+
+mod address;
+mod attempt;
+mod config;
+mod exec;
+mod found;
+mod identity;
+mod lock;
+mod logs;
+mod pod;
+mod record;
+mod shim;
+mod start;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use futures::stream::BoxStream;
+use orch_core::clock::{Clock as _, SystemClock};
+use orch_core::runtime::{
+    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodUid, Runtime, RuntimeError, SandboxSpec,
+    SandboxStatus,
+};
+use tokio::net::unix::pipe;
+use tokio::process::Child;
+use tokio::task::JoinSet;
+
+pub use self::address::{AddressRange, AddressRangeError};
+use self::attempt::Attempt;
+pub use self::config::{ProcessConfig, Shim};
+use self::lock::RootLock;
+use self::pod::{Ledger, Pod};
+use self::record::{Durability, RootFolder, SandboxRecord};
+pub use self::shim::run_shim_if_asked;
+use self::trouble::unavailable;
+use crate::changes::Changes;
+
+/// Runs containers as processes of this machine, without privileges and without a daemon.
+///
+/// Each container is supervised by a *shim*, a tiny process that outlives the user of the runtime: it copies output to
+/// files of a limited size, kills what the program leaves behind when it ends, and writes down how it ended. Whatever
+/// may be killed at any moment, nothing runs twice and nothing is lost: what is to run is on disk before it is started,
+/// the process writes down who it is before it becomes the program, and a program dies with its shim.
+///
+/// A container gets the environment that its spec says and nothing else, not even a `PATH`; its standard input is
+/// empty; its working folder is one of its own that goes when the attempt is removed. Images and host names are not
+/// used. Memory is limited for each process by itself (see [`ProcessConfig::enforce_memory`]); processor time is not
+/// limited. It can gain no privileges that its user does not have. There is deliberately no isolation: a container
+/// sees the machine as its user does, and one that means to can leave its supervision with the help of others.
+///
+/// If a shim is killed, its program dies with it, and with it everything of the program's session; only a descendant
+/// that had made a session of its own is not found then.
+#[derive(Clone, Debug)]
+pub struct ProcessRuntime {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: ProcessConfig,
+    root: RootFolder,
+    pods: Mutex<BTreeMap<PodUid, Arc<Pod>>>,
+    /// Held while a sandbox is made: the address given last.
+    last_address: tokio::sync::Mutex<Option<Ipv4Addr>>,
+    changes: Arc<Changes>,
+    /// They end with the runtime, before the root folder is given back.
+    watches: Mutex<JoinSet<()>>,
+    _lock: RootLock,
+}
+
+impl ProcessRuntime {
+    /// A runtime over the root folder, with every pod that an earlier runtime left there; returns when it is known of
+    /// each container whether it runs. To be called within a tokio runtime that has I/O and time enabled, and lasts.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`] when another process uses the root folder, when a record cannot be read or
+    /// written, or when the shim is to be the current program and that has not called [`run_shim_if_asked`].
+    pub async fn open(config: ProcessConfig) -> Result<Self, RuntimeError> {
+        if config.shim == Shim::CurrentExe && !shim::hook_was_called() {
+            let message = "the current program is to be the shim, but its main does not begin with \
+                           orch_runtime::process::run_shim_if_asked(): add the call, or name a shim by its path";
+            return Err(RuntimeError::Unavailable { message: message.to_owned(), transient: false, source: None });
+        }
+        let opened = tokio::task::spawn_blocking(move || Shared::open(config)).await;
+        let shared = Arc::new(opened.map_err(panicked)??);
+        found::take_over(&shared).await?;
+        Ok(Self { shared })
+    }
+
+    /// Does something to its end, whether the caller waits for it or not: half of it would have to be found and
+    /// repaired by the next call.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = Result<T, RuntimeError>> + Send + 'static,
+    ) -> Result<T, RuntimeError> {
+        tokio::spawn(act).await.map_err(panicked)?
+    }
+}
+
+impl Shared {
+    fn open(config: ProcessConfig) -> Result<Self, RuntimeError> {
+        let failed = |error| unavailable("cannot use the root folder", &config.root, error);
+        record::make_folder(&config.root).map_err(failed)?;
+        let root = RootFolder(config.root.canonicalize().map_err(failed)?);
+        let lock = RootLock::take(&root)?;
+        record::make_folder(&root.pods()).and_then(|()| root.empty_removed()).map_err(failed)?;
+        let pods = Mutex::new(found::pods(&root)?);
+        let (last_address, changes, watches) = Default::default();
+        Ok(Self { config, root, pods, last_address, changes, watches, _lock: lock })
+    }
+
+    /// A panic while the lock is held leaves nothing half done: every critical section is one step.
+    fn pods(&self) -> MutexGuard<'_, BTreeMap<PodUid, Arc<Pod>>> {
+        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pod(&self, uid: &PodUid) -> Option<Arc<Pod>> {
+        self.pods().get(uid).cloned()
+    }
+
+    fn attempt(&self, id: &ContainerId) -> Result<Arc<Attempt>, RuntimeError> {
+        let attempt = self.pod(&id.pod).and_then(|pod| pod.attempt(id));
+        attempt.ok_or_else(|| RuntimeError::NoSuchContainer { id: id.clone() })
+    }
+
+    fn watch(&self, attempt: Arc<Attempt>, life: pipe::Receiver, shim: Option<Child>) {
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        while watches.try_join_next().is_some() {}
+        watches.spawn(attempt.watch(life, shim, Arc::clone(&self.changes)));
+    }
+
+    async fn create(self: Arc<Self>, spec: SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
+        let mut last_address = self.last_address.lock().await;
+        if let Some(pod) = self.pod(&spec.pod) {
+            return Ok(pod.status());
+        }
+        let ip = self.config.addresses.map(|range| self.address(range, *last_address)).transpose()?;
+        let record = SandboxRecord { spec, ip, created_at: SystemClock.now() };
+        let (root, written) = (self.root.clone(), record.clone());
+        let path = root.sandbox(&record.spec.pod);
+        let write = move || {
+            record::make_folder(&root.containers(&written.spec.pod))?;
+            record::write(&root.sandbox(&written.spec.pod), &written, Durability::Power)
+        };
+        let result = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        result.map_err(|error| unavailable("cannot write", &path, error))?;
+        *last_address = ip.or(*last_address);
+        let pod = Arc::new(Pod::new(record, Ledger::default()));
+        let status = pod.status();
+        self.pods().insert(status.spec.pod.clone(), pod);
+        Ok(status)
+    }
+
+    fn address(&self, range: AddressRange, last: Option<Ipv4Addr>) -> Result<Ipv4Addr, RuntimeError> {
+        let used = self.pods().values().filter_map(|pod| pod.record.ip).collect();
+        range.next_free(last, &used).ok_or_else(|| {
+            let message = format!("every address of {range} belongs to a pod: remove pods, or choose a larger range");
+            RuntimeError::Exhausted { what: "pod address", message }
+        })
+    }
+
+    async fn remove_container(self: Arc<Self>, id: ContainerId) -> Result<(), RuntimeError> {
+        let Some(pod) = self.pod(&id.pod) else { return Ok(()) };
+        let ledger = pod.ledger.lock().await;
+        let Some(attempt) = pod.attempt(&id) else { return Ok(()) };
+        if !attempt.has_ended() {
+            return Err(RuntimeError::StillRunning { id });
+        }
+        let _commands_have_ended = attempt.commands.write().await;
+        let latest = ledger.latest.get(&id.name).copied();
+        let path = self.root.latest(&id.pod, &id.name);
+        // Its number is not used again, so the record of it outlives it.
+        start::on_disk(&attempt.folder, move |_| record::write(&path, &latest, Durability::Power)).await?;
+        start::forget(&self, &pod, &id, &attempt.folder).await
+    }
+
+    async fn remove(self: Arc<Self>, uid: PodUid) -> Result<(), RuntimeError> {
+        let Some(pod) = self.pod(&uid) else { return Ok(()) };
+        let mut ledger = pod.ledger.lock().await;
+        let attempts = pod.attempts();
+        try_join_all(attempts.iter().map(|attempt| attempt.kill_now())).await?;
+        for attempt in &attempts {
+            let _commands_have_ended = attempt.commands.write().await;
+        }
+        let (root, folder, name) = (self.root.clone(), self.root.pod(&uid), uid.to_string());
+        let removed = tokio::task::spawn_blocking(move || root.remove(&folder, &name)).await;
+        let removed = removed.unwrap_or_else(|error| Err(io::Error::other(error)));
+        removed.map_err(|error| unavailable("cannot remove", &self.root.pod(&uid), error))?;
+        ledger.removed = true;
+        self.pods().remove(&uid);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Runtime for ProcessRuntime {
+    async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
+        self.to_its_end(Arc::clone(&self.shared).create(spec.clone())).await
+    }
+
+    async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        let Some(pod) = self.shared.pod(&id.pod) else { return Err(RuntimeError::NoSuchPod { pod: id.pod.clone() }) };
+        self.to_its_end(start::start(Arc::clone(&self.shared), pod, id.clone(), spec.clone())).await
+    }
+
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
+        self.shared.attempt(id)?.stop(grace).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId) -> Result<(), RuntimeError> {
+        self.to_its_end(Arc::clone(&self.shared).remove_container(id.clone())).await
+    }
+
+    async fn remove(&self, pod: &PodUid) -> Result<(), RuntimeError> {
+        self.to_its_end(Arc::clone(&self.shared).remove(pod.clone())).await
+    }
+
+    async fn list(&self) -> Result<Vec<SandboxStatus>, RuntimeError> {
+        Ok(self.shared.pods().values().map(|pod| pod.status()).collect())
+    }
+
+    async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
+        Ok(self.shared.pod(pod).map(|pod| pod.status()))
+    }
+
+    fn events(&self) -> BoxStream<'static, PodUid> {
+        self.shared.changes.listen()
+    }
+
+    async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<LogStream, RuntimeError> {
+        Ok(LogStream::new(logs::read(self.shared.attempt(id)?, options)))
+    }
+
+    async fn exec(&self, id: &ContainerId, command: &[String], timeout: Duration) -> Result<ExecOutput, RuntimeError> {
+        exec::exec(&self.shared.config.shim, self.shared.attempt(id)?, command, timeout).await
+    }
+}
+
+fn panicked(error: tokio::task::JoinError) -> RuntimeError {
+    let message = "a task of the process runtime did not end as it should: please report it".to_owned();
+    RuntimeError::Unavailable { message, transient: false, source: Some(Box::new(error)) }
+}

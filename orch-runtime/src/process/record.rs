@@ -1,0 +1,239 @@
+//! What is on disk, and where:
+//!
+//! ```text
+//! ROOT/lock                                held by the runtime that uses the root
+//! ROOT/pods/UID/sandbox.json               the pod, its address
+//! ROOT/pods/UID/containers/NAME/latest     the latest attempt, once an attempt was removed
+//! ROOT/pods/UID/containers/NAME/ATTEMPT/   an attempt:
+//!     request.json   what is to run: written before anything is started
+//!     life           a FIFO that the shim holds open for as long as it lives
+//!     shim.json      the shim's identity, its first act
+//!     process.json   the program's identity, written by the process itself before it becomes the program
+//!     log.N          output, in pieces; the last two are kept
+//!     work/          the working folder, unless the container has another
+//!     exit.json      how it ended: written after everything of it has ended
+//! ROOT/removed/                            what is being deleted
+//! ```
+//!
+//! Every record is written beside its place and renamed, so it is there in full or not at all. What has a meaning
+//! after a loss of power is synchronised first; identities have none, as no process outlives the boot.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use orch_core::clock::Timestamp;
+use orch_core::runtime::{ContainerName, ContainerSpec, ExitReason, PodUid, SandboxSpec};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// No record that was written here comes near it: the kernel takes a few MiB of arguments and environment.
+const LARGEST_RECORD: u64 = 64 << 20;
+
+/// `sandbox.json`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SandboxRecord {
+    pub(super) spec: SandboxSpec,
+    pub(super) ip: Option<Ipv4Addr>,
+    pub(super) created_at: Timestamp,
+}
+
+/// `request.json`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) spec: ContainerSpec,
+    pub(super) started_at: Timestamp,
+    pub(super) launch: Launch,
+    pub(super) log_bytes: u64,
+}
+
+/// A program to run, with everything that it gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Launch {
+    /// The program and its arguments.
+    pub(super) command: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) working_dir: PathBuf,
+    /// Where the program is looked up, when `env` has no `PATH`.
+    pub(super) path: String,
+    pub(super) memory_bytes: Option<u64>,
+}
+
+/// `exit.json`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Exit {
+    pub(super) reason: ExitReason,
+    pub(super) code: i32,
+    pub(super) finished_at: Timestamp,
+    pub(super) message: String,
+}
+
+/// The folder of an attempt.
+#[derive(Clone, Debug)]
+pub(super) struct AttemptFolder(pub(super) PathBuf);
+
+impl AttemptFolder {
+    pub(super) fn request(&self) -> PathBuf {
+        self.0.join("request.json")
+    }
+
+    pub(super) fn life(&self) -> PathBuf {
+        self.0.join("life")
+    }
+
+    pub(super) fn shim(&self) -> PathBuf {
+        self.0.join("shim.json")
+    }
+
+    /// Where the shim's own troubles are written.
+    pub(super) fn shim_log(&self) -> PathBuf {
+        self.0.join("shim.log")
+    }
+
+    pub(super) fn process(&self) -> PathBuf {
+        self.0.join("process.json")
+    }
+
+    pub(super) fn exit(&self) -> PathBuf {
+        self.0.join("exit.json")
+    }
+
+    pub(super) fn work(&self) -> PathBuf {
+        self.0.join("work")
+    }
+}
+
+/// The root folder.
+#[derive(Clone, Debug)]
+pub(super) struct RootFolder(pub(super) PathBuf);
+
+impl RootFolder {
+    pub(super) fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    pub(super) fn pods(&self) -> PathBuf {
+        self.0.join("pods")
+    }
+
+    pub(super) fn pod(&self, pod: &PodUid) -> PathBuf {
+        self.pods().join(pod.as_str())
+    }
+
+    pub(super) fn sandbox(&self, pod: &PodUid) -> PathBuf {
+        self.pod(pod).join("sandbox.json")
+    }
+
+    pub(super) fn containers(&self, pod: &PodUid) -> PathBuf {
+        self.pod(pod).join("containers")
+    }
+
+    pub(super) fn latest(&self, pod: &PodUid, name: &ContainerName) -> PathBuf {
+        self.containers(pod).join(name.as_str()).join("latest")
+    }
+
+    pub(super) fn attempt(&self, pod: &PodUid, name: &ContainerName, attempt: u32) -> AttemptFolder {
+        AttemptFolder(self.containers(pod).join(name.as_str()).join(attempt.to_string()))
+    }
+
+    pub(super) fn removed(&self) -> PathBuf {
+        self.0.join("removed")
+    }
+
+    /// Takes a folder away in one step, and then deletes it. What a crash leaves is deleted by the next
+    /// [`empty_removed`](Self::empty_removed).
+    pub(super) fn remove(&self, folder: &Path, name: &str) -> io::Result<()> {
+        let away = self.removed().join(name);
+        delete(&away)?;
+        match fs::rename(folder, &away) {
+            Ok(()) => delete(&away),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes what an earlier runtime began to delete.
+    pub(super) fn empty_removed(&self) -> io::Result<()> {
+        delete(&self.removed())?;
+        make_folder(&self.removed())
+    }
+}
+
+/// Makes a folder, and those above it, for the owner only.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Whether a record outlives a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    Boot,
+    Power,
+}
+
+/// Writes a record.
+pub(super) fn write(path: &Path, record: &impl Serialize, durability: Durability) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(&serde_json::to_vec(record)?)?;
+    if durability == Durability::Power {
+        file.sync_all()?;
+    }
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) if durability == Durability::Power => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a record; `None` if there is none.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = Vec::new();
+    file.take(LARGEST_RECORD).read_to_end(&mut text)?;
+    let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged, move it away: {error}"));
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+/// Deletes a folder with everything in it, also when its owner made parts of it unwritable.
+fn delete(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        result => result,
+    }
+}
+
+fn open_up(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_its_owner_closed_is_deleted_all_the_same() {
+        let root = std::env::temp_dir().join(format!("orch-record-{}", std::process::id()));
+        make_folder(&root.join("a/b/c")).expect("folders");
+        fs::set_permissions(root.join("a/b"), fs::Permissions::from_mode(0o000)).expect("its own folder");
+        delete(&root).expect("deleted");
+        assert!(!root.exists());
+    }
+}
