@@ -4,6 +4,7 @@
 //! the list: [`clause_tests!`](crate::clause_tests) makes a test of each, [`clause_table!`](crate::clause_table) a table.
 
 pub mod proxy;
+pub mod runtime;
 pub mod scheduler;
 pub mod store;
 
@@ -11,7 +12,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 /// One clause of a contract, and the check of it.
 pub struct Clause<Subject> {
@@ -20,7 +21,7 @@ pub struct Clause<Subject> {
     /// What must hold, in one sentence.
     pub words: &'static str,
     /// Panics if it does not hold.
-    pub check: fn(Subject) -> BoxFuture<'static, ()>,
+    pub check: fn(Subject) -> LocalBoxFuture<'static, ()>,
 }
 
 impl<Subject> fmt::Debug for Clause<Subject> {

@@ -1,0 +1,151 @@
+//! [`Place`]: a folder for process runtimes, and a shell for what containers do.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use orch_core::runtime::ContainerSpec;
+use orch_runtime::process::{ProcessConfig, ProcessRuntime, Shim};
+use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
+
+/// Every process of its containers carries its name in the environment; what is left at the end is killed.
+pub struct Place {
+    folder: PathBuf,
+}
+
+/// The environment variable by which processes are found.
+const MARK: &str = "PLACE";
+
+impl Place {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        Self { folder }
+    }
+
+    /// The configuration of the runtimes that [`open`](RuntimeFixture::open) makes.
+    pub fn config(&self) -> ProcessConfig {
+        let mut config = ProcessConfig::new(self.folder.join("node"));
+        config.shim = Shim::Path(env!("CARGO_BIN_EXE_orch-shim").into());
+        config.addresses = Some("127.77.0.0/24".parse().expect("a range"));
+        config.log_bytes = 1 << 20;
+        config
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.config().root
+    }
+
+    /// A container that runs a shell script.
+    pub fn script(&self, script: &str) -> ContainerSpec {
+        let mark = (MARK.to_owned(), self.folder.display().to_string());
+        let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        ContainerSpec { command, env: vec![mark], ..ContainerSpec::default() }
+    }
+
+    /// The processes of the containers, and the shims.
+    fn pids(&self) -> Vec<u32> {
+        let (name, mut pids) = (self.folder.display().to_string(), Vec::new());
+        let mark = format!("{MARK}={name}");
+        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let holds = |file: &str, text: &str| {
+                let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+                bytes.split(|byte| *byte == 0).any(|part| part.starts_with(text.as_bytes()))
+            };
+            if pid != std::process::id() && (holds("environ", &mark) || holds("cmdline", &name)) {
+                pids.push(pid);
+            }
+        }
+        pids
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for pid in self.pids() {
+            // It may have ended by itself.
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+        // What cannot be removed is in a folder for temporary files.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[async_trait]
+impl RuntimeFixture for Place {
+    type Runtime = ProcessRuntime;
+
+    async fn open(&self) -> ProcessRuntime {
+        ProcessRuntime::open(self.config()).await.expect("a runtime")
+    }
+
+    async fn open_stranger(&self) -> ProcessRuntime {
+        let mut config = self.config();
+        config.root = self.folder.join("stranger");
+        config.addresses = None;
+        ProcessRuntime::open(config).await.expect("a runtime")
+    }
+
+    fn container(&self, program: Program) -> ContainerSpec {
+        let script = match program {
+            Program::Runs => "exec sleep 100000".to_owned(),
+            Program::Exits { code, after } => format!("sleep {}; exit {code}", after.as_secs_f64()),
+            Program::KillsItself => "kill -9 $$".to_owned(),
+            Program::IgnoresStop => "trap '' TERM; echo ready; while :; do sleep 100000; done".to_owned(),
+            Program::Forks => {
+                let deaf = "trap \"\" TERM; sleep 100000; sleep 100000";
+                format!("setsid sh -c '{deaf}' & (setsid sh -c '{deaf}' &) ; sleep 0.1; echo ready; exec sleep 100000")
+            }
+            Program::WritesAndRuns { lines } => format!("{}; exec sleep 100000", numbered(lines, "")),
+            Program::WritesAndEnds { lines } => numbered(lines, "sleep 0.02"),
+            Program::PrintsEnvironment => "exec env".to_owned(),
+            Program::Floods => "exec yes".to_owned(),
+            Program::IsMissing => return ContainerSpec { command: vec!["no-such-program".into()], ..self.script("") },
+            other => panic!("{other:?} is new: say what it is here"),
+        };
+        self.script(&script)
+    }
+
+    fn command(&self, command: Beside) -> Vec<String> {
+        let script = match command {
+            Beside::Ends { code } => format!("printf out; printf err >&2; exit {code}"),
+            Beside::Greets => "printf %s \"$GREETING\"".to_owned(),
+            Beside::Hangs => "trap '' TERM; sleep 100000; sleep 100000".to_owned(),
+            Beside::IsMissing => return vec!["no-such-command".into()],
+            other => panic!("{other:?} is new: say what it is here"),
+        };
+        self.script(&script).command
+    }
+
+    async fn processes(&self) -> BTreeSet<String> {
+        let words =
+            |pid: &u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " ");
+        self.pids().iter().map(|pid| format!("{pid}: {}", words(pid))).collect()
+    }
+
+    async fn traces(&self) -> BTreeSet<String> {
+        let mut traces = self.processes().await;
+        files(&self.folder, &mut traces);
+        traces
+    }
+}
+
+fn numbered(lines: u32, pause: &str) -> String {
+    (1..=lines).map(|line| format!("echo line {line}; {pause}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every file and folder below a folder.
+fn files(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        into.insert(entry.path().display().to_string());
+        if entry.path().is_dir() {
+            files(&entry.path(), into);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! R9: one container does not disturb the others.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use orch_core::runtime::{ExitReason, LogOptions, Runtime as _};
+
+use super::steps::{container, end, ended, eventually, id, lines, output, pod, started, wrote};
+use super::{Program, RuntimeFixture};
+
+/// A container that floods its output does not keep others from being started, read and stopped.
+pub async fn a_flood_does_not_disturb_others(fixture: impl RuntimeFixture) {
+    let runtime = fixture.open().await;
+    let (flood, other) = (id("a", "flood", 0), id("b", "web", 0));
+    started(&runtime, &fixture, &flood, Program::Floods).await;
+    let tail = LogOptions { tail: Some(1), follow: false };
+    let flowing = async || (!output(&runtime, &flood, tail).await.is_empty()).then_some(());
+    eventually("R8: what a container writes can be read", flowing).await;
+    started(&runtime, &fixture, &other, Program::WritesAndEnds { lines: 3 }).await;
+    assert_eq!(ended(&runtime, &other).await, (ExitReason::Exited, 0));
+    assert_eq!(output(&runtime, &other, LogOptions::default()).await, lines(1..=3));
+    runtime.stop(&flood, Duration::from_secs(20)).await.expect("R9: a container that floods can be stopped");
+    assert!(end(&container(&runtime, &flood).await).is_some());
+}
+
+/// While a container uses up its grace period, others of the same pod are started and end.
+pub async fn a_long_stop_does_not_hold_up_others(fixture: impl RuntimeFixture) {
+    let runtime = fixture.open().await;
+    let (deaf, other) = (id("a", "deaf", 0), id("a", "web", 0));
+    started(&runtime, &fixture, &deaf, Program::IgnoresStop).await;
+    wrote(&runtime, &deaf, "ready").await;
+    let mut stop = runtime.stop(&deaf, Duration::from_secs(600)).fuse();
+    let others = async {
+        started(&runtime, &fixture, &other, Program::Exits { code: 0, after: Duration::ZERO }).await;
+        ended(&runtime, &other).await
+    };
+    tokio::select! {
+        biased;
+        stopped = &mut stop => panic!("R5: it does not listen, but stop returned {stopped:?}"),
+        end = others => assert_eq!(end, (ExitReason::Exited, 0), "R9: others go on meanwhile"),
+    }
+    runtime.remove(&pod("a")).await.expect("R6: a pod is removed at once, whoever waits for a grace period");
+    stop.await.ok();
+}
+
+/// A container that cannot be started does not keep the next ones from being started.
+pub async fn one_that_cannot_start_does_not_hold_up_others(fixture: impl RuntimeFixture) {
+    let runtime = fixture.open().await;
+    for attempt in 0..3 {
+        started(&runtime, &fixture, &id("a", "missing", attempt), Program::IsMissing).await;
+    }
+    let web = started(&runtime, &fixture, &id("a", "web", 0), Program::Runs).await;
+    assert!(web.state.is_running(), "R9: one that cannot start does not disturb the others");
+    runtime.remove(&pod("a")).await.expect("removed");
+}
