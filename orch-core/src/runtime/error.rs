@@ -26,10 +26,10 @@ pub enum RuntimeError {
         /// The attempt that runs.
         id: ContainerId,
     },
-    /// A later attempt was started.
-    #[error("container {id} was started later: an earlier attempt cannot follow")]
+    /// A later attempt was started, or the same one was, ended, and was removed.
+    #[error("container {id} was started before: only a later attempt can follow")]
     Superseded {
-        /// The later attempt.
+        /// The latest attempt that was started.
         id: ContainerId,
     },
     /// The command to run beside the container does not exist.

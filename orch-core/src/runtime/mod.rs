@@ -56,7 +56,8 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`RuntimeError::NoSuchPod`] without a sandbox; [`RuntimeError::StillRunning`] while another attempt of the
-    /// container runs; [`RuntimeError::Superseded`] when a later attempt was started. Nothing is changed then.
+    /// container runs; [`RuntimeError::Superseded`] when a later attempt was started, or this one was and was removed.
+    /// Nothing is changed then.
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError>;
 
     /// Asks a container to end, and kills it after `grace`. Returns when it has ended; at once if it had ended before.

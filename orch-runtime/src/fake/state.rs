@@ -134,7 +134,8 @@ impl Attempt {
     fn new(spec: &ContainerSpec, program: FakeProgram, now: Timestamp) -> Self {
         let mut output = program.output.clone();
         if program.prints_environment {
-            output.extend(spec.env.iter().flat_map(|(name, value)| format!("{name}={value}\n").into_bytes()));
+            let env: BTreeMap<_, _> = spec.env.iter().map(|(name, value)| (name, value)).collect();
+            output.extend(env.into_iter().flat_map(|(name, value)| format!("{name}={value}\n").into_bytes()));
         }
         let state = match &program.start_error {
             None => ContainerState::Running { started_at: now },

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{AccessFlags, access, setsid};
 
 use super::super::identity::ProcessIdentity;
@@ -24,6 +24,8 @@ pub(super) fn launch(shim: &OsStr, folder: Option<&AttemptFolder>) -> io::Result
         return Err(io::Error::other("the shim that started this process is gone"));
     }
     setsid()?;
+    // What the shim, or the program that uses the runtime, does not want to hear of is none of the program's business.
+    SigSet::empty().thread_set_mask()?;
     // A copy of the descriptor that the program does not get: the shim sees it closed at the moment of `execve`.
     let mut socket = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut request = Vec::new();

@@ -52,6 +52,7 @@ pub(super) enum ExecReport {
 /// every program that uses [`Shim::CurrentExe`](super::Shim::CurrentExe):
 ///
 /// ```
+/// # #[expect(clippy::needless_doctest_main)]
 /// fn main() {
 ///     orch_runtime::process::run_shim_if_asked();
 ///     // … the program itself

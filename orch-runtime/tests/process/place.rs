@@ -12,7 +12,7 @@ use orch_runtime::process::{ProcessConfig, ProcessRuntime, Shim};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
 
 /// Every process of its containers carries its name in the environment; what is left at the end is killed.
-pub struct Place {
+pub(crate) struct Place {
     folder: PathBuf,
 }
 
@@ -20,7 +20,7 @@ pub struct Place {
 const MARK: &str = "PLACE";
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
@@ -29,7 +29,7 @@ impl Place {
     }
 
     /// The configuration of the runtimes that [`open`](RuntimeFixture::open) makes.
-    pub fn config(&self) -> ProcessConfig {
+    pub(crate) fn config(&self) -> ProcessConfig {
         let mut config = ProcessConfig::new(self.folder.join("node"));
         config.shim = Shim::Path(env!("CARGO_BIN_EXE_orch-shim").into());
         config.addresses = Some("127.77.0.0/24".parse().expect("a range"));
@@ -37,12 +37,12 @@ impl Place {
         config
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.config().root
     }
 
     /// A container that runs a shell script.
-    pub fn script(&self, script: &str) -> ContainerSpec {
+    pub(crate) fn script(&self, script: &str) -> ContainerSpec {
         let mark = (MARK.to_owned(), self.folder.display().to_string());
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
         ContainerSpec { command, env: vec![mark], ..ContainerSpec::default() }
@@ -102,7 +102,7 @@ impl RuntimeFixture for Place {
                 let deaf = "trap \"\" TERM; sleep 100000; sleep 100000";
                 format!("setsid sh -c '{deaf}' & (setsid sh -c '{deaf}' &) ; sleep 0.1; echo ready; exec sleep 100000")
             }
-            Program::WritesAndRuns { lines } => format!("{}; exec sleep 100000", numbered(lines, "")),
+            Program::WritesAndRuns { lines } => format!("{}; exec sleep 100000", numbered(lines, ":")),
             Program::WritesAndEnds { lines } => numbered(lines, "sleep 0.02"),
             Program::PrintsEnvironment => "exec env".to_owned(),
             Program::Floods => "exec yes".to_owned(),

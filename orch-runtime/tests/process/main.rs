@@ -1,0 +1,6 @@
+//! The runtime suite, run by `ProcessRuntime`, and what only processes can show.
+#![cfg(target_os = "linux")]
+
+mod place;
+
+orch_testkit::runtime_suite!(crate::place::Place::new());
