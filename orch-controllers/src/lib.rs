@@ -6,7 +6,9 @@
 
 pub mod backoff;
 pub mod cache;
+mod claim;
 pub mod endpoint_slice;
 pub mod engine;
 mod name_hash;
 pub mod node_agent;
+pub mod replica_set;

@@ -46,9 +46,11 @@ impl RecordedStore {
         self.record().writes.get(position).cloned()
     }
 
-    /// Whether the write at a position was to an object of the collection.
-    pub(super) fn is_in(&self, position: usize, collection: &str) -> bool {
-        self.record().writes.get(position).is_some_and(|write| write.key.collection() == collection)
+    /// The position of the first write to an object of the collection, from a position on.
+    pub(super) fn next_in(&self, collection: &str, from: usize) -> Option<usize> {
+        let record = self.record();
+        let rest = record.writes.iter().enumerate().skip(from);
+        rest.filter(|(_, write)| write.key.collection() == collection).map(|(position, _)| position).next()
     }
 
     /// What is at `key` now.

@@ -105,32 +105,30 @@ impl Member {
             Some(Frozen { kind: None, .. }) => false,
             Some(Frozen { kind: Some(hidden), .. }) => *kind != hidden,
         };
-        let next = (0..self.kinds.len()).filter(open).filter_map(|kind| self.next_of(kind, history)).min();
+        let kinds: Vec<usize> = (0..self.kinds.len()).filter(open).collect();
+        let next = kinds.into_iter().filter_map(|kind| self.next_of(kind, history)).min();
         let Some((position, kind)) = next else { return false };
         self.show_to(kind, position + 1, history);
         true
     }
 
-    /// Whether there is something that it may see and has not seen.
-    fn next_of(&self, kind: usize, history: &RecordedStore) -> Option<(usize, usize)> {
-        let collection = self.kinds[kind].0.collection;
-        (self.seen.frontier[kind]..history.len())
-            .find(|position| history.is_in(*position, collection))
-            .map(|position| (position, kind))
+    /// The position of the next write of a kind that it has not seen. What is passed over on the way is of other kinds.
+    fn next_of(&mut self, kind: usize, history: &RecordedStore) -> Option<(usize, usize)> {
+        let next = history.next_in(self.kinds[kind].0.collection, self.seen.frontier[kind]);
+        self.seen.frontier[kind] = next.unwrap_or(history.len());
+        next.map(|position| (position, kind))
     }
 
     /// Shows the writes of one kind up to a position.
     pub(super) fn show_to(&mut self, kind: usize, position: usize, history: &RecordedStore) {
         let collection = self.kinds[kind].0.collection;
-        while self.seen.frontier[kind] < position {
-            let at = self.seen.frontier[kind];
-            self.seen.frontier[kind] += 1;
-            if history.is_in(at, collection)
-                && let Some(write) = history.write(at)
-            {
+        while let Some(at) = history.next_in(collection, self.seen.frontier[kind]).filter(|at| *at < position) {
+            self.seen.frontier[kind] = at + 1;
+            if let Some(write) = history.write(at) {
                 self.show(kind, &write.key, write.after.as_ref());
             }
         }
+        self.seen.frontier[kind] = self.seen.frontier[kind].max(position);
     }
 
     /// Shows what promise X1 demands before `key` is reconciled.

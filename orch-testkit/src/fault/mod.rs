@@ -7,7 +7,7 @@
 //! all of them are executed, rather than some at random. See [`Fault`] for the list.
 //!
 //! A scenario is a closed system: objects, the controllers under test, [actors](Actor) that play the rest of the cluster
-//! ([`Kubelet`] for the nodes), and what users do. It is played in turns: a controller looks at its next key after seeing
+//! ([`Kubelet`] for the nodes, [`GarbageCollector`]), and what users do. It is played in turns: a controller looks at its next key after seeing
 //! everything; when no controller has a key, the next actor acts; when none does, held-back views are released, then
 //! time moves to the next moment that a controller asked to look again, then the user takes the next step. It ends when
 //! nothing is left to do.
@@ -48,6 +48,7 @@
 
 mod clock;
 mod cluster;
+mod garbage;
 mod history;
 mod kubelet;
 mod member;
@@ -56,9 +57,11 @@ mod plan;
 mod player;
 mod report;
 mod scenario;
+pub mod stories;
 
 pub use clock::ManualClock;
 pub use cluster::{Cluster, TOUCHED};
+pub use garbage::GarbageCollector;
 pub use kubelet::Kubelet;
 use oracle::End;
 use orch_core::entropy::{Entropy as _, SeededEntropy};

@@ -172,16 +172,39 @@ impl Fault {
     }
 
     /// Whether single objects may differ from those of a run without faults, so that only their number for each owner
-    /// is compared: a jump of the clock changes which pod is older, and a shuffled order which is made first.
+    /// is compared. A jump of the clock changes which pod is older, a shuffled order which is made first, and a
+    /// controller that misses a step of the user goes another way.
     pub(super) fn blurs(self) -> bool {
-        matches!(self, Self::ClockJump { .. } | Self::CrashAndLag { .. } | Self::Shuffled { .. })
+        matches!(
+            self,
+            Self::ClockJump { .. }
+                | Self::CrashAndLag { .. }
+                | Self::Shuffled { .. }
+                | Self::Stale { over_step: true, .. }
+        )
     }
 
-    /// Whether objects may be made and removed again on the way. A restarted controller that is shown an old list
-    /// honestly does what was right then; nothing but the names of what it makes holds it back.
-    pub(super) fn excuses_detours(self) -> bool {
-        matches!(self, Self::CrashAndLag { .. } | Self::Shuffled { .. })
+    /// How the creations and removals must compare with those of a run without faults.
+    pub(super) fn detours(self) -> Detours {
+        match self {
+            // What a restarted controller sees of an old list was right then, so it may make an object again that was
+            // made and removed since; in a shuffled order a pod may be made and removed before anybody looks.
+            Self::CrashAndLag { .. } | Self::Shuffled { .. } => Detours::Any,
+            Self::Stale { over_step: true, .. } => Detours::Shorter,
+            _ => Detours::None,
+        }
     }
+}
+
+/// Which other ways to the same end are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Detours {
+    /// None: as many creations and removals as without faults.
+    None,
+    /// Those with fewer: what was asked for and taken back unseen need not be done.
+    Shorter,
+    /// All, within the bound on all writes.
+    Any,
 }
 
 impl fmt::Display for Fault {

@@ -1,0 +1,6 @@
+//! What deployments go through.
+use crate::fault::Scenario;
+/// x
+pub fn deployment() -> Vec<Scenario> {
+    Vec::new()
+}
