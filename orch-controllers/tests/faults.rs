@@ -1,12 +1,20 @@
+//! Every controller against every fault; prints how many plans of faults were executed.
+
 use std::sync::Arc;
 
 use orch_controllers::replica_set::ReplicaSetController;
-use orch_testkit::{fault, suite};
+use orch_testkit::fault::{self, Scenario, stories};
+use orch_testkit::suite;
 
 #[test]
 fn replica_sets_survive_every_fault() {
-    for story in fault::stories::replica_set(|| Arc::new(ReplicaSetController)) {
+    survive(stories::replica_set(|| Arc::new(ReplicaSetController)));
+}
+
+fn survive(stories: Vec<Scenario>) {
+    for story in stories {
         let report = suite::run(fault::explore(&story));
-        println!("{}", report);
+        println!("{report}");
+        report.assert_none();
     }
 }

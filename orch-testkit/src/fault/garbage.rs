@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 use orch_core::client::Grace;
 use orch_core::kind::Object;
+use orch_core::object::Uid;
 
 use super::{Actor, Cluster};
 
@@ -36,7 +37,7 @@ impl<Owner, T> fmt::Debug for GarbageCollector<Owner, T> {
 impl<Owner: Object, T: Object> Actor for GarbageCollector<Owner, T> {
     async fn act(&mut self, cluster: &Cluster) -> bool {
         let owners = cluster.list::<Owner>();
-        let lives = |uid| owners.iter().any(|owner| owner.metadata().uid.as_ref() == Some(uid));
+        let lives = |uid: &Uid| owners.iter().any(|owner| owner.metadata().uid.as_ref() == Some(uid));
         for object in cluster.list::<T>().into_iter().filter(|object| !object.metadata().is_deleting()) {
             let manager = object.metadata().controller().filter(|manager| manager.kind == Owner::KIND.name);
             let (Some(manager), Ok(key)) = (manager, object.key()) else { continue };

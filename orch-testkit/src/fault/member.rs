@@ -43,6 +43,12 @@ pub(super) struct Frozen {
     pub(super) relist: bool,
     /// Whether it has looked at every key again.
     pub(super) looked: bool,
+    /// How many more reconciles it is held back for.
+    pub(super) patience: u32,
+}
+
+impl Frozen {
+    pub(super) const PATIENCE: u32 = 8;
 }
 
 impl Member {
@@ -147,8 +153,24 @@ impl Member {
         }
     }
 
+    /// One more reconcile was made on a view that is held back.
+    pub(super) fn lose_patience(&mut self, history: &RecordedStore) {
+        let Some(frozen) = &mut self.frozen else { return };
+        frozen.patience = frozen.patience.saturating_sub(1);
+        if frozen.patience == 0 {
+            self.thaw(history);
+        }
+    }
+
+    /// It may see everything again.
+    pub(super) fn thaw(&mut self, history: &RecordedStore) {
+        if self.frozen.take().is_some_and(|frozen| frozen.relist) {
+            self.relist(history);
+        }
+    }
+
     /// Shows the difference between what it has seen and what there is, in the order of keys.
-    pub(super) fn relist(&mut self, history: &RecordedStore) {
+    fn relist(&mut self, history: &RecordedStore) {
         let now = history.entries_after(history.len());
         let mut keys: BTreeSet<Key> = self.seen.objects.keys().cloned().collect();
         keys.extend(now.keys().filter(|key| self.kind_of(key).is_some()).cloned());

@@ -54,7 +54,8 @@ pub enum Fault {
         seconds: i64,
     },
     /// After the reconcile, nothing more is shown to the controller until everything else has come to rest; then it
-    /// looks at every key once more on that old view, as far as promise X1 allows.
+    /// looks at every key once more on that old view, as far as promise X1 allows. It sees again after that, or after
+    /// eight more reconciles.
     Stale {
         /// After which reconcile.
         reconcile: usize,
@@ -184,27 +185,12 @@ impl Fault {
         )
     }
 
-    /// How the creations and removals must compare with those of a run without faults.
-    pub(super) fn detours(self) -> Detours {
-        match self {
-            // What a restarted controller sees of an old list was right then, so it may make an object again that was
-            // made and removed since; in a shuffled order a pod may be made and removed before anybody looks.
-            Self::CrashAndLag { .. } | Self::Shuffled { .. } => Detours::Any,
-            Self::Stale { over_step: true, .. } => Detours::Shorter,
-            _ => Detours::None,
-        }
+    /// Whether objects may be made and removed more often than without faults, within the bound on all writes. What a
+    /// restarted controller sees of an old list was right then, so it may make again what was removed since; so may one
+    /// that misses a step of the user; and in a shuffled order an object may come and go before anybody looks.
+    pub(super) fn excuses_detours(self) -> bool {
+        matches!(self, Self::CrashAndLag { .. } | Self::Shuffled { .. } | Self::Stale { over_step: true, .. })
     }
-}
-
-/// Which other ways to the same end are right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Detours {
-    /// None: as many creations and removals as without faults.
-    None,
-    /// Those with fewer: what was asked for and taken back unseen need not be done.
-    Shorter,
-    /// All, within the bound on all writes.
-    Any,
 }
 
 impl fmt::Display for Fault {

@@ -211,10 +211,12 @@ impl<'a> Player<'a> {
                 self.failed(index, &key);
             }
         }
+        self.members[index].lose_patience(&self.cluster.history);
         for fault in self.faults {
             match *fault {
                 Fault::Stale { reconcile, kind, over_step, relist } if reconcile == number => {
-                    self.members[index].frozen = Some(Frozen { kind, over_step, relist, looked: false });
+                    self.members[index].frozen =
+                        Some(Frozen { kind, over_step, relist, looked: false, patience: Frozen::PATIENCE });
                 }
                 Fault::Repeated { reconcile } if reconcile == number => {
                     self.members[index].queue.push_front(key.clone())
@@ -340,7 +342,8 @@ impl<'a> Player<'a> {
         let mut member = Member::start((self.system.controllers[index])(), history, history.len().saturating_sub(lag));
         member.known.extend(known);
         if lag > 0 {
-            member.frozen = Some(Frozen { kind: None, over_step: false, relist: false, looked: true });
+            member.frozen =
+                Some(Frozen { kind: None, over_step: false, relist: false, looked: true, patience: Frozen::PATIENCE });
         }
         self.members[index] = member;
     }
@@ -396,10 +399,7 @@ impl<'a> Player<'a> {
                 }
                 return true;
             }
-            if frozen.relist {
-                member.relist(&self.cluster.history);
-            }
-            member.frozen = None;
+            member.thaw(&self.cluster.history);
             return true;
         }
         false
