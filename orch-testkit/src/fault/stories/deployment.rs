@@ -1,6 +1,6 @@
 //! What deployments go through.
 use crate::fault::Scenario;
-/// x
+/// Stories of the controllers of deployments and replica sets.
 pub fn deployment() -> Vec<Scenario> {
     Vec::new()
 }
