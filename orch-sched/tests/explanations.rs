@@ -41,7 +41,7 @@ fn pod(name: &str, mut spec: Value, requests: Value) -> Value {
 }
 
 #[test]
-fn a_refusal_says_what_each_rule_found_and_what_would_help() {
+fn a_refusal_says_what_no_node_has() {
     let three = [plain("n1"), plain("n2"), plain("n3")];
     for (expected, nodes, spec, requests) in [
         ("0/0 nodes are available; there are no nodes: add one", vec![], json!({}), json!({})),
@@ -60,11 +60,26 @@ fn a_refusal_says_what_each_rule_found_and_what_would_help() {
             json!({"example.org/gpu": 1}),
         ),
         (
+            "0/1 nodes are available: 1 with no place for another pod; let the nodes report in status.allocatable.pods how \
+             many they hold: as yet, none",
+            vec![json!({"metadata": {"name": "n1"}})],
+            json!({}),
+            json!({}),
+        ),
+    ] {
+        assert_eq!(refusal(&nodes, &[], &pod("web", spec, requests)), expected);
+    }
+}
+
+#[test]
+fn a_refusal_says_which_nodes_turn_the_pod_away_and_what_would_help() {
+    let three = [plain("n1"), plain("n2"), plain("n3")];
+    for (expected, nodes, spec) in [
+        (
             "0/3 nodes are available: 3 without the label disktype=ssd; label a node disktype=ssd, or change the pod's \
              nodeSelector",
             three.to_vec(),
             json!({"nodeSelector": {"disktype": "ssd", "zone": "a"}}),
-            json!({}),
         ),
         (
             "0/3 nodes are available: 3 not matching the pod's required node affinity; label a node as the pod's required \
@@ -72,7 +87,6 @@ fn a_refusal_says_what_each_rule_found_and_what_would_help() {
             three.to_vec(),
             json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
                 {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["a"]}]}]}}}}),
-            json!({}),
         ),
         (
             "0/2 nodes are available: 2 untolerated taint {team: db}; add a toleration of team=db:NoSchedule to the pod, or \
@@ -84,7 +98,6 @@ fn a_refusal_says_what_each_rule_found_and_what_would_help() {
                 })
                 .to_vec(),
             json!({}),
-            json!({}),
         ),
         (
             "0/3 nodes are available: 2 cordoned, 1 not ready; uncordon a node, such as n1",
@@ -93,7 +106,6 @@ fn a_refusal_says_what_each_rule_found_and_what_would_help() {
                 node("n2", json!({"unschedulable": true}), json!([])),
                 node("n3", json!({}), json!([{"type": "Ready", "status": "False", "message": "disk is full"}])),
             ],
-            json!({}),
             json!({}),
         ),
         (
@@ -104,17 +116,9 @@ fn a_refusal_says_what_each_rule_found_and_what_would_help() {
                 node("n2", json!({}), json!([{"type": "Ready", "status": "Unknown"}])),
             ],
             json!({}),
-            json!({}),
-        ),
-        (
-            "0/1 nodes are available: 1 with no place for another pod; let the nodes report in status.allocatable.pods how \
-             many they hold: as yet, none",
-            vec![json!({"metadata": {"name": "n1"}})],
-            json!({}),
-            json!({}),
         ),
     ] {
-        assert_eq!(refusal(&nodes, &[], &pod("web", spec, requests)), expected);
+        assert_eq!(refusal(&nodes, &[], &pod("web", spec, json!({}))), expected);
     }
 }
 
