@@ -5,10 +5,15 @@
 #![forbid(unsafe_code)]
 
 pub mod backoff;
+pub mod binding;
 pub mod cache;
 mod claim;
 pub mod endpoint_slice;
 pub mod engine;
+pub mod garbage;
 mod name_hash;
+pub mod namespace;
 pub mod node_agent;
+pub mod node_lifecycle;
 pub mod replica_set;
+mod reverse_index;
