@@ -51,7 +51,7 @@ impl<Name: Ord> ReverseIndex<Name> {
 mod tests {
     use std::sync::Arc;
 
-    use orch_core::kind::Object as _;
+    use orch_core::kind::Object;
     use orch_core::object::Pod;
 
     use super::*;
@@ -65,7 +65,7 @@ mod tests {
             pod.spec.node_name = Some(node.to_owned());
             pod
         };
-        let key = pod("a").key().expect("a key");
+        let key = Object::key(&pod("a")).expect("a key");
         let index = ReverseIndex::new(|object| {
             object.downcast_ref::<Pod>().and_then(|pod| pod.spec.node_name.clone()).into_iter().collect()
         });
