@@ -99,7 +99,6 @@ fn what_is_created_in_a_namespace_that_is_being_deleted_goes_too() {
         &Scenario::new("namespace: created while terminating", system)
             .object(namespace("shop"))
             .object(service("shop", "web"))
-            .object(pod("shop", "web-1"))
             .step(Step::delete::<Namespace>(&namespace_key("shop")))
             .step(if_there(pod("shop", "late")).as_soon_as(is_terminating))
             .always("services outlive pods", pods_outlive_nothing),
