@@ -1,6 +1,8 @@
 //! [`Attempt`]: one attempt as this runtime sees it, and the watch over it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +36,31 @@ pub(super) enum Phase {
     Ended(Exit),
     /// No shim came: nothing of it ever ran, and nothing will.
     NeverStarted,
+}
+
+/// An attempt's FIFO `life`: readable when the shim has something to tell, and at its end when the shim has ended.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// A shim holds it, or someone who is about to become one.
+    Held(pipe::Receiver),
+    /// Nobody holds it, and nobody ever will.
+    Gone,
+}
+
+impl Life {
+    pub(super) fn open(folder: &AttemptFolder) -> io::Result<Self> {
+        let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+        let mut file = match File::options().read(true).custom_flags(nonblocking).open(folder.life()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Gone),
+            result => result?,
+        };
+        // The end of a FIFO that nobody held when it was opened can be read, but not be waited for.
+        match file.read(&mut [0; 16]) {
+            Ok(0) => Ok(Self::Gone),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => pipe::Receiver::from_file(file).map(Self::Held),
+        }
+    }
 }
 
 /// One attempt.
@@ -127,20 +154,10 @@ impl Attempt {
         Err(RuntimeError::Unavailable { message, transient: true, source: None })
     }
 
-    /// Follows an attempt to its end. `life` is readable when the shim has something to tell, and at its end when the
-    /// shim has ended; `shim` is there if this process started it, and has to wait for it.
-    pub(super) async fn watch(self: Arc<Self>, mut life: pipe::Receiver, shim: Option<Child>, changes: Arc<Changes>) {
-        let mut buffer = [0; 16];
-        loop {
-            self.look_for_process();
-            match life.read(&mut buffer).await {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(container = %self.id, %error, "cannot read the shim's sign of life");
-                    break;
-                }
-            }
+    /// Follows an attempt to its end. `shim` is there if this process started it, and has to wait for it.
+    pub(super) async fn watch(self: Arc<Self>, life: Life, shim: Option<Child>, changes: Arc<Changes>) {
+        if let Life::Held(life) = life {
+            self.watch_life(life).await;
         }
         if let Some(mut shim) = shim
             && let Err(error) = shim.wait().await
@@ -149,6 +166,23 @@ impl Attempt {
         }
         self.phase.send_replace(self.outcome().await);
         changes.tell(&self.id.pod);
+    }
+
+    /// Returns when the shim has ended.
+    async fn watch_life(&self, mut life: pipe::Receiver) {
+        let mut buffer = [0; 16];
+        loop {
+            self.look_for_process();
+            match life.read(&mut buffer).await {
+                Ok(0) => return,
+                // It runs now.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(container = %self.id, %error, "cannot read the shim's sign of life");
+                    return;
+                }
+            }
+        }
     }
 
     fn look_for_process(&self) {

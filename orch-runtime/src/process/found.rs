@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::runtime::{ContainerId, ContainerName, PodUid, RuntimeError};
-use tokio::net::unix::pipe;
 
 use super::Shared;
-use super::attempt::{Attempt, Phase};
+use super::attempt::{Attempt, Life, Phase};
 use super::pod::{Ledger, Pod};
 use super::record::{self, Request, RootFolder, SandboxRecord};
 use super::start::forget;
@@ -74,9 +73,8 @@ fn attempt(root: &RootFolder, id: &ContainerId) -> Result<Option<Attempt>, Runti
 pub(super) async fn take_over(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
     let pods: Vec<Arc<Pod>> = shared.pods().values().cloned().collect();
     for attempt in pods.iter().flat_map(|pod| pod.attempts()).filter(|attempt| !attempt.has_ended()) {
-        let life = attempt.folder.life();
-        let life =
-            pipe::OpenOptions::new().open_receiver(&life).map_err(|error| unavailable("cannot read", &life, error))?;
+        let failed = |error| unavailable("cannot open the sign of life in", &attempt.folder.0, error);
+        let life = Life::open(&attempt.folder).map_err(failed)?;
         shared.watch(attempt, life, None);
     }
     let deadline = tokio::time::Instant::now() + SETTLING_TAKES;

@@ -28,12 +28,11 @@ use orch_core::runtime::{
     ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodUid, Runtime, RuntimeError, SandboxSpec,
     SandboxStatus,
 };
-use tokio::net::unix::pipe;
 use tokio::process::Child;
 use tokio::task::JoinSet;
 
 pub use self::address::{AddressRange, AddressRangeError};
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Life};
 pub use self::config::{ProcessConfig, Shim};
 use self::lock::RootLock;
 use self::pod::{Ledger, Pod};
@@ -130,7 +129,7 @@ impl Shared {
         attempt.ok_or_else(|| RuntimeError::NoSuchContainer { id: id.clone() })
     }
 
-    fn watch(&self, attempt: Arc<Attempt>, life: pipe::Receiver, shim: Option<Child>) {
+    fn watch(&self, attempt: Arc<Attempt>, life: Life, shim: Option<Child>) {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         while watches.try_join_next().is_some() {}
         watches.spawn(attempt.watch(life, shim, Arc::clone(&self.changes)));

@@ -11,10 +11,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{ContainerId, ContainerSpec, ExitReason, RuntimeError};
-use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
-use super::attempt::{Attempt, Phase};
+use super::attempt::{Attempt, Life, Phase};
 use super::pod::{Ledger, Pod};
 use super::record::{self, AttemptFolder, Durability, Exit, Launch, Request};
 use super::shim::SHIM;
@@ -118,7 +117,7 @@ async fn spawn(
     })
     .await?;
     // The shim inherits the lifeline: from the fork on, whoever reads the FIFO sees that there is somebody.
-    let life = pipe::OpenOptions::new().open_receiver(folder.life()).map_err(failed)?;
+    let life = Life::open(folder).map_err(failed)?;
     let shim = match shim_command(&shared.config.shim, folder, lifeline).map(|mut command| command.spawn()) {
         Ok(Ok(shim)) => shim,
         Ok(Err(error)) | Err(error) => {

@@ -1,6 +1,8 @@
 //! The runtime suite, run by `ProcessRuntime`, and what only processes can show.
 #![cfg(target_os = "linux")]
 
+mod faults;
+mod input;
 mod place;
 
 orch_testkit::runtime_suite!(crate::place::Place::new());

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use orch_core::runtime::ContainerSpec;
+use futures::TryStreamExt as _;
+use orch_core::runtime::{ContainerId, ContainerSpec, ContainerState, ExitReason, LogOptions, Runtime as _};
 use orch_runtime::process::{ProcessConfig, ProcessRuntime, Shim};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
 
@@ -44,8 +46,20 @@ impl Place {
     /// A container that runs a shell script.
     pub(crate) fn script(&self, script: &str) -> ContainerSpec {
         let mark = (MARK.to_owned(), self.folder.display().to_string());
+        ContainerSpec { env: vec![mark], ..Self::plain_script(script) }
+    }
+
+    /// The same without the mark.
+    pub(crate) fn plain_script(script: &str) -> ContainerSpec {
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-        ContainerSpec { command, env: vec![mark], ..ContainerSpec::default() }
+        ContainerSpec { command, ..ContainerSpec::default() }
+    }
+
+    /// The shims of running containers.
+    pub(crate) fn shims(&self) -> Vec<u32> {
+        let is_shim =
+            |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| contains(&line, b"\0run\0"));
+        self.pids().into_iter().filter(is_shim).collect()
     }
 
     /// The processes of the containers, and the shims.
@@ -134,6 +148,40 @@ impl RuntimeFixture for Place {
         files(&self.folder, &mut traces);
         traces
     }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Asks again and again, until there is an answer.
+pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking).await.expect("it happens within half a minute")
+}
+
+/// How a container ended, if it has.
+pub(crate) async fn ended(runtime: &ProcessRuntime, id: &ContainerId) -> Option<(ExitReason, i32)> {
+    let pod = runtime.status(&id.pod).await.expect("a status").expect("the pod");
+    let container = pod.containers.into_iter().find(|container| container.id == *id).expect("the container");
+    match container.state {
+        ContainerState::Exited { reason, code, .. } => Some((reason, code)),
+        ContainerState::Running { .. } => None,
+    }
+}
+
+/// What a container wrote.
+pub(crate) async fn output(runtime: &ProcessRuntime, id: &ContainerId) -> String {
+    let stream = runtime.logs(id, LogOptions::default()).await.expect("output");
+    let pieces: Vec<_> = stream.try_collect().await.expect("output");
+    String::from_utf8(pieces.concat()).expect("text")
 }
 
 fn numbered(lines: u32, pause: &str) -> String {
