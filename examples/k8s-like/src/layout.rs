@@ -1,0 +1,82 @@
+//! Where things are: folders, and the loopback addresses of pods and services.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+/// Where a cluster keeps its things.
+///
+/// All of 127.0.0.0/8 is this machine, so a cluster takes a block of 65,536 addresses from it: those ending in `.0.x` are
+/// its services', those in `.n.x` the pods' of node n. The block follows from the state folder, so that clusters beside
+/// each other seldom share one, and the same cluster finds its own again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    state_dir: PathBuf,
+    block: u8,
+}
+
+/// Blocks that are handed out: 127.0 and 127.1 are where everybody else on the machine is.
+const BLOCKS: std::ops::RangeInclusive<u8> = 16..=239;
+
+impl Layout {
+    /// The layout of the cluster whose state is in this folder.
+    pub(crate) fn new(state_dir: PathBuf) -> Self {
+        let choices = u64::from(*BLOCKS.end() - *BLOCKS.start()) + 1;
+        let choice = u8::try_from(hash(&state_dir) % choices).unwrap_or_default();
+        Self { block: *BLOCKS.start() + choice, state_dir }
+    }
+
+    /// The state folder of a manifest for which none was chosen.
+    pub(crate) fn default_state_dir(manifest: &Path) -> PathBuf {
+        let manifest = std::path::absolute(manifest).unwrap_or_else(|_| manifest.to_owned());
+        // Two users have each their own, so that neither can prepare the other's.
+        let user = nix::unistd::Uid::current();
+        std::env::temp_dir().join(format!("k8s-like-{user}-{:016x}", hash(&manifest)))
+    }
+
+    /// The folder of everything.
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// The folder of a node's runtime.
+    pub(crate) fn node_dir(&self, node: u8) -> PathBuf {
+        self.state_dir.join(node_name(node))
+    }
+
+    /// The range from which a node's pods get addresses; nodes count from 1.
+    pub(crate) fn pod_addresses(&self, node: u8) -> String {
+        format!("127.{}.{node}.0/24", self.block)
+    }
+
+    /// The addresses of services.
+    pub(crate) fn service_addresses(&self) -> Vec<Ipv4Addr> {
+        (1..=254).map(|last| Ipv4Addr::new(127, self.block, 0, last)).collect()
+    }
+}
+
+/// The name of a node; nodes count from 1.
+pub(crate) fn node_name(node: u8) -> String {
+    format!("node-{node}")
+}
+
+fn hash(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_finds_its_own_addresses_again_and_services_share_none_with_pods() {
+        let layout = Layout::new("/var/lib/a".into());
+        assert_eq!(layout, Layout::new("/var/lib/a".into()));
+        let services = layout.service_addresses();
+        assert!(BLOCKS.contains(&layout.block));
+        assert_eq!(layout.pod_addresses(1), format!("127.{}.1.0/24", layout.block));
+        assert!(services.iter().all(|address| address.octets()[..3] == [127, layout.block, 0]));
+    }
+}
