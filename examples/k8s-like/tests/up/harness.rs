@@ -1,0 +1,224 @@
+//! Runs the real `k8s-like` on a manifest of its own, listens to what it says, and looks at the processes it starts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::time::Instant;
+
+/// How long anything may take before a test gives up; nothing waits that long when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder of its own for one test, with a manifest and a state folder, removed at the end.
+pub struct Place {
+    folder: PathBuf,
+    /// Stands in the command line of every process that the test's pods run, and nowhere else.
+    pub token: String,
+}
+
+impl Place {
+    /// A place for the test of this name.
+    pub fn new(test: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let token = format!("{test}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("k8s-like-test-{token}"));
+        fs::create_dir_all(&folder).expect("a folder for the test");
+        Self { folder, token }
+    }
+
+    /// Where the manifest is.
+    pub fn manifest(&self) -> PathBuf {
+        self.folder.join("web.yaml")
+    }
+
+    /// Writes the manifest, in place, as an editor may.
+    pub fn write(&self, manifest: &str) {
+        fs::write(self.manifest(), manifest).expect("the manifest is written");
+    }
+
+    /// Starts `k8s-like up` here.
+    pub fn up(&self) -> Up {
+        Up::start(&self.manifest(), &self.folder.join("state"))
+    }
+
+    /// The processes that this test's pods run at the moment.
+    pub fn processes(&self) -> BTreeSet<i32> {
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir("/proc").expect("a /proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let arguments: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
+            let is_web = arguments.first().is_some_and(|program| program.ends_with(b"hello-web"));
+            if is_web && arguments.contains(&self.token.as_bytes()) {
+                found.insert(pid);
+            }
+        }
+        found
+    }
+
+    /// Waits until the processes are as wanted.
+    pub fn wait_for_processes(&self, what: &str, wanted: impl Fn(&BTreeSet<i32>) -> bool) -> BTreeSet<i32> {
+        wait_for(what, || Some(self.processes()).filter(&wanted))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A running `k8s-like up`.
+pub struct Up {
+    child: Child,
+    lines: Receiver<String>,
+    /// Everything it has said so far.
+    pub heard: Vec<String>,
+}
+
+impl Up {
+    fn start(manifest: &Path, state: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_k8s-like"))
+            .args(["up", "-f"])
+            .arg(manifest)
+            .arg("--state-dir")
+            .arg(state)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("k8s-like starts");
+        let (sender, lines) = channel();
+        let outputs: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
+        for output in outputs {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Self { child, lines, heard: Vec::new() }
+    }
+
+    /// Waits for a line that contains all of these, and returns it.
+    pub fn hears(&mut self, parts: &[&str]) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.heard.push(line.clone());
+                    if parts.iter().all(|part| line.contains(part)) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no line with {parts:?} among:\n{}", self.heard.join("\n"));
+                }
+            }
+        }
+    }
+
+    /// Waits until the service's address is told, and returns it.
+    pub fn service(&mut self) -> String {
+        let line = self.hears(&["service", "answers at http://"]);
+        line.rsplit_once("http://").expect("as heard").1.to_owned()
+    }
+
+    /// Sends a signal to k8s-like itself.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        kill(Pid::from_raw(pid), signal).expect("it runs");
+    }
+
+    /// Waits for its end and returns the exit code; `None` when a signal ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        wait_for("k8s-like ends", || self.child.try_wait().expect("a child")).code()
+    }
+
+    /// Stops it as Ctrl-C does.
+    pub fn stop(mut self) {
+        self.signal(Signal::SIGINT);
+        assert_eq!(self.ended(), Some(0), "it stops in good order; it said:\n{}", self.heard.join("\n"));
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One request on a connection of its own; the body of the answer.
+pub fn get(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    if head.starts_with("HTTP/1.1 200") { Ok(body.trim().to_owned()) } else { Err(std::io::Error::other(answer)) }
+}
+
+/// Looks again and again until there is something to see.
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    let mut look = look;
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    panic!("waited in vain until {what}");
+}
+
+/// A namespace, a Deployment of the web server and a Service.
+pub fn web(token: &str, replicas: u32, more_arguments: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Namespace
+metadata: {{name: shop}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: shop}}
+spec:
+  replicas: {replicas}
+  progressDeadlineSeconds: 5
+  selector: {{matchLabels: {{app: web}}}}
+  strategy: {{rollingUpdate: {{maxSurge: 1, maxUnavailable: 0}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: web
+          command: [hello-web, --text, {token}{more_arguments}]
+          env: [{{name: POD_NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}]
+          ports: [{{name: http, containerPort: 8080}}]
+          readinessProbe: {{httpGet: {{path: /healthz, port: http}}, periodSeconds: 1}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: shop}}
+spec:
+  selector: {{app: web}}
+  ports: [{{name: http, port: 8080, targetPort: http}}]
+"
+    )
+}

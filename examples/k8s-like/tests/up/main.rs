@@ -1,0 +1,7 @@
+//! The whole system: real processes, killed, edited and started again under its feet.
+
+mod bad_input;
+mod harness;
+mod life;
+mod restart;
+mod rollout;
