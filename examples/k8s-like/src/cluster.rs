@@ -52,8 +52,7 @@ impl Cluster {
     /// Starts a cluster of `nodes` nodes; `show` looks at everything that happens in it.
     pub(crate) async fn start(layout: &Layout, nodes: u8, show: ShowController) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
-        let client =
-            Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+        let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
         let mut cluster = Self { client, proxy, runtimes: Vec::new(), engines: Vec::new() };
         // What earlier runs left is found here, and stopped by the agents before they start anything of that node.

@@ -81,9 +81,7 @@ async fn follow(file: &mut ManifestFile, first: Vec<Arc<dyn AnyObject>>, applier
     let mut wanted = first;
     loop {
         let again = apply(&name, &wanted, applier, voice).await;
-        let retry = async {
-            if again { tokio::time::sleep(RETRY).await } else { std::future::pending().await }
-        };
+        let retry = async { if again { tokio::time::sleep(RETRY).await } else { std::future::pending().await } };
         tokio::select! {
             biased;
             changed = file.changed() => match changed {

@@ -57,7 +57,8 @@ impl Answers {
         } else if let Some(slice) = any.downcast_ref::<EndpointSlice>() {
             let (labels, namespace) = (&slice.metadata.labels, slice.metadata.namespace.as_deref());
             let service = labels.get(SERVICE_NAME);
-            let Some(Ok(key)) = service.map(|name| Key::new(&<Service as orch_core::kind::Object>::KIND, namespace, name))
+            let Some(Ok(key)) =
+                service.map(|name| Key::new(&<Service as orch_core::kind::Object>::KIND, namespace, name))
             else {
                 return;
             };

@@ -73,7 +73,10 @@ fn pod(name: &str, old: Option<&Pod>, new: Option<&Pod>) -> Vec<String> {
     }
     let phase = new.status.phase();
     if phase.is_terminal() && old.is_none_or(|old| old.status.phase() != phase) {
-        say(format!("ended: {phase:?}{}", new.status.message.as_ref().map_or(String::new(), |text| format!(": {text}"))));
+        say(format!(
+            "ended: {phase:?}{}",
+            new.status.message.as_ref().map_or(String::new(), |text| format!(": {text}"))
+        ));
     }
     lines
 }
@@ -82,7 +85,8 @@ fn pod(name: &str, old: Option<&Pod>, new: Option<&Pod>) -> Vec<String> {
 fn last_end(pod: &Pod) -> String {
     let ended = pod.status.container_statuses.iter().find_map(|status| status.last_state.terminated.as_ref());
     ended.map_or(String::new(), |ended| {
-        let message = ended.message.as_deref().filter(|text| !text.is_empty()).map_or(String::new(), |text| format!(", {text}"));
+        let message =
+            ended.message.as_deref().filter(|text| !text.is_empty()).map_or(String::new(), |text| format!(", {text}"));
         format!(", it had ended with exit code {}{message}", ended.exit_code)
     })
 }

@@ -6,20 +6,37 @@ use crate::harness::{Place, get, web};
 type Case = (&'static str, fn(&str) -> String, &'static [&'static str]);
 
 const CASES: &[Case] = &[
-    ("unknown field", |web| web.replace("replicas:", "replica:"), &["web.yaml: line 8", "spec.replica", "did you mean \"replicas\""]),
+    (
+        "unknown field",
+        |web| web.replace("replicas:", "replica:"),
+        &["web.yaml: line 8", "spec.replica", "did you mean \"replicas\""],
+    ),
     ("wrong type", |web| web.replace("replicas: 2", "replicas: many"), &["web.yaml: line 8", "spec.replicas", "many"]),
-    ("missing name", |web| web.replace("{name: web, namespace: shop}", "{namespace: shop}"), &["web.yaml: line", "name"]),
+    (
+        "missing name",
+        |web| web.replace("{name: web, namespace: shop}", "{namespace: shop}"),
+        &["web.yaml: line", "name"],
+    ),
     ("duplicate name", |web| format!("{web}---\n{web}"), &["web.yaml: line", "already given at line 1"]),
-    ("selector that does not match", |web| web.replace("matchLabels: {app: web}", "matchLabels: {app: x}"), &["spec.selector", "app"]),
+    (
+        "selector that does not match",
+        |web| web.replace("matchLabels: {app: web}", "matchLabels: {app: x}"),
+        &["spec.selector", "app"],
+    ),
     ("no YAML", |_| "{[}\n".to_owned(), &["web.yaml: line 1", "not valid YAML"]),
     ("alias bomb", |_| alias_bomb(), &["web.yaml: line", "refused to protect the reader"]),
     ("10 MB of nesting", |_| "[".repeat(10_000_000), &["web.yaml", "longer than"]),
     ("deep nesting", |_| "[".repeat(100_000), &["web.yaml: line 1", "nested too deep"]),
-    ("namespace that is not there", |web| web.replace("name: shop}", "name: shup}").replace("namespace: shup", "namespace: shop"), &["namespace \"shop\" does not exist"]),
+    (
+        "namespace that is not there",
+        |web| web.replace("name: shop}", "name: shup}").replace("namespace: shup", "namespace: shop"),
+        &["namespace \"shop\" does not exist"],
+    ),
 ];
 
 fn alias_bomb() -> String {
-    let levels = (1..30).map(|level| format!("a{level}: &a{level} [{0}, {0}, {0}, {0}]\n", format_args!("*a{}", level - 1)));
+    let levels =
+        (1..30).map(|level| format!("a{level}: &a{level} [{0}, {0}, {0}, {0}]\n", format_args!("*a{}", level - 1)));
     format!("a0: &a0 [x]\n{}", levels.collect::<String>())
 }
 
@@ -59,7 +76,8 @@ fn a_manifest_that_is_wrong_or_missing_from_the_start_starts_nothing() {
 #[test]
 fn a_pod_that_fits_nowhere_says_why_and_what_would_help() {
     let place = Place::new("fits");
-    let text = web(&place.token, 1, "").replace("          env:", "          resources: {requests: {cpu: 10k}}\n          env:");
+    let text = web(&place.token, 1, "")
+        .replace("          env:", "          resources: {requests: {cpu: 10k}}\n          env:");
     place.write(&text);
     let mut up = place.up();
     up.hears(&["FailedScheduling", "0/3 nodes are available", "insufficient cpu"]);
@@ -85,7 +103,10 @@ fn a_port_in_use_is_told_by_the_program_and_the_pod_is_tried_again() {
     // Two containers of one pod share its address, so that the second cannot have the port.
     let text = web(&place.token, 1, "").replace(
         "---\napiVersion: v1\nkind: Service",
-        &format!("        - {{name: second, command: [hello-web, --text, {}]}}\n---\napiVersion: v1\nkind: Service", place.token),
+        &format!(
+            "        - {{name: second, command: [hello-web, --text, {}]}}\n---\napiVersion: v1\nkind: Service",
+            place.token
+        ),
     );
     place.write(&text);
     let mut up = place.up();

@@ -1,0 +1,23 @@
+//! Prints every clause of every contract: what an implementation is held to.
+
+/// Prints the clauses of a list, and counts them.
+macro_rules! print_clauses {
+    ($suite:item [$contract:literal $count:ident] $($id:ident $module:ident::$name:ident $words:literal;)*) => {
+        println!("\n{}", $contract);
+        $(
+            println!("  {:3} {}", stringify!($id), $words);
+            $count += 1;
+        )*
+    };
+}
+
+fn main() {
+    let mut count = 0;
+    orch_testkit::store_clauses! { [print_clauses] ["Store" count] }
+    orch_testkit::compact_clauses! { [print_clauses] ["Compact" count] }
+    orch_testkit::transact_clauses! { [print_clauses] ["Transact" count] }
+    orch_testkit::scheduler_clauses! { [print_clauses] ["Scheduler" count] }
+    orch_testkit::runtime_clauses! { [print_clauses] ["Runtime" count] }
+    orch_testkit::proxy_clauses! { [print_clauses] ["ServiceProxy" count] }
+    println!("\n{count} clauses");
+}
