@@ -4,8 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::Stream;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 
 use super::{Entry, StoreError};
 use crate::key::Key;
@@ -17,9 +17,9 @@ use crate::revision::Revision;
 pub struct Watch(BoxStream<'static, Result<WatchEvent, StoreError>>);
 
 impl Watch {
-    /// A watch that yields what `stream` yields.
+    /// A watch that yields what `stream` yields. After its end it may be polled again, whatever the stream allows.
     pub fn new(stream: impl Stream<Item = Result<WatchEvent, StoreError>> + Send + 'static) -> Self {
-        Self(Box::pin(stream))
+        Self(stream.fuse().boxed())
     }
 }
 

@@ -1,8 +1,9 @@
 //! [`MemoryStore`]: a store in the memory of this process.
 //!
 //! How it works, room by room:
-//! - `state`: the objects in one ordered map. A write looks up its key, checks the expectation, and adds one change to
-//!   the history.
+//! - `state`: the objects and the history. A write looks up its key, checks the expectation, and adds one change to the
+//!   history.
+//! - `index`: the objects by look-up and in order.
 //! - `history`: the latest changes in order, at most so many as configured. Each knows what it replaced and where the
 //!   change of the same key before it is. So a past state needs no copies: it is the present one, with the changes since
 //!   undone on those keys that are asked for, and a page at a past revision costs what it returns.
@@ -14,6 +15,7 @@
 mod bell;
 mod config;
 mod history;
+mod index;
 mod state;
 mod watch;
 
@@ -43,7 +45,7 @@ use self::watch::Reader;
 /// use orch_core::store::{Expect, Store as _, Value};
 /// use orch_store::MemoryStore;
 ///
-/// # futures::executor::block_on(async {
+/// # orch_testkit::suite::run(async {
 /// let store = MemoryStore::new();
 /// let mut shop = Namespace::default();
 /// shop.metadata.name = "shop".into();
@@ -103,7 +105,7 @@ impl fmt::Debug for MemoryStore {
         let state = self.shared.read();
         f.debug_struct("MemoryStore")
             .field("revision", &state.history.revision())
-            .field("objects", &state.len())
+            .field("keys", &state.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,6 @@
 //! [`State`]: what the lock of a [`MemoryStore`](super::MemoryStore) protects. Nothing here waits.
 
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use orch_core::key::{Key, Prefix};
@@ -10,27 +9,21 @@ use orch_core::store::{Check, Continue, Entry, Expect, ListFrom, ListOptions, Pa
 
 use super::bell::Bell;
 use super::history::{Change, History, NOWHERE, Place, What};
+use super::index::{Index, Slot, SlotId};
 
 /// The objects, in the order of their keys, and how they came to be so.
 #[derive(Debug)]
 pub(super) struct State {
-    objects: BTreeMap<Key, Slot>,
+    objects: Index,
     pub(super) history: History,
     /// Who waits for a write anywhere.
     pub(super) any_write: Arc<Bell>,
 }
 
-/// A key that holds an object, or did while the history goes back to that.
-#[derive(Debug)]
-struct Slot {
-    entry: Option<Entry>,
-    /// The change that led here.
-    place: Place,
-}
-
 /// What a write leaves behind; `None` after a deletion.
 struct Staged {
     key: Key,
+    slot: Option<SlotId>,
     entry: Option<Entry>,
 }
 
@@ -45,7 +38,7 @@ pub(super) struct Aftermath {
 
 impl State {
     pub(super) fn new(history: usize) -> Self {
-        Self { objects: BTreeMap::new(), history: History::new(history), any_write: Arc::default() }
+        Self { objects: Index::default(), history: History::new(history), any_write: Arc::default() }
     }
 
     /// How many objects there are, and those deleted that past states still know.
@@ -54,22 +47,18 @@ impl State {
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
-        self.objects.get(key)?.entry.as_ref()
+        self.objects.get(self.objects.find(key)?)?.entry.as_ref()
     }
 
     pub(super) fn list(&self, prefix: &Prefix, options: &ListOptions) -> Result<Page, StoreError> {
         let (revision, after) = match &options.from {
             ListFrom::Latest => (self.history.revision(), None),
             ListFrom::At(revision) => (*revision, None),
-            ListFrom::Continue(Continue { revision, after }) => (*revision, Some(after.as_str())),
+            ListFrom::Continue(Continue { revision, after }) => (*revision, Some(after)),
         };
         self.history.check(revision)?;
-        let start = match after {
-            Some(after) if after >= prefix.as_str() => Bound::Excluded(after),
-            _ => Bound::Included(prefix.as_str()),
-        };
-        let rest = self.objects.range::<str, _>((start, Bound::Unbounded)).take_while(|(key, _)| prefix.contains(key));
-        let mut rest = rest.filter_map(|(_, slot)| self.history.at(slot.entry.as_ref(), slot.place, revision));
+        let slots = self.objects.under(prefix, after);
+        let mut rest = slots.filter_map(|slot| self.history.at(slot.entry.as_ref(), slot.place, revision));
         let limit = options.limit.map_or(usize::MAX, std::num::NonZero::get);
         let entries: Vec<Entry> = rest.by_ref().take(limit).cloned().collect();
         let next = match entries.last() {
@@ -115,32 +104,34 @@ impl State {
         Ok(revision)
     }
 
-    /// That the object at `key` is as expected; returns it.
-    fn expect(&self, key: &Key, expect: Expect) -> Result<Option<&Entry>, StoreError> {
-        let entry = self.get(key);
+    /// That the object at `key` is as expected; returns where it is and what it is.
+    fn expect(&self, key: &Key, expect: Expect) -> Result<(Option<SlotId>, Option<&Entry>), StoreError> {
+        let slot = self.objects.find(key);
+        let entry = slot.and_then(|slot| self.objects.get(slot)?.entry.as_ref());
         let found = entry.map(|entry| entry.revision);
         let holds = match expect {
             Expect::Absent => found.is_none(),
             Expect::Revision(revision) => found == Some(revision),
         };
-        if holds { Ok(entry) } else { Err(StoreError::Conflict { key: key.clone(), found }) }
+        if holds { Ok((slot, entry)) } else { Err(StoreError::Conflict { key: key.clone(), found }) }
     }
 
     /// Makes what `write` leaves behind, if it finds what it expects, and changes nothing yet.
     fn stage(&self, write: Write, revision: Revision) -> Result<Staged, StoreError> {
-        let known = self.expect(write.key(), write.expect())?;
+        let (slot, known) = self.expect(write.key(), write.expect())?;
         // One text for all versions of an object, not one for each writer's copy of the key.
         let key = known.map_or_else(|| write.key().clone(), |known| known.key.clone());
         let mut entry = write.into_entry(revision, known.map(|known| known.created));
         if let Some(entry) = &mut entry {
             entry.key = key.clone();
         }
-        Ok(Staged { key, entry })
+        Ok(Staged { key, slot, entry })
     }
 
-    fn apply(&mut self, Staged { key, entry }: Staged, revision: Revision, after: &mut Aftermath) {
+    /// Makes a write that was staged. The slot is still where it was: in a transaction every key is written once.
+    fn apply(&mut self, Staged { key, slot, entry }: Staged, revision: Revision, after: &mut Aftermath) {
         let what = entry.clone().map_or_else(|| What::Delete(key.clone(), revision), What::Put);
-        match self.objects.get_mut(&key) {
+        match slot.and_then(|slot| self.objects.get_mut(slot)) {
             Some(slot) => {
                 let previous = std::mem::replace(&mut slot.entry, entry);
                 slot.place = self.history.push(Change { what, previous, before: slot.place }, &mut after.bells);
@@ -173,9 +164,9 @@ impl State {
 }
 
 /// Takes leave of a change that is no longer kept: a key that it deleted, and nobody wrote since, is no more.
-fn forget(objects: &mut BTreeMap<Key, Slot>, place: Place, change: Change, after: &mut Aftermath) {
+fn forget(objects: &mut Index, place: Place, change: Change, after: &mut Aftermath) {
     if let What::Delete(key, _) = &change.what
-        && objects.get(key).is_some_and(|slot| slot.place == place)
+        && objects.find(key).and_then(|slot| objects.get(slot)).is_some_and(|slot| slot.place == place)
     {
         objects.remove(key);
     }
