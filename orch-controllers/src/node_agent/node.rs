@@ -105,3 +105,6 @@ fn described(mut node: Node, config: &NodeAgentConfig, trouble: Option<&str>, no
     set_condition(&mut node.status.conditions, condition);
     node
 }
+
+#[cfg(test)]
+mod tests;

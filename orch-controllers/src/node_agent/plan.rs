@@ -396,3 +396,6 @@ impl<'a> Running<'a> {
         self.pod.status.container_statuses.iter().find(|status| status.container_id.as_ref() == Some(&id))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ fn set_conditions(pod: &Pod, status: &mut PodStatus, phase: PodPhase, now: Times
         set_condition(&mut status.conditions, condition);
     }
 }
+
+#[cfg(test)]
+mod tests;
