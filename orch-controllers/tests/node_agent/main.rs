@@ -1,5 +1,8 @@
 //! The node agent: every fault at every point, whole lives of pods, and restarts of the agent.
 
+mod cluster;
 mod faults;
+mod lives;
 mod objects;
+mod restarts;
 mod watched_runtime;
