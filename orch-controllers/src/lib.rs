@@ -17,3 +17,7 @@ pub mod node_agent;
 pub mod node_lifecycle;
 pub mod replica_set;
 mod reverse_index;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/controller.md")]
+struct WriteYourOwnController;
