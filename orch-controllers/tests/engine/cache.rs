@@ -7,7 +7,7 @@ use orch_core::controller::{Change, Plan, ViewExt as _};
 use orch_core::kind::Object;
 use orch_core::object::{Lease, Namespace};
 use orch_core::revision::Revision;
-use orch_core::store::{Expect, Store as _, StoreExt as _, Value};
+use orch_core::store::{Expect, PROGRESS_WITHIN, Store as _, StoreExt as _, Value};
 
 use crate::subject::{ClosureController, Cluster, lease, leases, namespace, pass, settle};
 
@@ -130,6 +130,16 @@ async fn an_object_that_cannot_be_read_is_kept_out_and_stops_nobody() {
     let kept = engine.cache().get::<Lease>(&spoilt).expect("the last state that could be read stays");
     assert_eq!(kept.metadata.revision, Some(entry.revision));
     assert_eq!(engine.cache().unreadable(), [spoilt]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_of_other_kinds_bring_a_quiet_kind_forward_as_well() {
+    let cluster = Cluster::new();
+    let engine = cluster.engine().controller(Arc::new(idle())).start().expect("it starts");
+    engine.listed().await;
+    cluster.create_namespace("shop").await;
+    pass(PROGRESS_WITHIN + Duration::from_secs(1)).await;
+    assert_eq!(engine.cache().reached(&Lease::KIND), Some(cluster.store.inner.revision()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use orch_core::controller::{Action, ControllerError, Effect, Plan, Trigger};
 use orch_core::kind::Object;
 use orch_core::object::Lease;
 
-use crate::subject::{ClosureController, Cluster, lease, namespace, pass, settle};
+use crate::subject::{ClosureController, Cluster, lease, leases, namespace, pass, settle};
 
 const ONE_WORKER: NonZeroUsize = NonZeroUsize::MIN;
 
@@ -38,14 +38,19 @@ async fn what_is_there_at_the_start_is_looked_at_after_what_changes() {
     for number in 0..5 {
         cluster.create_namespace(&format!("old-{number}")).await;
     }
+    cluster.store.hold(&leases());
     let mut controller = ClosureController::new(|_, _| Ok(Plan::nothing()));
     controller.hints = vec![namespace("hinted").key().expect("a key")];
     let notes = controller.notes();
     let options = RunOptions { workers: ONE_WORKER, ..RunOptions::default() };
     let _engine = cluster.engine().controller_with(Arc::new(controller), options).start().expect("it starts");
     settle().await;
+    cluster.create_namespace("new").await;
+    settle().await;
+    cluster.store.release(&leases());
+    settle().await;
     let looks: Vec<String> = notes.looks().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(looks, ["hinted", "old-0", "old-1", "old-2", "old-3", "old-4"]);
+    assert_eq!(looks, ["hinted", "new", "old-0", "old-1", "old-2", "old-3", "old-4"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod fenced_store;
 mod office;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::client::Client;
@@ -11,10 +12,9 @@ use orch_core::key::{Key, KeyError};
 use orch_core::kind::Object as _;
 use orch_core::object::Lease;
 use orch_core::revision::Revision;
-use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use fenced_store::FencedStore;
 use office::{Office, Round};
@@ -194,16 +194,14 @@ impl Campaign {
                 tracing::warn!(lease = %self.office.lease, "the lease could not be renewed in time: no longer the leader");
                 self.follow();
             }
-            let next = Instant::now() + self.pause();
-            let next = limit.map_or(next, |limit| next.min(limit.max(Instant::now())));
             tokio::select! {
                 biased;
                 () = is_set(&mut stop) => break,
-                () = sleep_until(next) => {}
+                () = sleep(self.pause()) => {}
             }
         }
         self.follow();
-        let given_back = tokio::time::timeout(self.timing.renew_within, self.office.give_back()).await;
+        let given_back = timeout(self.timing.renew_within, self.office.give_back()).await;
         if !matches!(given_back, Ok(Ok(()))) {
             tracing::warn!(lease = %self.office.lease, "the office could not be given back: others wait until it expires");
         }

@@ -135,6 +135,26 @@ async fn a_conflict_waits_for_the_view_and_where_there_is_nothing_to_wait_for_a_
     assert_eq!(queue.failures(&ticket), 0, "a conflict is no failure");
 }
 
+#[tokio::test(start_paused = true)]
+async fn keys_that_came_due_while_nobody_looked_come_in_the_order_of_their_times() {
+    let (mut queue, start) = (queue(), Instant::now());
+    let mut now = start;
+    let revisit = |key: usize, time| (key, Outcome::Success(Some(Duration::from_millis(time))));
+    for (number, outcome) in [revisit(1, 104_500), revisit(2, 104_700)] {
+        queue.add(&key(number), Normal, now);
+        let ticket = queue.take(now).expect("it is ready");
+        queue.done(ticket, outcome, &[], now);
+    }
+    queue.add(&key(1), Normal, now);
+    for _ in 0..8 {
+        now += seconds(13);
+        let ticket = queue.take(now).expect("its time has come");
+        queue.done(ticket, Outcome::Failure, &[], now);
+    }
+    let after_all = now + seconds(2);
+    assert_eq!(names(&mut queue, after_all), ["pod-2", "pod-1"], "the first may not hurry before 105 seconds");
+}
+
 /// What is done to a queue.
 #[derive(Clone, Debug)]
 enum Step {
