@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::runner::is_set;
+use crate::name_hash;
 
 /// How many reports may wait to be written.
 const WAITING: usize = 1_024;
@@ -164,17 +165,10 @@ fn event(component: &'static str, report: &Report, key: &Key) -> Event {
 
 /// The address of the one event that says this: the object's name, and a hash of what is said about it by whom.
 fn event_key(component: &str, report: &Report) -> Result<Key, orch_core::key::KeyError> {
-    let said = [component, report.uid.as_str(), report.reason, &report.message];
+    let said = [component, report.uid.as_str(), report.reason, &report.message].map(str::as_bytes);
     let name = report.key.name();
     let mut text = name[..name.len().min(NAME_PART)].trim_end_matches(['.', '-']).to_owned();
     // Writing to a String does not fail.
-    let _ = write!(text, ".{:016x}", fnv1a(&said));
+    let _ = write!(text, ".{:016x}", name_hash::hash(&said));
     Key::new(&Event::KIND, Some(report.key.namespace().unwrap_or(DEFAULT_NAMESPACE)), &text)
-}
-
-/// FNV-1a (Fowler, Noll, Vo): the standard library's hashes may change from release to release, and a new release
-/// should go on counting the old one's events.
-fn fnv1a(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
