@@ -7,20 +7,20 @@ use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::key::{Key, KeyError};
 use crate::kind::{AnyObject, Decoder, Object};
-use crate::object::{Time, Uid};
+use crate::object::{ObjectMeta, Time, Uid, validate_metadata};
 use crate::revision::Revision;
 use crate::store::{Expect, Store, StoreError, Value};
 use crate::validation::{Invalid, Problems};
 
 /// Writes objects under the rules that every write obeys, whatever the store:
 ///
-/// - what is written is valid, and its name fits its kind;
+/// - what is written is valid, and its name fits its kind; all that is wrong with it is told at once;
 /// - a new object gets a uid, a creation time and generation 1, which nobody changes afterwards; the generation counts
-///   changes of what is asked for;
+///   changes of what is asked for. An update that changes nothing at all is not written;
 /// - an update or a deletion names the uid and the revision it was decided on, and happens to that object in that
 ///   state or not at all;
 /// - an object with finalizers, or one that needs time to end, is only marked as deleting. It is removed by the write
-///   that takes away its last finalizer, or by a deletion with [`Grace::Now`].
+///   that takes away its last finalizer, or by a deletion with [`Grace::Now`]. From the mark on, it gets no new finalizer.
 #[derive(Clone, Debug)]
 pub struct Client {
     store: Arc<dyn Store>,
@@ -68,12 +68,13 @@ impl Client {
         metadata.revision = None;
         metadata.deletion_timestamp = None;
         metadata.deletion_grace_period_seconds = None;
-        let key = checked(&*object)?;
+        let key = checked(&*object, Problems::default())?;
         self.write(&key, object, Expect::Absent).await
     }
 
     /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last, with
-    /// the revision of its removal, if this took away the last finalizer of an object that was being deleted.
+    /// the revision of its removal, if this took away the last finalizer of an object that was being deleted. If it is
+    /// as it is already, nothing is written.
     ///
     /// # Errors
     /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is not the one that `on` names, or no
@@ -101,9 +102,11 @@ impl Client {
         metadata.deletion_timestamp = before.deletion_timestamp;
         metadata.deletion_grace_period_seconds = before.deletion_grace_period_seconds;
         let generation = before.generation.unwrap_or(1);
-        metadata.generation = Some(if same_spec { generation } else { generation + 1 });
+        metadata.generation = Some(if same_spec { generation } else { generation.saturating_add(1) });
         metadata.revision = Some(on.revision);
-        let key = checked(&*object)?;
+        let mut problems = Problems::default();
+        new_finalizers(before, metadata, &mut problems);
+        let key = checked(&*object, problems)?;
         let metadata = object.metadata();
         if metadata.is_deleting()
             && metadata.finalizers.is_empty()
@@ -112,6 +115,9 @@ impl Client {
             let revision = self.remove(&key, on).await?;
             unshared(&mut object).metadata_mut().revision = Some(revision);
             return Ok(object);
+        }
+        if object.equals(&*old) {
+            return Ok(old);
         }
         self.write(&key, object, Expect::Revision(on.revision)).await
     }
@@ -198,9 +204,9 @@ impl Precondition {
 /// How much time an object gets to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grace {
-    /// What the object asks for; see [`Object::termination_grace`].
+    /// What the object asks for, at least a second; see [`Object::termination_grace`].
     Own,
-    /// This much; none at all if the object needs no time.
+    /// This much, at least a second; none at all if the object needs no time.
     Within(Duration),
     /// None: whoever asks has ended the object, or accepts that it is never ended.
     Now,
@@ -213,10 +219,12 @@ enum Deletion {
 }
 
 fn deletion(object: &dyn AnyObject, grace: Grace) -> Deletion {
+    // No grace at all is what an object has that was ended. One that still has to be gets the least there is.
+    const LEAST: Duration = Duration::from_secs(1);
     let needed = match (object.termination_grace(), grace) {
         (None, _) | (_, Grace::Now) => Duration::ZERO,
-        (Some(own), Grace::Own) => own,
-        (Some(_), Grace::Within(time)) => time,
+        (Some(own), Grace::Own) => own.max(LEAST),
+        (Some(_), Grace::Within(time)) => time.max(LEAST),
     };
     let metadata = object.metadata();
     let given = metadata.deletion_grace_period_seconds.and_then(|seconds| u64::try_from(seconds).ok());
@@ -244,16 +252,30 @@ fn typed<T: Object>(object: Arc<dyn AnyObject>) -> Arc<T> {
     object.downcast_arc().expect("a decoder of one type returns that type")
 }
 
-/// The object's key, if the object may be written.
-fn checked(object: &dyn AnyObject) -> Result<Key, ClientError> {
-    let mut problems = Problems::default();
-    object.validate(&mut problems);
+/// The object's key, if the object may be written and `problems` has none already.
+fn checked(object: &dyn AnyObject, mut problems: Problems) -> Result<Key, ClientError> {
     let key = object.key();
+    problems.field("metadata", |problems| {
+        validate_metadata(object.metadata(), problems);
+        if let Err(error @ (KeyError::NamespaceMissing { .. } | KeyError::NamespaceNotWanted { .. })) = &key {
+            problems.field("namespace", |problems| problems.report(error.to_string()));
+        }
+    });
+    object.validate(&mut problems);
     problems.into_result().map_err(|source| ClientError::Invalid {
         object: format!("{} {:?}", object.kind().name, object.metadata().name),
         source,
     })?;
     Ok(key?)
+}
+
+/// Reports finalizers that an object gets while it is being deleted: whoever deletes it could wait for ever.
+fn new_finalizers(before: &ObjectMeta, now: &ObjectMeta, problems: &mut Problems) {
+    let mut new = now.finalizers.iter().filter(|finalizer| !before.finalizers.contains(finalizer));
+    if let Some(finalizer) = new.next().filter(|_| before.is_deleting()) {
+        let message = format!("must not get {finalizer:?} while the object is being deleted");
+        problems.field("metadata", |problems| problems.field("finalizers", |problems| problems.report(message)));
+    }
 }
 
 /// Why a write did not happen.
