@@ -17,6 +17,7 @@ pub mod node_agent;
 pub mod node_lifecycle;
 pub mod replica_set;
 mod reverse_index;
+pub mod service_proxy;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/controller.md")]
