@@ -12,3 +12,7 @@ mod userspace;
 pub use memory::{MemoryConnection, MemoryProxy};
 pub use served::{PortChange, Served};
 pub use userspace::{UserspaceConfig, UserspaceProxy};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/proxy.md")]
+struct Guide;

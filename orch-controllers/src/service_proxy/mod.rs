@@ -32,7 +32,7 @@ use table::TableIndex;
 #[derive(Debug)]
 pub struct ServiceProxyController {
     proxy: Arc<dyn ServiceProxy>,
-    index: Mutex<TableIndex>,
+    index: Arc<Mutex<TableIndex>>,
     outcome: Arc<Mutex<Outcome>>,
 }
 
@@ -40,7 +40,7 @@ impl ServiceProxyController {
     /// A controller for the proxy of a node. `node` is the node's name, if it has one: services that ask for endpoints
     /// on the same node only are led to those; without a name, to all.
     pub fn new(proxy: Arc<dyn ServiceProxy>, node: Option<String>) -> Self {
-        Self { proxy, index: Mutex::new(TableIndex::new(node)), outcome: Arc::default() }
+        Self { proxy, index: Arc::new(Mutex::new(TableIndex::new(node))), outcome: Arc::default() }
     }
 
     fn index(&self) -> MutexGuard<'_, TableIndex> {
@@ -80,8 +80,7 @@ impl Controller for ServiceProxyController {
         }
         plan.then(Action::Effect(Arc::new(SyncProxy {
             proxy: Arc::clone(&self.proxy),
-            table: Arc::clone(index.table()),
-            changes: index.changes(),
+            index: Arc::clone(&self.index),
             outcome: Arc::clone(&self.outcome),
         })));
         Ok(plan)
