@@ -1,4 +1,4 @@
-//! [`Cluster`]: a store, a clock that follows tokio's time, and agents run by the engine.
+//! [`Cluster`]: a store, and agents run by the engine.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use orch_controllers::engine::{Engine, EngineHandle, RunOptions};
 use orch_core::client::{Client, Grace};
-use orch_core::clock::{Clock, Timestamp};
+use orch_core::clock::Clock;
 use orch_core::entropy::SeededEntropy;
 use orch_core::kind::Object;
 use orch_core::object::Pod;
@@ -15,25 +15,6 @@ use orch_core::store::StoreExt as _;
 use orch_store::memory::MemoryStore;
 
 use crate::objects::{agent, key};
-
-/// Shows what tokio's time says, so that pausing the one pauses the other.
-#[derive(Debug)]
-pub(crate) struct TokioClock {
-    start: tokio::time::Instant,
-}
-
-impl TokioClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { start: tokio::time::Instant::now() })
-    }
-}
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        let start = Timestamp::from_second(1_800_000_000).expect("a time");
-        start.saturating_add(self.start.elapsed()).expect("a time")
-    }
-}
 
 /// A store, and what writes to it.
 #[derive(Debug)]

@@ -13,7 +13,8 @@ use orch_core::runtime::{ContainerId, ExecOutput, Runtime as _};
 use orch_core::store::StoreExt as _;
 use orch_runtime::fake::{FakeCommand, FakeProgram, FakeRuntime, Operation};
 
-use crate::cluster::{Cluster, TokioClock};
+use crate::clock::TokioClock;
+use crate::cluster::Cluster;
 use crate::objects::{NODE, pod};
 use crate::watched_runtime::WatchedRuntime;
 

@@ -1,5 +1,6 @@
 //! The node agent: every fault at every point, whole lives of pods, and restarts of the agent.
 
+mod clock;
 mod cluster;
 mod faults;
 mod lives;

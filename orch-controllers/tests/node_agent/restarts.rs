@@ -7,7 +7,8 @@ use orch_core::object::RestartPolicy;
 use orch_core::runtime::Runtime as _;
 use orch_runtime::fake::{FakeProgram, FakeRuntime, Operation};
 
-use crate::cluster::{Cluster, TokioClock};
+use crate::clock::TokioClock;
+use crate::cluster::Cluster;
 use crate::objects::pod;
 use crate::watched_runtime::WatchedRuntime;
 
