@@ -41,7 +41,7 @@ const SOON: Duration = Duration::from_millis(10);
 /// given up only when the pod is shown unbound in a later state, because the binding depends on the earlier one. If the
 /// node goes while a binding may be under way, the pod is written to first, which ends that binding.
 ///
-/// Two of these controllers at once, or one whose delayed binding arrives after another took over, are not protected from
+/// This holds for nodes as they are shown. Two of these controllers at once, or one whose delayed binding arrives after another took over, are not protected from
 /// each other by this: bindings of different pods do not conflict. That needs a fenced leader, and a node that refuses
 /// what it has no room for.
 #[derive(Debug)]

@@ -1,0 +1,218 @@
+//! The node lifecycle controller under every fault at every point.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
+use orch_core::client::Grace;
+use orch_core::clock::Timestamp;
+use orch_core::key::Key;
+use orch_core::kind::Object;
+use orch_core::object::{
+    ConditionStatus, Lease, MicroTime, Node, NodeCondition, Pod, PodCondition, Taint, TaintEffect, Toleration,
+    TolerationOperator, find_condition, set_condition,
+};
+use orch_testkit::fault::{self, Actor, Cluster, Scenario, Step, System};
+use orch_testkit::suite;
+
+const RENEWAL: Duration = Duration::from_secs(10);
+
+/// A node's agent does nothing while the node has this label.
+const CUT_OFF: &str = "test/cut-off";
+
+/// Plays the agents of all nodes: renews leases, says that the node and its pods are ready, ends pods that are being
+/// deleted.
+#[derive(Debug)]
+struct Agents;
+
+#[async_trait]
+impl Actor for Agents {
+    async fn act(&mut self, cluster: &Cluster) -> bool {
+        for node in cluster.list::<Node>().iter().filter(|node| !node.metadata.labels.contains_key(CUT_OFF)) {
+            let name = &node.metadata.name;
+            let now = cluster.now();
+            if age(cluster, name) >= RENEWAL {
+                let renew = |lease: &mut Lease| lease.spec.renew_time = Some(MicroTime::from(now));
+                return cluster.update::<Lease>(&lease_key(name), renew).await.is_ok();
+            }
+            let ready = find_condition(&node.status.conditions, NodeCondition::READY);
+            if ready.is_none_or(|ready| ready.status != ConditionStatus::True) {
+                let say = |node: &mut Node| set_condition(&mut node.status.conditions, ready_condition());
+                return cluster.update::<Node>(&node_key(name), say).await.is_ok();
+            }
+            for pod in cluster.list::<Pod>().iter().filter(|pod| pod.spec.node_name.as_ref() == Some(name)) {
+                let key = pod_key(&pod.metadata.name);
+                if pod.metadata.is_deleting() {
+                    return cluster.delete::<Pod>(&key, Grace::Now).await.is_ok();
+                }
+                if !pod.status.is_ready() {
+                    let say = |pod: &mut Pod| set_condition(&mut pod.status.conditions, pod_ready());
+                    return cluster.update::<Pod>(&key, say).await.is_ok();
+                }
+            }
+        }
+        false
+    }
+
+    fn wakes_after(&self, cluster: &Cluster) -> Option<Duration> {
+        let alive = cluster.list::<Node>().into_iter().filter(|node| !node.metadata.labels.contains_key(CUT_OFF));
+        alive.map(|node| RENEWAL.saturating_sub(age(cluster, &node.metadata.name))).min()
+    }
+}
+
+/// How long ago the lease was renewed; the clock of a node may jump too.
+fn age(cluster: &Cluster, name: &str) -> Duration {
+    let Some(lease) = cluster.get::<Lease>(&lease_key(name)) else { return Duration::ZERO };
+    let renewed = lease.spec.renew_time.map_or(Timestamp::UNIX_EPOCH, MicroTime::timestamp);
+    cluster.now().duration_since(renewed).unsigned_abs()
+}
+
+fn node_key(name: &str) -> Key {
+    Key::new(&Node::KIND, None, name).expect("a name")
+}
+
+fn lease_key(name: &str) -> Key {
+    Key::new(&Lease::KIND, Some(NodeLifecycleController::LEASE_NAMESPACE), name).expect("a name")
+}
+
+fn pod_key(name: &str) -> Key {
+    Key::new(&Pod::KIND, Some("shop"), name).expect("a name")
+}
+
+fn ready_condition() -> NodeCondition {
+    NodeCondition { r#type: NodeCondition::READY.to_owned(), status: ConditionStatus::True, ..NodeCondition::default() }
+}
+
+fn node(name: &str) -> Node {
+    let mut node = Node::default();
+    node.metadata.name = name.to_owned();
+    node.status.conditions.push(ready_condition());
+    node
+}
+
+fn lease(name: &str) -> Lease {
+    let mut lease = Lease::default();
+    lease.metadata.name = name.to_owned();
+    lease.metadata.namespace = Some(NodeLifecycleController::LEASE_NAMESPACE.to_owned());
+    lease.spec.renew_time = Some(MicroTime::from(Timestamp::UNIX_EPOCH));
+    lease
+}
+
+fn pod(name: &str, node: &str) -> Pod {
+    let mut pod: Pod = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"nodeName": node, "containers": [{"name": "web", "image": "web"}]},
+        "status": {"phase": "Running"},
+    }))
+    .expect("a pod");
+    pod.status.conditions.push(pod_ready());
+    pod
+}
+
+fn pod_ready() -> PodCondition {
+    PodCondition { r#type: PodCondition::READY.to_owned(), status: ConditionStatus::True, ..PodCondition::default() }
+}
+
+fn system(cluster: &Cluster) -> System {
+    let store = Arc::clone(cluster.client().store());
+    let config = NodeLifecycleConfig { toleration: Duration::from_secs(30), ..NodeLifecycleConfig::default() };
+    System::new().controller(move || Arc::new(NodeLifecycleController::new(Arc::clone(&store), config))).actor(Agents)
+}
+
+fn scenario(name: &'static str, nodes: &[&str]) -> Scenario {
+    let scenario = Scenario::new(name, system).horizon(Duration::from_secs(70));
+    nodes.iter().fold(scenario, |scenario, name| scenario.object(node(name)).object(lease(name)))
+}
+
+fn cut_off(words: &str, name: &str) -> Step {
+    Step::update::<Node>(words, &node_key(name), |node| {
+        node.metadata.labels.insert(CUT_OFF.to_owned(), String::new());
+    })
+}
+
+fn reconnect(name: &str) -> Step {
+    Step::update::<Node>("reconnect", &node_key(name), |node| node.metadata.labels.clear())
+}
+
+fn taints(cluster: &Cluster, name: &str) -> Vec<Taint> {
+    cluster.get::<Node>(&node_key(name)).map_or_else(Vec::new, |node| node.spec.taints.clone())
+}
+
+fn explore(scenario: &Scenario) {
+    let report = suite::run(fault::explore(scenario));
+    report.assert_none();
+    println!("{report}");
+}
+
+#[test]
+fn pods_leave_a_silent_node_and_are_removed_when_it_is_deleted() {
+    explore(
+        &scenario("node lifecycle: a node dies", &["node-1", "node-2", "node-3"])
+            .bystander(pod("elsewhere", "node-1"))
+            .object(pod("web", "node-2"))
+            .object(pod("db", "node-2"))
+            .step(cut_off("node-2 dies", "node-2"))
+            .step(Step::delete::<Node>(&node_key("node-2")))
+            .always("no pod of a node that is there is removed unconfirmed", |cluster| {
+                let is_there = cluster.get::<Node>(&node_key("node-2")).is_some();
+                let pods = cluster.list::<Pod>().len();
+                if is_there && pods < 3 { Err(format!("{pods} are left")) } else { Ok(()) }
+            }),
+    );
+}
+
+#[test]
+fn a_node_that_returns_is_used_again() {
+    let mut patient = pod("web", "node-2");
+    patient.spec.tolerations.push(Toleration {
+        operator: Some(TolerationOperator::Exists),
+        effect: Some(TaintEffect::NoExecute),
+        ..Toleration::default()
+    });
+    explore(
+        &scenario("node lifecycle: a node returns", &["node-1", "node-2", "node-3"])
+            .object(patient)
+            .step(cut_off("node-2 is cut off", "node-2"))
+            .step(reconnect("node-2"))
+            .always("healthy nodes have no taints", |cluster| {
+                let taints = [taints(cluster, "node-1"), taints(cluster, "node-3")].concat();
+                if taints.is_empty() { Ok(()) } else { Err(format!("there are {taints:?}")) }
+            }),
+    );
+}
+
+#[test]
+fn when_all_nodes_seem_dead_no_pod_is_evicted() {
+    explore(
+        &scenario("node lifecycle: all nodes fall silent", &["node-1", "node-2", "node-3", "node-4"])
+            .object(pod("web", "node-1"))
+            .object(pod("db", "node-2"))
+            .step(cut_off("node-1 is cut off", "node-1"))
+            .step(cut_off("node-2 is cut off", "node-2").as_soon_as(|_| true))
+            .step(cut_off("node-3 is cut off", "node-3").as_soon_as(|_| true))
+            .step(cut_off("node-4 is cut off", "node-4").as_soon_as(|_| true))
+            .step(reconnect("node-1"))
+            .step(reconnect("node-2").as_soon_as(|_| true))
+            .step(reconnect("node-3").as_soon_as(|_| true))
+            .step(reconnect("node-4").as_soon_as(|_| true))
+            .always("no pod is evicted", |cluster| {
+                let deleting = cluster.list::<Pod>().iter().filter(|pod| pod.metadata.is_deleting()).count();
+                let pods = cluster.list::<Pod>().len();
+                if deleting == 0 && pods == 2 { Ok(()) } else { Err(format!("{pods} are left, {deleting} leaving")) }
+            }),
+    );
+}
+
+#[test]
+fn a_cordoned_node_is_tainted_until_it_is_uncordoned() {
+    let cordon = |words, cordoned| {
+        Step::update::<Node>(words, &node_key("node-1"), move |node| node.spec.unschedulable = cordoned)
+    };
+    explore(
+        &scenario("node lifecycle: cordon", &["node-1"])
+            .bystander(pod("web", "node-1"))
+            .step(cordon("cordon", true))
+            .step(cordon("uncordon", false)),
+    );
+}
