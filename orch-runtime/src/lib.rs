@@ -10,3 +10,7 @@ mod changes;
 pub mod fake;
 #[cfg(target_os = "linux")]
 pub mod process;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/runtime.md")]
+struct Guide;

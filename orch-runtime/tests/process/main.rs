@@ -3,6 +3,7 @@
 
 mod faults;
 mod input;
+mod latency;
 mod place;
 
 orch_testkit::runtime_suite!(crate::place::Place::new());

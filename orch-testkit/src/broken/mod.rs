@@ -2,5 +2,6 @@
 //! must catch every one of them; `orch-testkit/tests/broken_*.rs` show that they do.
 
 pub mod proxy;
+pub mod runtime;
 pub mod scheduler;
 pub mod store;

@@ -1,4 +1,4 @@
-//! The runtime suite, run by [`FakeRuntime`].
+//! [`Place`]: what the runtime suite needs to know of [`FakeRuntime`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use orch_runtime::fake::{FakeCommand, FakeProgram, FakeRuntime};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
 
 #[derive(Default)]
-struct Fixture {
+pub(crate) struct Place {
     runtime: FakeRuntime,
 }
 
 #[async_trait]
-impl RuntimeFixture for Fixture {
+impl RuntimeFixture for Place {
     type Runtime = FakeRuntime;
 
     async fn open(&self) -> FakeRuntime {
@@ -74,5 +74,3 @@ impl RuntimeFixture for Fixture {
 fn numbered(lines: u32) -> String {
     (1..=lines).map(|line| format!("line {line}\n")).collect()
 }
-
-orch_testkit::runtime_suite!(Fixture::default());
