@@ -16,7 +16,7 @@ use crate::validation::{Invalid, Problems};
 ///
 /// - what is written is valid, and its name fits its kind; all that is wrong with it is told at once;
 /// - a new object gets a uid, a creation time and generation 1, which nobody changes afterwards; the generation counts
-///   changes of what is asked for. An update that changes nothing at all is not written;
+///   changes of what is asked for;
 /// - an update or a deletion names the uid and the revision it was decided on, and happens to that object in that
 ///   state or not at all;
 /// - an object with finalizers, or one that needs time to end, is only marked as deleting. It is removed by the write
@@ -73,8 +73,8 @@ impl Client {
     }
 
     /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last, with
-    /// the revision of its removal, if this took away the last finalizer of an object that was being deleted. If it is
-    /// as it is already, nothing is written.
+    /// the revision of its removal, if this took away the last finalizer of an object that was being deleted. An update
+    /// that changes nothing is a write nevertheless: renewing a lease is one, on a machine whose clock stands still.
     ///
     /// # Errors
     /// [`ClientError::Conflict`] or [`ClientError::NotFound`] when the object is not the one that `on` names, or no
@@ -115,9 +115,6 @@ impl Client {
             let revision = self.remove(&key, on).await?;
             unshared(&mut object).metadata_mut().revision = Some(revision);
             return Ok(object);
-        }
-        if object.equals(&*old) {
-            return Ok(old);
         }
         self.write(&key, object, Expect::Revision(on.revision)).await
     }
