@@ -21,4 +21,4 @@ pub mod service_proxy;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/controller.md")]
-struct WriteYourOwnController;
+struct ControllerGuide;
