@@ -17,6 +17,8 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: ModelStore,
     /// The prefixes whose watches and listings are held up.
     held: watch::Sender<BTreeSet<String>>,
+    /// Whether puts are held up.
+    pub(crate) puts_held: watch::Sender<bool>,
     /// Ends every watch with this error each time it grows.
     cuts: watch::Sender<usize>,
     state: Mutex<State>,
@@ -103,6 +105,7 @@ impl Store for FaultyStore {
     }
 
     async fn put(&self, key: &Key, value: Value, expect: Expect) -> Result<Entry, StoreError> {
+        self.puts_held.subscribe().wait_for(|held| !held).await.expect("the sender is here");
         let fault = self.state().puts.pop_front();
         match fault {
             None => self.inner.put(key, value, expect).await,

@@ -13,7 +13,7 @@ use orch_core::object::Event;
 use orch_core::store::StoreExt as _;
 use tokio::time::Instant;
 
-use crate::subject::{ClosureController, Cluster, namespace, pass};
+use crate::subject::{ClosureController, Cluster, namespace, pass, settle};
 
 /// Takes its time, and counts how often it came to its end.
 #[derive(Clone, Debug)]
@@ -54,17 +54,32 @@ async fn a_graceful_stop_ends_the_action_under_way_and_begins_no_other() {
     for name in ["one", "two", "three"] {
         cluster.create_namespace(name).await;
     }
-    pass(Duration::from_secs(1)).await;
+    settle().await;
     let begun = Instant::now();
     assert_eq!(engine.shutdown().await, Stopped::Gracefully);
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!((notes.looks().len(), finished.load(Ordering::Relaxed)), (2, 2), "two workers, an action each");
-    let events = cluster.store.inner.list_as::<Event>(&Prefix::collection(&Event::KIND)).await;
-    assert_eq!(events.expect("events can be listed").0.len(), 2, "what was reported is written");
     let revision = cluster.store.inner.revision();
     cluster.create_namespace("four").await;
     pass(Duration::from_secs(100)).await;
     assert_eq!(cluster.store.inner.revision(), revision.next(), "a stopped engine does nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_reported_is_written_before_a_graceful_stop_ends() {
+    let cluster = Cluster::new();
+    let (controller, _) = slow(Duration::from_secs(5));
+    let engine = cluster.engine().controller(Arc::new(controller)).start().expect("it starts");
+    cluster.create_namespace("one").await;
+    cluster.store.puts_held.send_replace(true);
+    settle().await;
+    let release = async {
+        pass(Duration::from_secs(20)).await;
+        cluster.store.puts_held.send_replace(false);
+    };
+    assert_eq!(tokio::join!(engine.shutdown(), release).0, Stopped::Gracefully);
+    let events = cluster.store.inner.list_as::<Event>(&Prefix::collection(&Event::KIND)).await;
+    assert_eq!(events.expect("events can be listed").0.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
