@@ -73,8 +73,9 @@ fn the_proxy_follows_pods_and_services_under_every_fault() {
         .step(Step::update::<Service>("the port changes", &key::<Service>("web"), |service| {
             service.spec.ports[0].port = 81;
         }));
-    // A node's proxy has one owner, the node's agent: no leader election, and so no leader whose effect comes late.
-    let families = Family::ALL.into_iter().filter(|family| !matches!(family, Family::Late | Family::Pairs));
+    // Every single fault, and no pairs: an old owner's effect that comes late, together with a view that lags, leaves the
+    // old owner's table. A sync has nothing that tells owners apart, so a proxy must have one owner at a time.
+    let families = Family::ALL.into_iter().filter(|family| *family != Family::Pairs);
     let report = suite::run(fault::explore_families(&scenario, &families.collect::<Vec<_>>()));
     println!("{report}");
     report.assert_none();
