@@ -31,7 +31,7 @@ mod handle;
 mod leader;
 mod metrics;
 mod perform;
-mod queue;
+pub mod queue;
 mod recorder;
 mod runner;
 

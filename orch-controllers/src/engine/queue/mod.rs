@@ -41,7 +41,7 @@ pub(crate) use shared::SharedQueue;
 ///
 /// A key that has nothing to wait for takes no memory.
 #[derive(Debug)]
-pub(crate) struct WorkQueue {
+pub struct WorkQueue {
     pauses: Pauses,
     entropy: Arc<dyn Entropy>,
     ids: HashMap<Key, SlotId>,
@@ -56,17 +56,17 @@ pub(crate) struct WorkQueue {
 }
 
 /// After how many keys of other priorities a waiting priority is next.
-pub(crate) const PATIENCE: u32 = 16;
+pub const PATIENCE: u32 = 16;
 
 /// How long keys wait that could not be dealt with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pauses {
+pub struct Pauses {
     /// After failures.
-    pub(crate) failure: Backoff,
+    pub failure: Backoff,
     /// After conflicts with what the view shows already.
-    pub(crate) conflict: Backoff,
+    pub conflict: Backoff,
     /// How soon after a failure a key may return if it is added.
-    pub(crate) hurry: Duration,
+    pub hurry: Duration,
 }
 
 impl Default for Pauses {
@@ -84,14 +84,15 @@ pub(super) type SlotId = u32;
 
 /// A key in work. Give it back with [`WorkQueue::done`].
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    pub(crate) key: Key,
+pub struct Ticket {
+    /// The key.
+    pub key: Key,
     slot: SlotId,
 }
 
 /// What became of a key in work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was dealt with; look at it again after this time.
     Success(Option<Duration>),
     /// What the decision was made on is not so any more.
@@ -103,7 +104,7 @@ pub(crate) enum Outcome {
 }
 
 /// A view, by number, and what it has to reach.
-pub(crate) type Awaited = (usize, Revision);
+pub type Awaited = (usize, Revision);
 
 /// A view that keys wait for.
 #[derive(Debug, Default)]
@@ -161,14 +162,15 @@ impl Slot {
 
 impl WorkQueue {
     /// A queue whose keys may wait for that many views.
-    pub(crate) fn new(views: usize, pauses: Pauses, entropy: Arc<dyn Entropy>) -> Self {
+    #[must_use]
+    pub fn new(views: usize, pauses: Pauses, entropy: Arc<dyn Entropy>) -> Self {
         let views = std::iter::repeat_with(Waiters::default).take(views).collect();
         let (ids, slots, free, timers) = (HashMap::new(), Vec::new(), Vec::new(), BTreeMap::new());
         Self { pauses, entropy, ids, slots, free, ready: Lanes::default(), timers, next_number: 0, views, working: 0 }
     }
 
     /// The key is to be looked at.
-    pub(crate) fn add(&mut self, key: &Key, priority: Priority, now: Instant) {
+    pub fn add(&mut self, key: &Key, priority: Priority, now: Instant) {
         self.advance(now);
         let id = self.slot_of(key);
         if let State::Ready(before, _) = self.slot(id).state {
@@ -183,8 +185,8 @@ impl WorkQueue {
         self.settle(id, now);
     }
 
-    /// The next key to be worked on, if one is ready.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Ticket> {
+    /// The next key to be worked on, if one is ready. Its [ticket](Ticket) is to be given back.
+    pub fn take(&mut self, now: Instant) -> Option<Ticket> {
         self.advance(now);
         let slots = &self.slots;
         let still_there = |priority, number, id: SlotId| slots[id as usize].state == State::Ready(priority, number);
@@ -201,7 +203,11 @@ impl WorkQueue {
     }
 
     /// The work on a key ended. It is not handed out again before each view has reached what is named.
-    pub(crate) fn done(&mut self, ticket: Ticket, outcome: Outcome, awaited: &[Awaited], now: Instant) {
+    /// The ticket must be one of this queue.
+    ///
+    /// # Panics
+    /// If no view has the number that is named.
+    pub fn done(&mut self, ticket: Ticket, outcome: Outcome, awaited: &[Awaited], now: Instant) {
         self.advance(now);
         let id = ticket.slot;
         self.working -= 1;
@@ -223,7 +229,10 @@ impl WorkQueue {
     }
 
     /// A view has reached `revision`.
-    pub(crate) fn reached(&mut self, view: usize, revision: Revision, now: Instant) {
+    ///
+    /// # Panics
+    /// If no view has that number.
+    pub fn reached(&mut self, view: usize, revision: Revision, now: Instant) {
         self.advance(now);
         let waiters = &mut self.views[view];
         waiters.reached = waiters.reached.max(revision);
@@ -238,22 +247,26 @@ impl WorkQueue {
     }
 
     /// When a key may become ready though nothing is added.
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Instant> {
         self.timers.first_key_value().map(|((time, _), _)| *time)
     }
 
     /// How many keys are ready.
-    pub(crate) fn depth(&self) -> usize {
+    #[must_use]
+    pub fn depth(&self) -> usize {
         self.ready.len()
     }
 
     /// How many times in a row the key in work has failed.
-    pub(crate) fn failures(&self, ticket: &Ticket) -> u32 {
+    #[must_use]
+    pub fn failures(&self, ticket: &Ticket) -> u32 {
         self.slots[ticket.slot as usize].failures
     }
 
     /// Whether nothing is ready, in work or waiting for a view: only time or an addition can change that.
-    pub(crate) fn is_idle(&self) -> bool {
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
         self.ready.len() == 0 && self.working == 0 && self.views.iter().all(|view| view.waiting.is_empty())
     }
 
