@@ -1,5 +1,6 @@
 //! What must hold of the processes of a node when its agent is started anew.
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,29 +17,34 @@ use crate::objects::pod;
 type Check = (&'static str, fn());
 
 pub(crate) const CHECKS: &[Check] = &[
-    ("an_agent_restarted_over_a_living_store_adopts_what_runs", || suite::run(adopts())),
-    ("an_agent_restarted_over_an_empty_store_ends_what_ran_before_it_starts_anything", || suite::run(runs_no_twin())),
+    ("an_agent_restarted_over_a_living_store_adopts_what_runs", || on_a_node("living", adopts)),
+    ("an_agent_restarted_over_an_empty_store_ends_what_ran_before_it_starts_anything", || {
+        on_a_node("empty", runs_no_twin);
+    }),
 ];
 
-/// A folder for one node. What still runs on it in the end is killed with the runtime that is opened on it last.
+/// A folder for one node.
 struct Place(PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("orch-adoption-{}-{name}", std::process::id())))
-    }
-
     async fn open(&self) -> ProcessRuntime {
         ProcessRuntime::open(ProcessConfig::new(&self.0)).await.expect("a runtime")
     }
+}
 
-    /// Ends whatever runs, and removes the folder.
-    async fn clean_up(self, runtime: ProcessRuntime) {
+/// Runs a check on a node of its own. Whatever comes of it, nothing of the node is left.
+fn on_a_node<Checked: Future<Output = ()>>(name: &str, check: fn(Arc<Place>) -> Checked) {
+    let place = Arc::new(Place(std::env::temp_dir().join(format!("orch-adoption-{}-{name}", std::process::id()))));
+    let result = catch_unwind(|| suite::run(check(Arc::clone(&place))));
+    suite::run(async {
+        let runtime = place.open().await;
         for sandbox in runtime.list().await.expect("a list") {
             runtime.remove(&sandbox.spec.pod).await.expect("removed");
         }
-        drop(runtime);
-        std::fs::remove_dir_all(&self.0).expect("the folder is removed");
+    });
+    std::fs::remove_dir_all(&place.0).expect("the folder is removed");
+    if let Err(panic) = result {
+        resume_unwind(panic);
     }
 }
 
@@ -54,8 +60,7 @@ fn is_alive(process: u32) -> bool {
     !stat.rsplit(") ").next().unwrap_or_default().starts_with('Z')
 }
 
-async fn adopts() {
-    let place = Place::new("living");
+async fn adopts(place: Arc<Place>) {
     let cluster = Cluster::new(Arc::new(SystemClock), 1);
     let runtime = place.open().await;
     let agent = cluster.start_agent(Arc::new(runtime.clone()));
@@ -86,11 +91,9 @@ async fn adopts() {
     cluster.until("a", |pod| pod.is_none()).await;
     assert_eq!(runtime.list().await.expect("a list"), []);
     drop(agent);
-    place.clean_up(runtime).await;
 }
 
-async fn runs_no_twin() {
-    let place = Place::new("empty");
+async fn runs_no_twin(place: Arc<Place>) {
     let runtime = place.open().await;
     let earlier = Cluster::new(Arc::new(SystemClock), 1);
     let agent = earlier.start_agent(Arc::new(runtime.clone()));
@@ -131,5 +134,4 @@ async fn runs_no_twin() {
         assert!(matches!(attempt.state, ContainerState::Running { .. }) && attempt.id.attempt == 0);
     }
     drop(agent);
-    place.clean_up(runtime).await;
 }

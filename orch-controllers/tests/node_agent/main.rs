@@ -6,4 +6,5 @@ mod faults;
 mod lives;
 mod objects;
 mod restarts;
+mod stale;
 mod watched_runtime;
