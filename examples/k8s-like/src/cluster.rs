@@ -78,18 +78,18 @@ impl Cluster {
     }
 
     fn control_plane(&self, show: ShowController) -> Result<EngineHandle, EngineError> {
-        let store = self.client.store();
+        let (store, proxy) = (self.client.store(), Arc::clone(&self.proxy));
         Engine::builder(self.client.clone())
             .stop_within(ENGINE_STOP)
             .controller(Arc::new(show))
             .controller(Arc::new(NamespaceController::new(Arc::clone(store))))
-            .controller(Arc::new(DeploymentController::default()))
-            .controller(Arc::new(ReplicaSetController::default()))
+            .controller(Arc::new(DeploymentController))
+            .controller(Arc::new(ReplicaSetController))
             .controller(Arc::new(BindingController::new(Box::new(FilterScoreScheduler::default()))))
-            .controller(Arc::new(EndpointSliceController))
+            .controller(Arc::new(EndpointSliceController::default()))
             .controller(Arc::new(NodeLifecycleController::new(Arc::clone(store), NodeLifecycleConfig::default())))
             .controller(Arc::new(GarbageController::new(Arc::clone(store))))
-            .controller(Arc::new(ServiceProxyController::new(Arc::clone(&self.proxy))))
+            .controller(Arc::new(ServiceProxyController::new(proxy, None)))
             .start()
     }
 

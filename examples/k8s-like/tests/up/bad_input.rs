@@ -46,8 +46,7 @@ fn a_manifest_made_wrong_while_it_runs_is_explained_and_harms_nothing() {
     let good = web(&place.token, 2, "");
     place.write(&good);
     let mut up = place.up();
-    let address = up.service();
-    up.hears(&["deployment shop/web is complete"]);
+    let address = up.settles();
     let running = place.processes();
     for (what, spoil, said) in CASES {
         place.write(&spoil(&good));

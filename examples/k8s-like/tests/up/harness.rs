@@ -15,18 +15,18 @@ use nix::unistd::Pid;
 use tokio::time::Instant;
 
 /// How long anything may take before a test gives up; nothing waits that long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder of its own for one test, with a manifest and a state folder, removed at the end.
-pub struct Place {
+pub(crate) struct Place {
     folder: PathBuf,
     /// Stands in the command line of every process that the test's pods run, and nowhere else.
-    pub token: String,
+    pub(crate) token: String,
 }
 
 impl Place {
     /// A place for the test of this name.
-    pub fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let token = format!("{test}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("k8s-like-test-{token}"));
@@ -35,22 +35,22 @@ impl Place {
     }
 
     /// Where the manifest is.
-    pub fn manifest(&self) -> PathBuf {
+    pub(crate) fn manifest(&self) -> PathBuf {
         self.folder.join("web.yaml")
     }
 
     /// Writes the manifest, in place, as an editor may.
-    pub fn write(&self, manifest: &str) {
+    pub(crate) fn write(&self, manifest: &str) {
         fs::write(self.manifest(), manifest).expect("the manifest is written");
     }
 
     /// Starts `k8s-like up` here.
-    pub fn up(&self) -> Up {
+    pub(crate) fn up(&self) -> Up {
         Up::start(&self.manifest(), &self.folder.join("state"))
     }
 
     /// The processes that this test's pods run at the moment.
-    pub fn processes(&self) -> BTreeSet<i32> {
+    pub(crate) fn processes(&self) -> BTreeSet<i32> {
         let mut found = BTreeSet::new();
         for entry in fs::read_dir("/proc").expect("a /proc").flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -65,7 +65,7 @@ impl Place {
     }
 
     /// Waits until the processes are as wanted.
-    pub fn wait_for_processes(&self, what: &str, wanted: impl Fn(&BTreeSet<i32>) -> bool) -> BTreeSet<i32> {
+    pub(crate) fn wait_for_processes(&self, what: &str, wanted: impl Fn(&BTreeSet<i32>) -> bool) -> BTreeSet<i32> {
         wait_for(what, || Some(self.processes()).filter(&wanted))
     }
 }
@@ -80,11 +80,11 @@ impl Drop for Place {
 }
 
 /// A running `k8s-like up`.
-pub struct Up {
+pub(crate) struct Up {
     child: Child,
     lines: Receiver<String>,
     /// Everything it has said so far.
-    pub heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
 }
 
 impl Up {
@@ -113,42 +113,52 @@ impl Up {
     }
 
     /// Waits for a line that contains all of these, and returns it.
-    pub fn hears(&mut self, parts: &[&str]) -> String {
+    pub(crate) fn hears(&mut self, parts: &[&str]) -> String {
+        let [line] = self.hears_each([parts]);
+        line
+    }
+
+    /// Waits until each of these was heard from now on, in any order.
+    pub(crate) fn hears_each<const N: usize>(&mut self, wanted: [&[&str]; N]) -> [String; N] {
         let end = Instant::now() + PATIENCE;
-        loop {
+        let mut found = wanted.map(|_| None);
+        while found.contains(&None) {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    self.heard.push(line.clone());
-                    if parts.iter().all(|part| line.contains(part)) {
-                        return line;
+                    let next = (0..N)
+                        .find(|index| found[*index].is_none() && wanted[*index].iter().all(|part| line.contains(part)));
+                    if let Some(index) = next {
+                        found[index] = Some(line.clone());
                     }
+                    self.heard.push(line);
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("no line with {parts:?} among:\n{}", self.heard.join("\n"));
+                    panic!("not all of {wanted:?} among:\n{}", self.heard.join("\n"));
                 }
             }
         }
+        found.map(Option::unwrap_or_default)
     }
 
-    /// Waits until the service's address is told, and returns it.
-    pub fn service(&mut self) -> String {
-        let line = self.hears(&["service", "answers at http://"]);
+    /// Waits until the Deployment is complete and the service answers; returns its address.
+    pub(crate) fn settles(&mut self) -> String {
+        let [_, line] = self.hears_each([&["deployment shop/web is complete"], &["service", "answers at http://"]]);
         line.rsplit_once("http://").expect("as heard").1.to_owned()
     }
 
     /// Sends a signal to k8s-like itself.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a pid");
         kill(Pid::from_raw(pid), signal).expect("it runs");
     }
 
     /// Waits for its end and returns the exit code; `None` when a signal ended it.
-    pub fn ended(&mut self) -> Option<i32> {
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         wait_for("k8s-like ends", || self.child.try_wait().expect("a child")).code()
     }
 
     /// Stops it as Ctrl-C does.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal(Signal::SIGINT);
         assert_eq!(self.ended(), Some(0), "it stops in good order; it said:\n{}", self.heard.join("\n"));
     }
@@ -162,7 +172,7 @@ impl Drop for Up {
 }
 
 /// One request on a connection of its own; the body of the answer.
-pub fn get(address: &str) -> std::io::Result<String> {
+pub(crate) fn get(address: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
@@ -173,7 +183,7 @@ pub fn get(address: &str) -> std::io::Result<String> {
 }
 
 /// Looks again and again until there is something to see.
-pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     let mut look = look;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
@@ -186,7 +196,7 @@ pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A namespace, a Deployment of the web server and a Service.
-pub fn web(token: &str, replicas: u32, more_arguments: &str) -> String {
+pub(crate) fn web(token: &str, replicas: u32, more_arguments: &str) -> String {
     format!(
         "apiVersion: v1
 kind: Namespace

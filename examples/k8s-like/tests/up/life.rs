@@ -14,7 +14,7 @@ fn three_pods_answer_at_one_address_and_ctrl_c_leaves_nothing_behind() {
     let place = Place::new("answers");
     place.write(&web(&place.token, 3, ""));
     let mut up = place.up();
-    let address = up.service();
+    let address = up.settles();
     let mut answers = BTreeSet::new();
     wait_for("all three answer", || {
         answers.insert(get(&address).expect("a service with ready endpoints answers"));
@@ -31,8 +31,7 @@ fn a_killed_process_is_replaced_and_clients_do_not_notice() {
     let place = Place::new("killed");
     place.write(&web(&place.token, 3, ""));
     let mut up = place.up();
-    let address = up.service();
-    up.hears(&["deployment shop/web is complete"]);
+    let address = up.settles();
     let before = place.wait_for_processes("three run", |pids| pids.len() == 3);
 
     let stop = Arc::new(AtomicBool::new(false));

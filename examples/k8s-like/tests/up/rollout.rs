@@ -27,8 +27,7 @@ fn changing_the_command_rolls_without_a_failed_request() {
     let place = Place::new("rolls");
     place.write(&web(&place.token, 3, ""));
     let mut up = place.up();
-    let address = up.service();
-    up.hears(&["deployment shop/web is complete"]);
+    let address = up.settles();
     let before = place.processes();
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -62,12 +61,12 @@ fn a_broken_version_stalls_says_so_and_leaves_the_old_one_running() {
     let place = Place::new("stalls");
     place.write(&web(&place.token, 2, ""));
     let mut up = place.up();
-    let address = up.service();
-    up.hears(&["deployment shop/web is complete"]);
+    let address = up.settles();
     let before = place.wait_for_processes("two run", |pids| pids.len() == 2);
     place.write(&web(&place.token, 2, ", --unhealthy"));
     up.hears(&["deployment shop/web is STALLED"]);
-    assert!(before.is_subset(&place.processes()), "the old version runs on");
+    let now = place.processes();
+    assert!(before.is_subset(&now), "the old version runs on: {before:?}, now {now:?};\n{}", up.heard.join("\n"));
     let answers: BTreeSet<String> = (0..6).map(|_| get(&address).expect("the old version answers")).collect();
     assert_eq!(answers.len(), 2, "only ready pods answer: {answers:?}");
     // Mended, it goes on.
