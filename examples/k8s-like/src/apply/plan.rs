@@ -61,7 +61,9 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
     }
     let gone = current.iter().filter(|(key, old)| {
         let metadata = old.metadata();
-        !wanted.contains_key(*key)
+        // What a controller makes for an object may carry the object's annotations, and came from no manifest.
+        metadata.owner_references.is_empty()
+            && !wanted.contains_key(*key)
             && !metadata.is_deleting()
             && metadata.annotations.get(MANIFEST).is_some_and(|manifest| manifest == desired.manifest)
     });
@@ -139,8 +141,7 @@ fn give_address(
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::Deployment;
-    use orch_core::object::Uid;
+    use orch_core::object::{Deployment, OwnerReference, Uid};
     use orch_core::revision::Revision;
 
     use super::*;
@@ -208,6 +209,11 @@ mod tests {
         let mut current = Current::new();
         made(planned(&format!("{NAMESPACE}{}", service("a")), &current).expect("a plan"), &mut current);
         current.extend(read(&service("other")).into_iter().map(|object| (object.key().expect("a key"), object)));
+        let mut made_for_it = read(&service("child")).remove(0);
+        let metadata = Arc::get_mut(&mut made_for_it).expect("just read").metadata_mut();
+        metadata.owner_references = vec![OwnerReference::default()];
+        metadata.annotations.insert(MANIFEST.to_owned(), "web".to_owned());
+        current.insert(made_for_it.key().expect("a key"), made_for_it);
         let steps = planned(NAMESPACE, &current).expect("a plan");
         assert!(matches!(&steps[..], [Step::Delete(gone)] if gone.metadata().name == "a"), "{steps:?}");
     }

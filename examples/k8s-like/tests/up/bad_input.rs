@@ -9,9 +9,9 @@ const CASES: &[Case] = &[
     (
         "unknown field",
         |web| web.replace("replicas:", "replica:"),
-        &["web.yaml: line 8", "spec.replica", "did you mean \"replicas\""],
+        &["web.yaml: line 9", "spec.replica", "did you mean \"replicas\""],
     ),
-    ("wrong type", |web| web.replace("replicas: 2", "replicas: many"), &["web.yaml: line 8", "spec.replicas", "many"]),
+    ("wrong type", |web| web.replace("replicas: 2", "replicas: many"), &["web.yaml: line 9", "spec.replicas", "many"]),
     (
         "missing name",
         |web| web.replace("{name: web, namespace: shop}", "{namespace: shop}"),
