@@ -11,6 +11,8 @@ use tokio::io::AsyncReadExt as _;
 /// How often the file is looked at. Looking works with every editor and every file system, and costs one read of a
 /// small file.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long the file must stay as it is before it counts: while an editor writes it, it is missing, empty or half there.
+const SETTLED_AFTER: Duration = Duration::from_millis(100);
 
 /// A manifest file that may change at any time.
 #[derive(Debug)]
@@ -42,18 +44,14 @@ impl ManifestFile {
     pub(crate) async fn changed(&mut self) -> Result<Vec<Arc<dyn AnyObject>>, ManifestFileError> {
         loop {
             let now = self.look().await;
-            // A file that an editor is about to replace is missing for a moment: that alone is no change.
-            let settled = match &now {
-                Seen::Text(_) => true,
-                Seen::Unreadable(_) => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                    self.look().await == now
+            if self.seen.as_ref() != Some(&now) {
+                tokio::time::sleep(SETTLED_AFTER).await;
+                if self.look().await == now {
+                    let result = self.parse(&now);
+                    self.seen = Some(now);
+                    return result;
                 }
-            };
-            if settled && self.seen.as_ref() != Some(&now) {
-                let result = self.parse(&now);
-                self.seen = Some(now);
-                return result;
+                continue;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -86,6 +84,7 @@ impl ManifestFile {
                     message: format!("byte {} is not UTF-8 text", error.valid_up_to()),
                 })?;
                 match self.kinds.read(text) {
+                    Ok(objects) if objects.is_empty() => Err(ManifestFileError::Empty { path }),
                     Ok(objects) => Ok(objects.into_iter().map(|item| item.object).collect()),
                     Err(errors) => Err(ManifestFileError::Invalid { path, errors }),
                 }
@@ -101,6 +100,9 @@ pub(crate) enum ManifestFileError {
     /// It is not there, or no text.
     #[error("{}: cannot read it: {message}", path.display())]
     Unreadable { path: PathBuf, message: String },
+    /// Nothing stands in it. That everything is to be deleted is too much to conclude from it.
+    #[error("{}: it holds no object; to stop everything, press Ctrl-C", path.display())]
+    Empty { path: PathBuf },
     /// What stands in it.
     #[error("{}", errors.errors.iter().map(|error| format!("{}: {error}", path.display())).collect::<Vec<_>>().join("\n"))]
     Invalid { path: PathBuf, errors: ManifestErrors },

@@ -100,9 +100,9 @@ impl Applier {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ApplyError {
-    /// An object in a namespace that nobody made.
+    /// An object in a namespace that nobody made, or that the manifest no longer names.
     #[error(
-        "{key}: namespace {:?} does not exist; add it to the manifest, before or behind this object",
+        "{key}: namespace {:?} is not there; add it to the manifest",
         key.namespace().unwrap_or_default()
     )]
     NoNamespace { key: Key },

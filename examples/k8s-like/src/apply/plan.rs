@@ -41,7 +41,7 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
     for object in desired.objects {
         wanted.insert(object.key().map_err(ClientError::from)?, object);
     }
-    check_namespaces(&wanted, current)?;
+    check_namespaces(desired, &wanted, current)?;
     let mut addresses = free_addresses(desired, current);
     let mut steps = Vec::new();
     for object in in_order(desired.objects) {
@@ -59,14 +59,7 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
             }
         }
     }
-    let gone = current.iter().filter(|(key, old)| {
-        let metadata = old.metadata();
-        // What a controller makes for an object may carry the object's annotations, and came from no manifest.
-        metadata.owner_references.is_empty()
-            && !wanted.contains_key(*key)
-            && !metadata.is_deleting()
-            && metadata.annotations.get(MANIFEST).is_some_and(|manifest| manifest == desired.manifest)
-    });
+    let gone = current.iter().filter(|(key, old)| !wanted.contains_key(*key) && leaves(old, desired.manifest));
     let gone: Vec<_> = gone.map(|(_, old)| Arc::clone(old)).collect();
     steps.extend(in_order(&gone).into_iter().rev().map(|object| Step::Delete(Arc::clone(object))));
     Ok(steps)
@@ -79,10 +72,24 @@ fn in_order(objects: &[Arc<dyn AnyObject>]) -> Vec<&Arc<dyn AnyObject>> {
     ordered
 }
 
-fn check_namespaces(wanted: &BTreeMap<Key, &Arc<dyn AnyObject>>, current: &Current) -> Result<(), ApplyError> {
+/// Whether an object that the manifest does not name was named by it before, and goes.
+fn leaves(old: &Arc<dyn AnyObject>, manifest: &str) -> bool {
+    let metadata = old.metadata();
+    // What a controller makes for an object may carry the object's annotations, and came from no manifest.
+    metadata.owner_references.is_empty()
+        && !metadata.is_deleting()
+        && metadata.annotations.get(MANIFEST).is_some_and(|other| other == manifest)
+}
+
+fn check_namespaces(
+    desired: &Desired<'_>,
+    wanted: &BTreeMap<Key, &Arc<dyn AnyObject>>,
+    current: &Current,
+) -> Result<(), ApplyError> {
+    let stays = |namespace: &Key| current.get(namespace).is_some_and(|old| !leaves(old, desired.manifest));
     let lives_nowhere = |key: &&Key| {
         let namespace = key.namespace().and_then(|name| Key::new(&Namespace::KIND, None, name).ok());
-        namespace.is_some_and(|namespace| !wanted.contains_key(&namespace) && !current.contains_key(&namespace))
+        namespace.is_some_and(|namespace| !wanted.contains_key(&namespace) && !stays(&namespace))
     };
     match wanted.keys().find(lives_nowhere) {
         Some(key) => Err(ApplyError::NoNamespace { key: key.clone() }),
@@ -221,10 +228,15 @@ mod tests {
     #[test]
     fn an_object_whose_namespace_does_not_exist_is_refused() {
         let error = planned(&service("a"), &Current::new()).expect_err("no namespace");
-        assert_eq!(
-            error.to_string(),
-            "services/shop/a: namespace \"shop\" does not exist; add it to the manifest, before or behind this object"
-        );
+        assert_eq!(error.to_string(), "services/shop/a: namespace \"shop\" is not there; add it to the manifest");
+    }
+
+    #[test]
+    fn a_namespace_does_not_leave_the_manifest_before_what_lives_in_it() {
+        let mut current = Current::new();
+        made(planned(&format!("{NAMESPACE}{}", service("a")), &current).expect("a plan"), &mut current);
+        let refused = planned(&service("a"), &current);
+        assert!(matches!(refused, Err(ApplyError::NoNamespace { .. })), "{refused:?}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ const CASES: &[Case] = &[
         |web| web.replace("matchLabels: {app: web}", "matchLabels: {app: x}"),
         &["spec.selector", "app"],
     ),
+    ("nothing", |_| String::new(), &["web.yaml: it holds no object"]),
     ("no YAML", |_| "{[}\n".to_owned(), &["web.yaml: line 1", "not valid YAML"]),
     ("alias bomb", |_| alias_bomb(), &["web.yaml: line", "refused to protect the reader"]),
     ("10 MB of nesting", |_| "[".repeat(10_000_000), &["web.yaml", "longer than"]),
@@ -30,7 +31,7 @@ const CASES: &[Case] = &[
     (
         "namespace that is not there",
         |web| web.replace("name: shop}", "name: shup}").replace("namespace: shup", "namespace: shop"),
-        &["namespace \"shop\" does not exist"],
+        &["namespace \"shop\" is not there"],
     ),
 ];
 
