@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod binding;
 pub mod cache;
 mod claim;
+pub mod deployment;
 pub mod endpoint_slice;
 pub mod engine;
 pub mod garbage;
