@@ -33,16 +33,19 @@ pub(super) struct Rollout<'a> {
 pub(super) struct Set {
     read: Option<Arc<ReplicaSet>>,
     pub(super) next: ReplicaSet,
+    /// Whether it is to be asked for fewer pods later.
+    postponed: bool,
 }
 
 impl<'a> Rollout<'a> {
     /// Sorts the replica sets of a claim. Orphans are adopted with the next write.
     pub(super) fn new(deployment: &'a Deployment, claim: &Claim<ReplicaSet>) -> Self {
-        let owned = claim.owned.iter().map(|set| Set { read: Some(set.clone()), next: (**set).clone() });
+        let owned =
+            claim.owned.iter().map(|set| Set { read: Some(set.clone()), next: (**set).clone(), postponed: false });
         let adopted = claim.orphans.iter().map(|set| {
             let mut next = (**set).clone();
             next.metadata.owner_references.push(OwnerReference::controller_of(deployment));
-            Set { read: Some(set.clone()), next }
+            Set { read: Some(set.clone()), next, postponed: false }
         });
         let mut old: Vec<Set> = owned.chain(adopted).collect();
         old.sort_by_cached_key(|set| (set.next.metadata.creation_timestamp, set.next.metadata.name.clone()));
@@ -90,7 +93,7 @@ impl<'a> Rollout<'a> {
     pub(super) fn new_or_create(&mut self, taken: &[Arc<ReplicaSet>]) -> Result<&mut Set, ClientError> {
         let set = match self.new.take() {
             Some(set) => set,
-            None => Set { read: None, next: self.make(taken)? },
+            None => Set { read: None, next: self.make(taken)?, postponed: false },
         };
         Ok(self.new.insert(set))
     }
@@ -135,7 +138,7 @@ impl<'a> Rollout<'a> {
     pub(super) fn annotate(&mut self) {
         let (desired, most) = (self.desired(), self.desired().saturating_add(self.max_surge()));
         let latest = self.old.iter().map(|set| annotations::revision(&set.next.metadata)).max().unwrap_or(0);
-        for set in self.sets_mut().filter(|set| set.replicas() > 0) {
+        for set in self.sets_mut().filter(|set| set.replicas() > 0 && !set.postponed) {
             annotations::set_scale(&mut set.next.metadata, desired, most);
         }
         let deployment = self.deployment;
@@ -151,7 +154,7 @@ impl<'a> Rollout<'a> {
     /// Writes what changed, the new set first.
     pub(super) fn write(&self, plan: &mut Plan) -> Result<(), ClientError> {
         for set in self.sets() {
-            let Set { read, next } = set;
+            let Set { read, next, .. } = set;
             match read {
                 None => plan.then(Action::create(next.clone())),
                 Some(read) if **read != *next => plan.then(Action::update(&**read, next.clone())?),
@@ -176,9 +179,18 @@ impl Set {
         self.next.spec.replicas()
     }
 
-    /// Asks for another number of pods.
+    /// Asks for another number of pods: for fewer only once whoever makes its pods has seen how many it asks for now.
+    /// Otherwise pods might still be made that nobody counts.
     pub(super) fn scale(&mut self, replicas: i32) {
-        self.next.spec.replicas = Some(replicas.max(0));
+        self.postponed = replicas < self.replicas() && !self.is_observed();
+        if !self.postponed {
+            self.next.spec.replicas = Some(replicas.max(0));
+        }
+    }
+
+    fn is_observed(&self) -> bool {
+        let observed = |set: &Arc<ReplicaSet>| set.status.observed_generation >= set.metadata.generation;
+        self.read.as_ref().is_none_or(observed)
     }
 
     /// How many available pods it will have once it has the number it asks for: those that are not are removed first.
@@ -199,7 +211,7 @@ impl Set {
             && read.spec.replicas() == 0
             && status.replicas == 0
             && status.terminating_replicas.unwrap_or(0) == 0
-            && status.observed_generation >= read.metadata.generation
+            && self.is_observed()
     }
 
     /// The replica set as it was read; `None` if it is to be made.

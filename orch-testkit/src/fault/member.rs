@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use orch_core::controller::{Change, Controller, Trigger, View};
 use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Decoder, Kind};
+use orch_core::kind::{AnyObject, Decoder, Kind, Scope};
 use orch_core::object::Uid;
 use orch_core::store::Entry;
 
@@ -84,6 +84,13 @@ impl Member {
     /// How many kinds it sees.
     pub(super) fn kinds(&self) -> usize {
         self.kinds.len()
+    }
+
+    /// The key of an object that never existed.
+    pub(super) fn nobody(&self) -> Option<Key> {
+        let (kind, _) = self.kinds.first()?;
+        let namespace = (kind.scope == Scope::Namespaced).then_some("nowhere");
+        Key::new(kind, namespace, "nobody").ok()
     }
 
     /// Which of its kinds the key is of.

@@ -127,7 +127,7 @@ pub async fn explore_families(scenario: &Scenario, families: &[Family]) -> Repor
 async fn execute(scenario: &Scenario, plan: &[Fault], limit: Count, expected: &End) -> Result<(), Broken> {
     let (player, result) = Player::play(scenario, plan, limit, false).await;
     result?;
-    End::of(&player).compare(expected, plan)
+    if plan.iter().all(|fault| fault.is_comparable()) { End::of(&player).compare(expected, plan) } else { Ok(()) }
 }
 
 /// Plays a plan again to tell what happened: a run follows from scenario and plan alone.
@@ -146,7 +146,10 @@ fn plans(families: &[Family], count: Count) -> Vec<Vec<Fault>> {
     let mut plans: Vec<Vec<Fault>> =
         families.iter().flat_map(|family| family.faults(count)).map(|fault| vec![fault]).collect();
     if families.contains(&Family::Pairs) {
-        let single: Vec<Fault> = Family::ALL.iter().flat_map(|family| family.faults(count)).collect();
+        // What a controller that starts from an old list reports was right then. Together with a second fault no
+        // invariant can be asked for that others keep by believing such reports.
+        let paired = Family::ALL.iter().filter(|family| !matches!(family, Family::Lag | Family::Invalid));
+        let single: Vec<Fault> = paired.flat_map(|family| family.faults(count)).collect();
         let chance = SeededEntropy::new(7);
         let any = || usize::try_from(chance.next_u64() >> 1).unwrap_or(0) % single.len().max(1);
         for _ in 0..if single.is_empty() { 0 } else { PAIRS } {

@@ -71,6 +71,15 @@ pub enum Fault {
         /// Which reconcile.
         reconcile: usize,
     },
+    /// No fault, but a question: after every plan that was performed the key is decided on again, on a view that has seen
+    /// everything, and that must give nothing to do.
+    AskedAgain,
+    /// Instead of the scenario, one of its invalid objects stands in the store, past all validation. Nothing but that
+    /// object may be written to.
+    Invalid {
+        /// Which of them.
+        index: usize,
+    },
     /// Every change is shown alone, and looked at before the next one is shown.
     OneByOne,
     /// Controllers, actors and deliveries take turns at random, keys in any order.
@@ -101,13 +110,17 @@ pub enum Family {
     Stale,
     /// [`Fault::Repeated`], [`Fault::OneByOne`] and [`Fault::Shuffled`].
     Order,
+    /// [`Fault::AskedAgain`].
+    AskedAgain,
+    /// [`Fault::Invalid`].
+    Invalid,
     /// Two faults in one run, chosen at random from a fixed seed.
     Pairs,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Crash,
         Self::Lag,
         Self::Error,
@@ -117,6 +130,8 @@ impl Family {
         Self::Clock,
         Self::Stale,
         Self::Order,
+        Self::AskedAgain,
+        Self::Invalid,
         Self::Pairs,
     ];
 
@@ -140,6 +155,8 @@ impl Family {
                 let shuffled = (1..=SHUFFLES).map(|seed| Fault::Shuffled { seed });
                 repeated.chain([Fault::OneByOne]).chain(shuffled).collect()
             }
+            Self::AskedAgain => vec![Fault::AskedAgain],
+            Self::Invalid => (0..count.invalid).map(|index| Fault::Invalid { index }).collect(),
             Self::Pairs => Vec::new(),
         }
     }
@@ -169,7 +186,13 @@ impl Fault {
             | Self::Late { action }
             | Self::ClockJump { action, .. } => action == number,
             Self::Stale { .. } | Self::Repeated { .. } | Self::OneByOne | Self::Shuffled { .. } => false,
+            Self::AskedAgain | Self::Invalid { .. } => false,
         }
+    }
+
+    /// Whether the run can be compared with one without faults.
+    pub(super) fn is_comparable(self) -> bool {
+        !matches!(self, Self::Invalid { .. })
     }
 
     /// Whether single objects may differ from those of a run without faults, so that only their number for each owner

@@ -13,7 +13,7 @@ use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_core::key::Key;
 use orch_core::kind::AnyObject;
 use orch_core::object::Uid;
-use orch_core::store::StoreError;
+use orch_core::store::{Expect, Store as _, StoreError, Value};
 
 use super::member::{Frozen, Member};
 use super::plan::Fault;
@@ -31,13 +31,15 @@ pub(super) struct Count {
     pub(super) reconciles: usize,
     /// Writes to the store, by whomever.
     pub(super) writes: usize,
+    /// How many invalid objects the scenario has.
+    pub(super) invalid: usize,
     /// The most kinds that a controller sees.
     pub(super) kinds: usize,
 }
 
 impl Count {
     /// The most that may happen in a scenario of which nothing is known yet.
-    pub(super) const UNKNOWN: Self = Self { actions: 2_000, reconciles: 20_000, writes: 4_000, kinds: 0 };
+    pub(super) const UNKNOWN: Self = Self { actions: 2_000, reconciles: 20_000, writes: 4_000, invalid: 0, kinds: 0 };
 
     /// The most that may happen with faults, in a scenario in which this much happens without.
     pub(super) fn with_faults(self) -> Self {
@@ -114,13 +116,19 @@ impl<'a> Player<'a> {
         };
         let result = player.run().await;
         player.count.writes = player.cluster.history.len();
+        player.count.invalid = scenario.invalid.len();
         player.count.kinds = player.members.iter().map(Member::kinds).max().unwrap_or(0);
         (player, result)
     }
 
     async fn run(&mut self) -> Result<(), Broken> {
-        for object in self.scenario.initial.iter().chain(&self.scenario.bystanders) {
-            self.set_up(object).await?;
+        match self.invalid() {
+            Some(object) => self.smuggle_in(object).await?,
+            None => {
+                for object in self.scenario.initial.iter().chain(&self.scenario.bystanders) {
+                    self.set_up(object).await?;
+                }
+            }
         }
         for make in &self.system.controllers {
             self.members.push(Member::start(make(), &self.cluster.history, self.cluster.history.len()));
@@ -137,6 +145,28 @@ impl<'a> Player<'a> {
             oracle: Oracle::Scenario,
             message: format!("cannot create the {} at the start: {error}", object.kind().name),
         })
+    }
+
+    /// The invalid object that stands in the place of the scenario, if that is the plan.
+    fn invalid(&self) -> Option<&'a Arc<dyn AnyObject>> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Invalid { index } => self.scenario.invalid.get(*index),
+            _ => None,
+        })
+    }
+
+    /// Puts an object into the store past all validation.
+    async fn smuggle_in(&self, object: &Arc<dyn AnyObject>) -> Result<(), Broken> {
+        let mut object = object.clone_arc();
+        if let Some(unshared) = Arc::get_mut(&mut object) {
+            let metadata = unshared.metadata_mut();
+            metadata.uid = Some(Uid::new("invalid"));
+            metadata.generation = Some(1);
+        }
+        let broken = |message: String| Broken { oracle: Oracle::Scenario, message };
+        let key = object.key().map_err(|error| broken(error.to_string()))?;
+        let put = self.cluster.history.put(&key, Value::shared(object), Expect::Absent).await;
+        put.map(drop).map_err(|error| broken(error.to_string()))
     }
 
     /// Does the next thing that there is to do. Returns whether there was something.
@@ -252,7 +282,18 @@ impl<'a> Player<'a> {
         if let Some(time) = plan.revisit_after {
             member.timers.insert(key.clone(), self.elapsed + time);
         }
-        Ok(())
+        if !self.faults.contains(&Fault::AskedAgain) {
+            return Ok(());
+        }
+        member.catch_up(&self.cluster.history);
+        let again = self.decide(index, key).await?.unwrap_or_default();
+        match again.actions.iter().find(|action| !matches!(action, Action::Report(_))) {
+            None => Ok(()),
+            Some(action) => {
+                let message = format!("the plan for {key} was performed and is seen, and then: {}", words(action));
+                Err(Broken { oracle: Oracle::Idempotent, message })
+            }
+        }
     }
 
     /// Promise X4: the first time at once, then with a growing pause.
@@ -442,6 +483,9 @@ impl<'a> Player<'a> {
     /// Does the user's next step, if it is one that waits for a state and that state is here, or for rest.
     async fn step_if(&mut self, early: bool) -> Result<bool, Broken> {
         let Some(step) = self.scenario.steps.get(self.steps_done) else { return Ok(false) };
+        if self.invalid().is_some() {
+            return Ok(false);
+        }
         if early && !step.once.as_ref().is_some_and(|holds| holds(&self.cluster)) {
             return Ok(false);
         }
@@ -482,7 +526,8 @@ impl<'a> Player<'a> {
         for position in from..self.cluster.history.len() {
             let Some(write) = self.cluster.history.write(position) else { continue };
             let is_it = |object: &Arc<dyn AnyObject>| object.key().is_ok_and(|key| key == write.key);
-            if self.scenario.bystanders.iter().any(is_it) {
+            let not_it = self.invalid().is_some_and(|object| !is_it(object));
+            if not_it || self.scenario.bystanders.iter().any(is_it) {
                 let message = format!("{} is no business of the controllers and was written to", write.key);
                 return Err(Broken { oracle: Oracle::Modest, message });
             }
@@ -521,7 +566,8 @@ impl<'a> Player<'a> {
                 }
                 let member = &mut self.members[index];
                 member.catch_up(&self.cluster.history);
-                let keys = member.known.clone();
+                let mut keys = member.known.clone();
+                keys.extend(member.nobody());
                 for key in keys {
                     let writes = self.cluster.history.len();
                     let Ok(plan) = self.decide(index, &key).await? else { continue };

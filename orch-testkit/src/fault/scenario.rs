@@ -30,6 +30,7 @@ pub struct Scenario {
     pub(super) make: Arc<Make>,
     pub(super) initial: Vec<Arc<dyn AnyObject>>,
     pub(super) bystanders: Vec<Arc<dyn AnyObject>>,
+    pub(super) invalid: Vec<Arc<dyn AnyObject>>,
     pub(super) steps: Vec<Step>,
     pub(super) invariants: Vec<(&'static str, Box<Check>)>,
 }
@@ -47,6 +48,7 @@ impl Scenario {
             make: Arc::new(make),
             initial: Vec::new(),
             bystanders: Vec::new(),
+            invalid: Vec::new(),
             steps: Vec::new(),
             invariants: Vec::new(),
         }
@@ -63,6 +65,14 @@ impl Scenario {
     #[must_use]
     pub fn bystander<T: Object>(mut self, object: T) -> Self {
         self.bystanders.push(Arc::new(object));
+        self
+    }
+
+    /// An object that breaks the rules of its kind, as a careless store may hold it. It is not part of the story: it is
+    /// tried alone, and the controllers may change nothing but its status.
+    #[must_use]
+    pub fn invalid<T: Object>(mut self, object: T) -> Self {
+        self.invalid.push(Arc::new(object));
         self
     }
 

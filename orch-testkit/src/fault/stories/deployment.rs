@@ -30,7 +30,11 @@ where
                 .actor(GarbageCollector::<Deployment, ReplicaSet>::new())
                 .actor(GarbageCollector::<ReplicaSet, Pod>::new())
         });
-        scenario.bystander(pod("lookalike", "other"))
+        let plain = web(2, rolling_update(1, 0));
+        scenario
+            .bystander(pod("lookalike", "other"))
+            .invalid(Deployment { spec: DeploymentSpec { selector: selector("x"), ..plain.spec.clone() }, ..plain.clone() })
+            .invalid(Deployment { spec: DeploymentSpec::default(), ..plain })
     };
     vec![
         rolling(story("deployment: rolling update, and back")),

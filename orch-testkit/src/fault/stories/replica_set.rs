@@ -23,6 +23,8 @@ where
             .bystander(pod("lookalike", "other"))
             .bystander(Pod { metadata: elsewhere(), ..pod("", "web") })
             .bystander(Pod { metadata: managed_by_another(), ..pod("", "web") })
+            .invalid(ReplicaSet { spec: ReplicaSetSpec { selector: selector("other"), ..web(2).spec }, ..web(2) })
+            .invalid(ReplicaSet { spec: ReplicaSetSpec::default(), ..web(2) })
             .always("no more pods may live than were ever asked for", at_most_asked)
     };
     vec![

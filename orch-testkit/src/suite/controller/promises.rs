@@ -1,0 +1,47 @@
+//! C1 to C7, each by the families of faults that could break it.
+
+use crate::fault::{Family, Scenario, explore_families};
+
+/// C1: the end is the same in whatever order, how often and how much at a time changes are shown.
+pub async fn the_plan_follows_from_the_state_alone(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Order]).await;
+}
+
+/// C2: once the actions of a plan were performed and are seen, the same key gives an empty plan.
+pub async fn a_plan_that_was_performed_is_followed_by_an_empty_one(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::AskedAgain]).await;
+}
+
+/// C3: stopped after any action, or told that it failed, and started anew, it makes and deletes nothing twice.
+pub async fn a_crash_after_any_action_changes_nothing_in_the_end(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Crash, Family::Error, Family::Twice]).await;
+}
+
+/// C4: whatever earlier state it is shown, and however late its actions come, the end is the same.
+pub async fn an_old_view_does_no_harm(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Stale, Family::Lag, Family::Late]).await;
+}
+
+/// C5: it writes to nothing that it does not manage, and takes back nothing that others wrote.
+pub async fn what_others_wrote_stays(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Conflict]).await;
+}
+
+/// C6: it comes to rest whatever the clock does, and then a second look, also of one just started, gives nothing.
+pub async fn it_comes_to_rest(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Clock, Family::Pairs]).await;
+}
+
+/// C7: an invalid object, or none at all, makes it neither panic nor change anything else.
+pub async fn what_it_cannot_improve_it_leaves_alone(scenarios: Vec<Scenario>) {
+    survive(scenarios, &[Family::Invalid]).await;
+}
+
+/// Prints how many plans were executed: `cargo test -- --nocapture` shows it.
+async fn survive(scenarios: Vec<Scenario>, families: &[Family]) {
+    for scenario in scenarios {
+        let report = explore_families(&scenario, families).await;
+        println!("{report} ({families:?})");
+        report.assert_none();
+    }
+}
