@@ -1,28 +1,23 @@
-//! Every controller against every fault; prints how many plans of faults were executed.
+//! The conformance suite of controllers, for those that are shipped: every fault at every point.
+//! `cargo test -p orch-controllers --test faults -- --nocapture` prints how many plans of faults were executed.
 
 use std::sync::Arc;
 
 use orch_controllers::deployment::DeploymentController;
 use orch_controllers::replica_set::ReplicaSetController;
-use orch_testkit::fault::{self, Scenario, stories};
-use orch_testkit::suite;
+use orch_testkit::fault::stories;
 
-#[test]
-fn replica_sets_survive_every_fault() {
-    survive(stories::replica_set(|| Arc::new(ReplicaSetController)));
+mod replica_set {
+    use super::*;
+
+    orch_testkit::controller_suite!(stories::replica_set(|| Arc::new(ReplicaSetController)));
 }
 
-#[test]
-fn deployments_survive_every_fault() {
-    survive(stories::deployment(|| Arc::new(DeploymentController), || Arc::new(ReplicaSetController)));
-}
+mod deployment {
+    use super::*;
 
-fn survive(stories: Vec<Scenario>) {
-    for story in stories {
-        let report = suite::run(fault::explore(&story));
-        println!("{report}");
-        if std::env::var("X").is_err() {
-            report.assert_none();
-        }
-    }
+    orch_testkit::controller_suite!(stories::deployment(
+        || Arc::new(DeploymentController),
+        || Arc::new(ReplicaSetController)
+    ));
 }

@@ -33,7 +33,10 @@ where
         let plain = web(2, rolling_update(1, 0));
         scenario
             .bystander(pod("lookalike", "other"))
-            .invalid(Deployment { spec: DeploymentSpec { selector: selector("x"), ..plain.spec.clone() }, ..plain.clone() })
+            .invalid(Deployment {
+                spec: DeploymentSpec { selector: selector("x"), ..plain.spec.clone() },
+                ..plain.clone()
+            })
             .invalid(Deployment { spec: DeploymentSpec::default(), ..plain })
     };
     vec![
