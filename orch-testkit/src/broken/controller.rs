@@ -17,8 +17,7 @@ pub enum Flaw {
     /// Pods get names that do not follow from the state, so an answer that was lost leaves a twin. Every controller
     /// of Kubernetes that makes pods has it, and guards against it with expectations that time out (kubernetes#129795).
     RandomNames,
-    /// The names of pods are counted up from what was made so far, so a controller that sees an old number, or forgot,
-    /// makes others.
+    /// The names of pods follow from a revision that its own status changes, so what is tried again has another name.
     NamesFromRevision,
     /// It remembers how many pods it made, and forgets when it is started anew.
     CountsInMemory,
@@ -38,7 +37,7 @@ impl Flaw {
     /// Every flaw, and the promise that it breaks.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::RandomNames, "C3"),
-        (Self::NamesFromRevision, "C4"),
+        (Self::NamesFromRevision, "C3"),
         (Self::CountsInMemory, "C3"),
         (Self::EdgeTriggered, "C1"),
         (Self::FlapsStatus, "C6"),
@@ -109,7 +108,9 @@ impl FlawedController {
             next.metadata.annotations.clear();
         }
         if next != *set {
-            plan.then(Action::Update { object: Arc::new(next), on: Precondition::of(set)? });
+            let update = Action::Update { object: Arc::new(next), on: Precondition::of(set)? };
+            let first = self.has(Flaw::NamesFromRevision);
+            plan.actions.insert(if first { 0 } else { plan.actions.len() }, update);
         }
         Ok(plan)
     }
@@ -144,7 +145,10 @@ impl Controller for FlawedController {
             None if self.has(Flaw::PanicsOnAbsence) => panic!("{key} must be there"),
             None => return Ok(Plan::nothing()),
         };
-        if set.metadata.is_deleting() || !set.spec.selector.matches(&set.spec.template.metadata.labels) {
+        if set.spec.selector.is_empty()
+            || set.metadata.is_deleting()
+            || !set.spec.selector.matches(&set.spec.template.metadata.labels)
+        {
             return Ok(Plan::nothing());
         }
         let Some(uid) = &set.metadata.uid else { return Ok(Plan::nothing()) };
