@@ -1,7 +1,7 @@
 //! Wrong controllers of replica sets.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ pub enum Flaw {
     NamesFromRevision,
     /// It remembers how many pods it made, and forgets when it is started anew.
     CountsInMemory,
-    /// It does what a change says when it is told of it, and nothing when it is not.
+    /// It acts when it is told of a change, once: what failed then is never done.
     EdgeTriggered,
     /// It writes a status that differs every time, and is triggered by that.
     FlapsStatus,
@@ -39,7 +39,7 @@ impl Flaw {
         (Self::RandomNames, "C3"),
         (Self::NamesFromRevision, "C3"),
         (Self::CountsInMemory, "C3"),
-        (Self::EdgeTriggered, "C1"),
+        (Self::EdgeTriggered, "C3"),
         (Self::FlapsStatus, "C6"),
         (Self::ForgetsOthers, "C5"),
         (Self::TakesWhatIsNotIts, "C5"),
@@ -51,15 +51,17 @@ impl Flaw {
 #[derive(Debug)]
 pub struct FlawedController {
     flaw: Option<Flaw>,
-    /// How many pods it made for each replica set, and how many it heard are gone.
+    /// How many pods it made for each replica set, less those that it heard are gone.
     memory: Mutex<BTreeMap<String, usize>>,
+    /// Whether something changed since it last looked.
+    told: AtomicBool,
 }
 
 impl FlawedController {
     /// A controller with empty memory.
     #[must_use]
     pub fn new(flaw: Option<Flaw>) -> Self {
-        Self { flaw, memory: Mutex::default() }
+        Self { flaw, memory: Mutex::default(), told: AtomicBool::new(false) }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -70,7 +72,7 @@ impl FlawedController {
     fn believed(&self, set: &ReplicaSet, pods: &[Arc<Pod>]) -> usize {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         match self.flaw {
-            Some(Flaw::CountsInMemory | Flaw::EdgeTriggered) => memory.get(&set.metadata.name).copied().unwrap_or(0),
+            Some(Flaw::CountsInMemory) => memory.get(&set.metadata.name).copied().unwrap_or(0),
             _ => pods.len(),
         }
     }
@@ -127,6 +129,7 @@ impl Controller for FlawedController {
     }
 
     fn observe(&self, change: &Change) {
+        self.told.store(true, Ordering::Relaxed);
         let lost = match (change.previous(), change.current()) {
             (Some(pod), None) => Some(pod),
             (Some(pod), Some(now)) if !pod.metadata().is_deleting() && now.metadata().is_deleting() => Some(pod),
@@ -139,6 +142,10 @@ impl Controller for FlawedController {
     }
 
     async fn reconcile(&self, key: &Key, context: Context<'_>) -> Result<Plan, ControllerError> {
+        let told = self.told.swap(false, Ordering::Relaxed);
+        if self.has(Flaw::EdgeTriggered) && !told {
+            return Ok(Plan::nothing());
+        }
         let found = context.view.get::<ReplicaSet>(key);
         let set = match found {
             Some(set) => set,
