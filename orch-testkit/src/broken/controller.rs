@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use orch_core::client::Precondition;
 use orch_core::controller::{Action, Change, Context, Controller, ControllerError, Plan, Trigger, ViewExt as _};
 use orch_core::key::Key;
-use orch_core::kind::{AnyObject, Object as _};
 use orch_core::object::{ObjectMeta, OwnerReference, Pod, PodStatus, ReplicaSet};
 
 /// What is wrong with a controller.

@@ -19,6 +19,7 @@ type Maker = Box<dyn Fn() -> Arc<dyn Controller> + Send + Sync>;
 type Make = dyn Fn(&Cluster) -> System + Send + Sync;
 type Check = dyn Fn(&Cluster) -> Result<(), String> + Send + Sync;
 type Deed = dyn for<'a> Fn(&'a Cluster) -> BoxFuture<'a, Result<(), ClientError>> + Send + Sync;
+type Outside = dyn Fn() -> String + Send + Sync;
 type Wish = dyn Fn(&Cluster) -> bool + Send + Sync;
 
 /// A small closed system and what its users do to it: the objects at the start, the controllers, the rest of the
@@ -120,7 +121,7 @@ impl fmt::Debug for Scenario {
 pub struct System {
     pub(super) controllers: Vec<Maker>,
     pub(super) actors: Vec<Box<dyn Actor>>,
-    pub(super) outside: Vec<(&'static str, Box<dyn Fn() -> String + Send + Sync>)>,
+    pub(super) outside: Vec<(&'static str, Box<Outside>)>,
 }
 
 impl System {
