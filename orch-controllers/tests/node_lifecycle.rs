@@ -163,6 +163,19 @@ fn pods_leave_a_silent_node_and_are_removed_when_it_is_deleted() {
 }
 
 #[test]
+fn pods_of_a_node_that_is_not_seen_yet_are_not_removed() {
+    let mut mute = node("node-4");
+    mute.metadata.labels.insert(CUT_OFF.to_owned(), String::new());
+    explore(
+        &scenario("node lifecycle: a node and a pod created just now", &["node-1"])
+            .object(node("node-2"))
+            .object(lease("node-2"))
+            .step(Step::create(mute))
+            .step(Step::create(pod("web", "node-4")).as_soon_as(|_| true)),
+    );
+}
+
+#[test]
 fn a_node_that_returns_is_used_again() {
     let mut patient = pod("web", "node-2");
     patient.spec.tolerations.push(Toleration {
