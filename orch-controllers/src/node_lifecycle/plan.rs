@@ -50,8 +50,8 @@ pub(super) fn clear(node: &Node, pods: &[Arc<Pod>], circumstances: Circumstances
     if circumstances.disrupted {
         return Ok(plan);
     }
-    for pod in pods.iter().filter(|pod| !pod.metadata.is_deleting() && !pod.status.phase().is_terminal()) {
-        match time_left(pod, node, circumstances) {
+    for pod in pods.iter().filter(|pod| !pod.status.phase().is_terminal()) {
+        match time_left(pod, node, circumstances).filter(|_| !pod.metadata.is_deleting()) {
             Some(Duration::ZERO) => {
                 plan.then(Action::delete(Arc::clone(pod)));
                 let message = format!("it does not tolerate the taints of {}", node.metadata.name);
@@ -338,7 +338,7 @@ mod tests {
             (node(unknown, &since(299)), pod(vec![]), true, false, "unready"),
             (node(unknown, &since(299)), pod(vec![]), false, false, ""),
             (node(unknown, &since(300)), pod(vec![]), true, true, ""),
-            (node(unknown, &since(300)), deleting, true, false, ""),
+            (node(unknown, &since(300)), deleting, true, false, "unready"),
             (node(unknown, &since(300)), pod(vec![tolerating(Taint::UNREACHABLE, None)]), true, false, "unready"),
         ] {
             let plan = clear(&node, std::slice::from_ref(&pod), circumstances(silent, disrupted)).expect("a plan");
