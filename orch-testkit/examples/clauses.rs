@@ -17,6 +17,7 @@ fn main() {
     orch_testkit::compact_clauses! { [print_clauses] ["Compact" count] }
     orch_testkit::transact_clauses! { [print_clauses] ["Transact" count] }
     orch_testkit::scheduler_clauses! { [print_clauses] ["Scheduler" count] }
+    orch_testkit::controller_clauses! { [print_clauses] ["Controller" count] }
     orch_testkit::runtime_clauses! { [print_clauses] ["Runtime" count] }
     orch_testkit::proxy_clauses! { [print_clauses] ["ServiceProxy" count] }
     println!("\n{count} clauses");

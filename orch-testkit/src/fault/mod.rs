@@ -46,6 +46,7 @@
 //! assert!(report.plans_executed > 0);
 //! ```
 
+mod checks;
 mod clock;
 mod cluster;
 mod garbage;
@@ -53,6 +54,7 @@ mod history;
 mod kubelet;
 mod member;
 mod oracle;
+mod perform;
 mod plan;
 mod player;
 mod report;

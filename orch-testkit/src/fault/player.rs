@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use orch_core::client::{ClientError, Grace};
-use orch_core::clock::Timestamp;
-use orch_core::controller::{Action, Context, ControllerError, Plan, View as _};
+use orch_core::controller::{Action, Context, ControllerError, Plan};
 use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_core::key::Key;
 use orch_core::kind::AnyObject;
 use orch_core::object::Uid;
-use orch_core::store::{Expect, Store as _, StoreError, Value};
+use orch_core::store::{Expect, Store as _, Value};
 
+use super::Cluster;
 use super::member::{Frozen, Member};
+use super::perform::words;
 use super::plan::Fault;
 use super::report::Oracle;
 use super::scenario::{Scenario, System};
-use super::{Cluster, TOUCHED};
 use crate::model::ModelStore;
 
 /// How much happened.
@@ -65,20 +64,21 @@ pub(super) struct Player<'a> {
     pub(super) system: System,
     pub(super) count: Count,
     pub(super) trace: Option<Vec<String>>,
-    scenario: &'a Scenario,
-    faults: &'a [Fault],
-    limit: Count,
-    members: Vec<Member>,
-    late: Vec<Action>,
-    touched: BTreeMap<Uid, Key>,
+    pub(super) scenario: &'a Scenario,
+    pub(super) faults: &'a [Fault],
+    pub(super) limit: Count,
+    pub(super) members: Vec<Member>,
+    pub(super) late: Vec<Action>,
+    pub(super) touched: BTreeMap<Uid, Key>,
     /// Time since the start; the wall clock may jump, this does not.
-    elapsed: Duration,
-    quiet_since: Duration,
-    steps_done: usize,
-    order: Option<SeededEntropy>,
+    pub(super) elapsed: Duration,
+    pub(super) quiet_since: Duration,
+    pub(super) steps_done: usize,
+    pub(super) order: Option<SeededEntropy>,
 }
 
-enum Performed {
+/// How an action ended, as its controller learns it.
+pub(super) enum Performed {
     Done,
     Failed,
     Crashed,
@@ -148,7 +148,7 @@ impl<'a> Player<'a> {
     }
 
     /// The invalid object that stands in the place of the scenario, if that is the plan.
-    fn invalid(&self) -> Option<&'a Arc<dyn AnyObject>> {
+    pub(super) fn invalid(&self) -> Option<&'a Arc<dyn AnyObject>> {
         self.faults.iter().find_map(|fault| match fault {
             Fault::Invalid { index } => self.scenario.invalid.get(*index),
             _ => None,
@@ -257,7 +257,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    async fn decide(&mut self, index: usize, key: &Key) -> Result<Result<Plan, ControllerError>, Broken> {
+    pub(super) async fn decide(&mut self, index: usize, key: &Key) -> Result<Result<Plan, ControllerError>, Broken> {
         let member = &self.members[index];
         let context = Context { view: &member.seen, now: self.cluster.now() };
         let decision = AssertUnwindSafe(member.controller.reconcile(key, context)).catch_unwind().await;
@@ -309,108 +309,6 @@ impl<'a> Player<'a> {
         }
     }
 
-    async fn perform(&mut self, index: usize, key: &Key, action: Action) -> Result<Performed, Broken> {
-        if let Action::Report(report) = &action {
-            self.note(|| format!("  says {}: {}", report.reason, report.message));
-            return Ok(Performed::Done);
-        }
-        let number = self.count.actions;
-        self.count.actions += 1;
-        let here: Vec<Fault> = self.faults.iter().copied().filter(|fault| fault.is_at(number)).collect();
-        self.note(|| format!("  #{number} {}", words(&action)));
-        for fault in &here {
-            self.note(|| format!("    ! {fault}"));
-            match fault {
-                Fault::ClockJump { seconds, .. } => self.jump(*seconds),
-                Fault::Conflict { .. } => self.touch(index, key, &action, number).await?,
-                Fault::Refused { .. } => return Ok(Performed::Failed),
-                Fault::Late { .. } => {
-                    self.late.push(action);
-                    self.restart(index, 0);
-                    return Ok(Performed::Crashed);
-                }
-                _ => {}
-            }
-        }
-        let from = self.cluster.history.len();
-        let mut result = self.write(&action).await;
-        if here.iter().any(|fault| matches!(fault, Fault::Twice { .. })) {
-            let again = self.write(&action).await;
-            self.note(|| format!("    a second time: {}", outcome(&again)));
-        }
-        if self.cluster.history.len() > from {
-            self.quiet_since = self.elapsed;
-        }
-        if here.iter().any(|fault| matches!(fault, Fault::AnswerLost { .. })) {
-            result = Err(lost());
-        } else {
-            self.members[index].wrote(key, from, &self.cluster.history);
-        }
-        self.check_written(from)?;
-        for fault in &here {
-            let lag = match fault {
-                Fault::Crash { .. } => 0,
-                Fault::CrashAndLag { lag, .. } => *lag,
-                _ => continue,
-            };
-            self.restart(index, lag);
-            return Ok(Performed::Crashed);
-        }
-        if let Err(error) = &result {
-            self.note(|| format!("    failed: {error}"));
-        }
-        Ok(if result.is_ok() { Performed::Done } else { Performed::Failed })
-    }
-
-    async fn write(&self, action: &Action) -> Result<(), ControllerError> {
-        match action {
-            Action::Create(object) => self.cluster.create_any(object.clone()).await?,
-            Action::Update { object, on } => {
-                self.cluster.client().update_any(object.clone(), on).await?;
-            }
-            Action::Delete { object, grace } => {
-                self.cluster.client().delete(&**object, *grace).await?;
-            }
-            Action::Effect(effect) => effect.perform().await?,
-            Action::Report(_) => {}
-        }
-        Ok(())
-    }
-
-    fn restart(&mut self, index: usize, lag: usize) {
-        let history = &self.cluster.history;
-        let known = std::mem::take(&mut self.members[index].known);
-        let mut member = Member::start((self.system.controllers[index])(), history, history.len().saturating_sub(lag));
-        member.known.extend(known);
-        if lag > 0 {
-            member.frozen =
-                Some(Frozen { kind: None, over_step: false, relist: false, looked: true, patience: Frozen::PATIENCE });
-        }
-        self.members[index] = member;
-    }
-
-    fn jump(&mut self, seconds: i64) {
-        let now = self.cluster.now();
-        let then = Timestamp::from_second(now.as_second().saturating_add(seconds)).unwrap_or(now);
-        self.cluster.clock().set(then);
-    }
-
-    /// Somebody else writes to the object of the action, harmlessly.
-    async fn touch(&mut self, index: usize, key: &Key, action: &Action, number: usize) -> Result<(), Broken> {
-        let object = match action {
-            Action::Update { object, .. } | Action::Delete { object, .. } => Some(object.clone()),
-            Action::Create(_) | Action::Effect(_) | Action::Report(_) => self.members[index].seen.get_any(key),
-        };
-        let Some(object) = object else { return Ok(()) };
-        let touched = self.cluster.touch(&*object, number).await;
-        touched
-            .map_err(|error| Broken { oracle: Oracle::Scenario, message: format!("cannot touch {key}: {error}") })?;
-        if let Some(uid) = &object.metadata().uid {
-            self.touched.insert(uid.clone(), object.key().unwrap_or_else(|_| key.clone()));
-        }
-        Ok(())
-    }
-
     async fn act(&mut self) -> Result<bool, Broken> {
         for actor in &mut self.system.actors {
             let from = self.cluster.history.len();
@@ -444,19 +342,6 @@ impl<'a> Player<'a> {
             return true;
         }
         false
-    }
-
-    async fn perform_late(&mut self) -> Result<bool, Broken> {
-        if self.late.is_empty() {
-            return Ok(false);
-        }
-        for action in std::mem::take(&mut self.late) {
-            let from = self.cluster.history.len();
-            let result = self.write(&action).await;
-            self.note(|| format!("late: {}: {}", words(&action), outcome(&result)));
-            self.check_written(from)?;
-        }
-        Ok(true)
     }
 
     /// Moves the time to when something is due, unless the system has been at rest for long.
@@ -506,112 +391,9 @@ impl<'a> Player<'a> {
         Ok(true)
     }
 
-    fn check_limits(&self) -> Result<(), Broken> {
-        let writes = self.cluster.history.len();
-        for (what, found, most) in [
-            ("actions", self.count.actions, self.limit.actions),
-            ("reconciles", self.count.reconciles, self.limit.reconciles),
-            ("writes", writes, self.limit.writes),
-        ] {
-            if found > most {
-                let message = format!("more than {most} {what}, and no end: the parts undo each other's work");
-                return Err(Broken { oracle: Oracle::Bounded, message });
-            }
-        }
-        Ok(())
-    }
-
-    /// What a controller wrote from position `from` on was its business, and left the scenario as it must be.
-    fn check_written(&self, from: usize) -> Result<(), Broken> {
-        for position in from..self.cluster.history.len() {
-            let Some(write) = self.cluster.history.write(position) else { continue };
-            let is_it = |object: &Arc<dyn AnyObject>| object.key().is_ok_and(|key| key == write.key);
-            let not_it = self.invalid().is_some_and(|object| !is_it(object));
-            if not_it || self.scenario.bystanders.iter().any(is_it) {
-                let message = format!("{} is no business of the controllers and was written to", write.key);
-                return Err(Broken { oracle: Oracle::Modest, message });
-            }
-        }
-        self.check_invariants()
-    }
-
-    fn check_invariants(&self) -> Result<(), Broken> {
-        for (words, check) in &self.scenario.invariants {
-            check(&self.cluster)
-                .map_err(|found| Broken { oracle: Oracle::Invariant, message: format!("{words}, but {found}") })?;
-        }
-        Ok(())
-    }
-
-    /// What others wrote to an object is still there.
-    fn check_touched(&self) -> Result<(), Broken> {
-        for (uid, key) in &self.touched {
-            let Some(entry) = self.cluster.history.entry(key) else { continue };
-            let metadata = super::oracle::metadata(&entry);
-            let same = metadata["uid"].as_str() == Some(uid.as_str());
-            if same && metadata["annotations"][TOUCHED].is_null() {
-                let message = format!("an annotation that somebody else had put on {key} is gone");
-                return Err(Broken { oracle: Oracle::Modest, message });
-            }
-        }
-        Ok(())
-    }
-
-    /// At rest, another look at everything does nothing; neither does one by controllers just started.
-    async fn check_settled(&mut self) -> Result<(), Broken> {
-        for anew in [false, true] {
-            for index in 0..self.members.len() {
-                if anew {
-                    self.restart(index, 0);
-                }
-                let member = &mut self.members[index];
-                member.catch_up(&self.cluster.history);
-                let mut keys = member.known.clone();
-                keys.extend(member.nobody());
-                for key in keys {
-                    let writes = self.cluster.history.len();
-                    let Ok(plan) = self.decide(index, &key).await? else { continue };
-                    let idle = |action: &&Action| {
-                        matches!(action, Action::Report(_)) || anew && matches!(action, Action::Effect(_))
-                    };
-                    if let Some(action) = plan.actions.iter().find(|action| !idle(action)) {
-                        let message = format!("at rest, after {writes} writes, {key} still gives: {}", words(action));
-                        return Err(Broken { oracle: Oracle::Settled, message });
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn note(&mut self, words: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, words: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             trace.push(words());
         }
-    }
-}
-
-fn lost() -> ControllerError {
-    ControllerError::Client(ClientError::Store(StoreError::Unavailable {
-        message: "the answer was lost (a fault of the test)".to_owned(),
-        outcome_is_unknown: true,
-        source: None,
-    }))
-}
-
-fn outcome(result: &Result<(), ControllerError>) -> String {
-    result.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned())
-}
-
-/// An action in a few words.
-fn words(action: &Action) -> String {
-    let of = |object: &Arc<dyn AnyObject>| object.key().map_or_else(|error| error.to_string(), |key| key.to_string());
-    match action {
-        Action::Create(object) => format!("create {}", of(object)),
-        Action::Update { object, on } => format!("update {} as of revision {}", of(object), on.revision),
-        Action::Delete { object, grace: Grace::Now } => format!("delete {} at once", of(object)),
-        Action::Delete { object, .. } => format!("delete {}", of(object)),
-        Action::Effect(effect) => format!("effect {effect:?}"),
-        Action::Report(report) => format!("report {}", report.reason),
     }
 }
