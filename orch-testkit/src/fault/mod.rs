@@ -149,8 +149,9 @@ fn plans(families: &[Family], count: Count) -> Vec<Vec<Fault>> {
         families.iter().flat_map(|family| family.faults(count)).map(|fault| vec![fault]).collect();
     if families.contains(&Family::Pairs) {
         // What a controller that starts from an old list reports was right then. Together with a second fault no
-        // invariant can be asked for that others keep by believing such reports.
-        let paired = Family::ALL.iter().filter(|family| !matches!(family, Family::Lag | Family::Invalid));
+        // invariant can be asked for that others keep by believing such reports. The last two are no faults.
+        let paired =
+            Family::ALL.iter().filter(|family| !matches!(family, Family::Lag | Family::AskedAgain | Family::Invalid));
         let single: Vec<Fault> = paired.flat_map(|family| family.faults(count)).collect();
         let chance = SeededEntropy::new(7);
         let any = || usize::try_from(chance.next_u64() >> 1).unwrap_or(0) % single.len().max(1);
