@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub(crate) struct Cluster {
     engines: Vec<EngineHandle>,
 }
 
+/// One for each pod that a node may have, and one for the node: a worker is taken for as long as a container is given to
+/// end.
+const AGENT_WORKERS: NonZeroUsize = NonZeroUsize::new(111).expect("not zero");
 /// How long containers get to end when the cluster stops.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long the engines get before: their actions are short but for the stopping of containers, which goes on below.
@@ -67,7 +71,7 @@ impl Cluster {
             config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / i64::from(nodes)));
             config.environment.push(("PATH".to_owned(), search_path()));
             let agent = NodeAgentController::new(config, Arc::new(runtime.clone()), Arc::clone(&store))?;
-            let options = RunOptions { budget: None, ..RunOptions::default() };
+            let options = RunOptions { workers: AGENT_WORKERS, budget: None, ..RunOptions::default() };
             let engine = Engine::builder(cluster.client.clone()).stop_within(ENGINE_STOP);
             cluster.engines.push(engine.controller_with(Arc::new(agent), options).start()?);
         }

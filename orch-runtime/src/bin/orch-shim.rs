@@ -1,4 +1,5 @@
 //! Supervises one container of a `ProcessRuntime`. It is started by the runtime, never by hand.
+#![forbid(unsafe_code)]
 
 fn main() {
     #[cfg(target_os = "linux")]

@@ -4,15 +4,13 @@
 //! That is what tests of encodings and stores want. A struct that gains a field does not compile here until the field
 //! is generated.
 
-use std::collections::BTreeMap;
-
-use orch_core::clock::Timestamp;
 use orch_core::object::*;
-use orch_core::revision::Revision;
-use proptest::collection::{btree_map, vec};
+use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use super::field::*;
 
 /// Defines functions that give a strategy for a struct from one for each of its fields.
 macro_rules! strategies {
@@ -486,112 +484,4 @@ fn container_state() -> impl Strategy<Value = ContainerState> {
         running().prop_map(|running| ContainerState { running: Some(running), ..ContainerState::default() }),
         terminated().prop_map(ContainerState::terminated),
     ]
-}
-
-/// A name that is a DNS label.
-pub fn name() -> impl Strategy<Value = String> {
-    "[a-z]([-a-z0-9]{0,8}[a-z0-9])?"
-}
-
-/// Labels, none to two of them.
-pub fn labels() -> impl Strategy<Value = BTreeMap<String, String>> {
-    few_by_key(value())
-}
-
-/// An amount of a resource, never negative.
-pub fn quantity() -> impl Strategy<Value = Quantity> {
-    (0..1_000_i64, select(vec!["", "m", "k", "M", "Ki", "Mi", "Gi"]))
-        .prop_map(|(number, suffix)| Quantity::parse(&format!("{number}{suffix}")).expect("a quantity"))
-}
-
-fn few<T: std::fmt::Debug>(item: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
-    vec(item, 0..3)
-}
-
-fn few_by_key<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = BTreeMap<String, T>> {
-    btree_map(key(), value, 0..3)
-}
-
-fn quantities() -> impl Strategy<Value = BTreeMap<String, Quantity>> {
-    let resource = select(vec!["cpu", "memory", "pods", "example.org/gpu"]).prop_map(str::to_owned);
-    btree_map(resource, quantity(), 0..3)
-}
-
-fn key() -> impl Strategy<Value = String> {
-    "([a-z]{1,5}\\.org/)?[a-zA-Z]([-_.a-z0-9]{0,6}[a-z0-9])?"
-}
-
-fn value() -> impl Strategy<Value = String> {
-    "([a-zA-Z0-9]([-_.a-z0-9]{0,6}[a-z0-9])?)?"
-}
-
-fn word() -> impl Strategy<Value = String> {
-    "[A-Z][A-Za-z]{0,9}"
-}
-
-/// Any text, so that escapes and letters beyond ASCII are covered.
-fn text() -> impl Strategy<Value = String> {
-    any::<String>()
-}
-
-fn address() -> impl Strategy<Value = String> {
-    any::<std::net::IpAddr>().prop_map(|address| address.to_string())
-}
-
-fn cidr() -> impl Strategy<Value = String> {
-    (any::<std::net::Ipv4Addr>(), 0..=32).prop_map(|(address, length)| format!("{address}/{length}"))
-}
-
-fn uid() -> impl Strategy<Value = Uid> {
-    "[0-9a-f]{8}".prop_map(Uid::new)
-}
-
-fn revision() -> impl Strategy<Value = Revision> {
-    any::<u64>().prop_map(Revision)
-}
-
-/// Times from 1970 to 2096.
-fn time() -> impl Strategy<Value = Time> {
-    (0..4_000_000_000_i64).prop_map(|second| Time::from(Timestamp::from_second(second).expect("in range")))
-}
-
-fn micro_time() -> impl Strategy<Value = MicroTime> {
-    (0..4_000_000_000_000_000_i64)
-        .prop_map(|microsecond| MicroTime::from(Timestamp::from_microsecond(microsecond).expect("in range")))
-}
-
-fn int_or_string() -> impl Strategy<Value = IntOrString> {
-    prop_oneof![
-        any::<i32>().prop_map(IntOrString::Int),
-        (0..=100).prop_map(|percent| IntOrString::String(format!("{percent}%"))),
-        name().prop_map(IntOrString::String),
-    ]
-}
-
-fn number() -> impl Strategy<Value = i32> {
-    0..=i32::MAX
-}
-
-fn long() -> impl Strategy<Value = i64> {
-    0..=i64::MAX
-}
-
-fn port() -> impl Strategy<Value = i32> {
-    1..=65_535
-}
-
-fn protocol() -> impl Strategy<Value = Protocol> {
-    select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp])
-}
-
-fn condition_status() -> impl Strategy<Value = ConditionStatus> {
-    select(vec![ConditionStatus::True, ConditionStatus::False, ConditionStatus::Unknown])
-}
-
-fn effect() -> impl Strategy<Value = TaintEffect> {
-    select(vec![TaintEffect::NoSchedule, TaintEffect::PreferNoSchedule, TaintEffect::NoExecute])
-}
-
-fn traffic_policy() -> impl Strategy<Value = TrafficPolicy> {
-    select(vec![TrafficPolicy::Cluster, TrafficPolicy::Local])
 }

@@ -24,9 +24,10 @@ impl Tree {
                 }
                 if entry.file_type()?.is_dir() {
                     folders.push(path);
-                } else if [".rs", ".md", ".toml"].iter().any(|ending| name.ends_with(ending)) {
+                } else if [".rs", ".md", ".toml"].iter().any(|ending| name.ends_with(ending)) || !name.contains('.') {
                     let short = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-                    files.insert(short, std::fs::read_to_string(&path)?);
+                    // A file without an ending may be anything; that it is there is what links need.
+                    files.insert(short, std::fs::read_to_string(&path).unwrap_or_default());
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use orch_controllers::namespace::NamespaceController;
 use orch_core::client::{ClientError, Precondition};
 use orch_core::encoding::Kinds;
 use orch_core::key::Key;
@@ -54,6 +55,10 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
                 let mut new = object.clone_arc();
                 let fields = Arc::get_mut(&mut new).expect("an object just copied is shared with nobody");
                 mark(fields, desired.manifest, &said);
+                if fields.kind().name == Namespace::KIND.name {
+                    // From the first moment: without it a namespace could go before what is in it.
+                    fields.metadata_mut().finalizers.push(NamespaceController::FINALIZER.to_owned());
+                }
                 give_address(&mut new, &mut addresses)?;
                 steps.push(Step::Create(new));
             }

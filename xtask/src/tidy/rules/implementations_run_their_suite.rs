@@ -19,7 +19,10 @@ const SUITES: &[(&str, &str)] = &[
 
 fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (path, text) in tree.rust().filter(|(path, _)| path.starts_with("orch-") && path.contains("/src/")) {
+    for (path, text) in tree
+        .rust()
+        .filter(|(path, _)| path.starts_with("orch-") && path.contains("/src/") && !path.ends_with("/tests.rs"))
+    {
         let Some(package) = path.split('/').next().filter(|package| *package != "orch-testkit") else { continue };
         for (index, line) in without_tests(text).lines().enumerate().filter(|(_, line)| line.starts_with("impl")) {
             for (implementation, suite) in SUITES {

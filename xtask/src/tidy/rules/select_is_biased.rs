@@ -14,8 +14,10 @@ fn check(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.rust() {
         let lines: Vec<&str> = text.lines().collect();
         for (index, line) in lines.iter().enumerate() {
-            let opens = line.contains("select! {") && !line.trim_start().starts_with("//");
-            if opens && lines.get(index + 1).is_none_or(|next| next.trim() != "biased;") {
+            let Some((before, inside)) = line.split_once("select! {") else { continue };
+            let next =
+                if inside.trim().is_empty() { lines.get(index + 1).copied().unwrap_or_default() } else { inside };
+            if !before.trim_start().starts_with("//") && !next.trim_start().starts_with("biased;") {
                 let message = "begin with `biased;`: the default takes branches in random order".to_owned();
                 findings.push(Finding { path: path.to_owned(), line: index + 1, message });
             }
