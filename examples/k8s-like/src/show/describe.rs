@@ -72,7 +72,7 @@ fn pod(name: &str, old: Option<&Pod>, new: Option<&Pod>) -> Vec<String> {
         say("is ending".to_owned());
     }
     let phase = new.status.phase();
-    if phase.is_terminal() && old.is_none_or(|old| old.status.phase() != phase) {
+    if phase.is_terminal() && !deleting && old.is_none_or(|old| old.status.phase() != phase) {
         say(format!(
             "ended: {phase:?}{}",
             new.status.message.as_ref().map_or(String::new(), |text| format!(": {text}"))
@@ -102,11 +102,14 @@ fn deployment(name: &str, old: Option<&Deployment>, new: Option<&Deployment>) ->
         deployment.status.observed_generation == deployment.metadata.generation
             && (updated, ready, all) == (wanted, wanted, wanted)
     };
-    let mut lines = Vec::new();
-    if old.is_none_or(|old| state(old) != state(new)) {
-        let (wanted, updated, ready, all) = state(new);
+    let counts = |deployment: &Deployment| {
+        let (wanted, updated, ready, all) = state(deployment);
         let old_pods = if all > updated { format!(", {} of the old version", all - updated) } else { String::new() };
-        lines.push(format!("deployment {name}: {ready} of {wanted} ready{old_pods}"));
+        format!("deployment {name}: {ready} of {wanted} ready{old_pods}")
+    };
+    let mut lines = Vec::new();
+    if old.is_none_or(|old| counts(old) != counts(new)) {
+        lines.push(counts(new));
     }
     if complete(new) && !old.is_some_and(complete) {
         lines.push(format!("deployment {name} is complete"));
