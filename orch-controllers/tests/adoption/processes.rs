@@ -17,9 +17,9 @@ use crate::objects::pod;
 type Check = (&'static str, fn());
 
 pub(crate) const CHECKS: &[Check] = &[
-    ("an_agent_restarted_over_a_living_store_adopts_what_runs", || on_a_node("living", adopts)),
+    ("an_agent_restarted_over_a_living_store_adopts_what_runs", || on_a_node(adopts)),
     ("an_agent_restarted_over_an_empty_store_ends_what_ran_before_it_starts_anything", || {
-        on_a_node("empty", runs_no_twin);
+        on_a_node(runs_no_twin);
     }),
 ];
 
@@ -27,23 +27,36 @@ pub(crate) const CHECKS: &[Check] = &[
 struct Place(PathBuf);
 
 impl Place {
+    /// A folder that was not there before: one of this name may be left of an earlier process of the same number.
+    fn new() -> Self {
+        let named = |number| std::env::temp_dir().join(format!("orch-adoption-{}-{number}", std::process::id()));
+        let made = (0..1000).map(named).find(|folder| std::fs::create_dir(folder).is_ok());
+        Self(made.expect("a new folder among those for temporary files"))
+    }
+
+    /// Kills what runs, and removes the folder.
+    async fn clear(&self) {
+        let runtime = self.open().await;
+        for sandbox in runtime.list().await.expect("a list") {
+            runtime.remove(&sandbox.spec.pod).await.expect("removed");
+        }
+        runtime.close().await;
+        std::fs::remove_dir_all(&self.0).expect("the folder is removed");
+    }
+
     async fn open(&self) -> ProcessRuntime {
         ProcessRuntime::open(ProcessConfig::new(&self.0)).await.expect("a runtime")
     }
 }
 
 /// Runs a check on a node of its own. Whatever comes of it, nothing of the node is left.
-fn on_a_node<Checked: Future<Output = ()>>(name: &str, check: fn(Arc<Place>) -> Checked) {
-    let place = Arc::new(Place(std::env::temp_dir().join(format!("orch-adoption-{}-{name}", std::process::id()))));
-    let result = catch_unwind(|| suite::run(check(Arc::clone(&place))));
-    suite::run(async {
-        let runtime = place.open().await;
-        for sandbox in runtime.list().await.expect("a list") {
-            runtime.remove(&sandbox.spec.pod).await.expect("removed");
-        }
-    });
-    std::fs::remove_dir_all(&place.0).expect("the folder is removed");
-    if let Err(panic) = result {
+fn on_a_node<Checked: Future<Output = ()>>(check: fn(Arc<Place>) -> Checked) {
+    let place = Arc::new(Place::new());
+    let checked = catch_unwind(|| suite::run(check(Arc::clone(&place))));
+    // What was spawned has ended with the tokio runtime, also by a panic: the folder is free.
+    let cleared = catch_unwind(|| suite::run(place.clear()));
+    // The check's own failure is the one to be told.
+    if let Err(panic) = checked.and(cleared) {
         resume_unwind(panic);
     }
 }
@@ -68,7 +81,8 @@ async fn adopts(place: Arc<Place>) {
     cluster.until_ready("a").await;
     let before = running(&runtime).await;
     let process = before[0].process.expect("a process");
-    drop((agent, runtime));
+    drop(agent);
+    runtime.close().await;
     assert!(is_alive(process), "it outlives the agent");
 
     let runtime = place.open().await;
@@ -107,7 +121,8 @@ async fn runs_no_twin(place: Arc<Place>) {
     }
     let processes: Vec<u32> = running(&runtime).await.iter().filter_map(|attempt| attempt.process).collect();
     assert_eq!(processes.len(), 2);
-    drop((agent, runtime));
+    drop(agent);
+    runtime.close().await;
 
     let runtime = place.open().await;
     let later = Cluster::new(Arc::new(SystemClock), 2);

@@ -5,6 +5,7 @@ mod attempt;
 mod config;
 mod exec;
 mod found;
+mod hold;
 mod identity;
 mod lock;
 mod logs;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use futures::future::try_join_all;
 use futures::stream::BoxStream;
 use orch_core::clock::{Clock as _, SystemClock};
@@ -34,6 +36,7 @@ use tokio::task::JoinSet;
 pub use self::address::{AddressRange, AddressRangeError};
 use self::attempt::{Attempt, Life};
 pub use self::config::{ProcessConfig, Shim};
+use self::hold::Hold;
 use self::lock::RootLock;
 use self::pod::{Ledger, Pod};
 use self::record::{Durability, RootFolder, SandboxRecord};
@@ -56,6 +59,10 @@ use crate::changes::Changes;
 ///
 /// If a shim is killed, its program dies with it, and with it everything of the program's session; only a descendant
 /// that had made a session of its own is not found then.
+///
+/// The root folder is given back by [`close`](Self::close), or when the last clone is dropped and every call has
+/// returned. When that is cannot always be told: a task that was aborted drops what it holds only when tokio gets to it.
+/// Who means to open the folder again in the same process closes the runtime.
 #[derive(Clone, Debug)]
 pub struct ProcessRuntime {
     shared: Arc<Shared>,
@@ -69,9 +76,8 @@ struct Shared {
     /// Held while a sandbox is made: the address given last.
     last_address: tokio::sync::Mutex<Option<Ipv4Addr>>,
     changes: Arc<Changes>,
-    /// They end with the runtime, before the root folder is given back.
     watches: Mutex<JoinSet<()>>,
-    _lock: RootLock,
+    hold: Hold,
 }
 
 impl ProcessRuntime {
@@ -93,13 +99,32 @@ impl ProcessRuntime {
         Ok(Self { shared })
     }
 
+    /// Gives the root folder back, as if this process had ended: containers go on, and another runtime may be opened
+    /// over the folder as soon as this returns. What is being started or removed is waited for; commands beside
+    /// containers are killed, and streams of changes and of output that is followed end. Clones may be left: each of their calls is an error from now on. Closing
+    /// again is no error.
+    ///
+    /// If the future is dropped, the runtime can be used no more, and the folder is given back with the last clone.
+    pub async fn close(self) {
+        let watches = async {
+            let mut watches = std::mem::take(&mut *self.shared.watches());
+            watches.shutdown().await;
+        };
+        self.shared.hold.give_back(watches).await;
+    }
+
     /// Does something to its end, whether the caller waits for it or not: half of it would have to be found and
     /// repaired by the next call.
     async fn to_its_end<T: Send + 'static>(
         &self,
         act: impl Future<Output = Result<T, RuntimeError>> + Send + 'static,
     ) -> Result<T, RuntimeError> {
-        tokio::spawn(act).await.map_err(panicked)?
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let _kept = shared.hold.keep().await?;
+            act.await
+        });
+        task.await.map_err(panicked)?
     }
 }
 
@@ -112,12 +137,17 @@ impl Shared {
         record::make_folder(&root.pods()).and_then(|()| root.empty_removed()).map_err(failed)?;
         let pods = Mutex::new(found::pods(&root)?);
         let (last_address, changes, watches) = Default::default();
-        Ok(Self { config, root, pods, last_address, changes, watches, _lock: lock })
+        Ok(Self { config, root, pods, last_address, changes, watches, hold: Hold::new(lock) })
     }
 
     /// A panic while the lock is held leaves nothing half done: every critical section is one step.
     fn pods(&self) -> MutexGuard<'_, BTreeMap<PodUid, Arc<Pod>>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As above.
+    fn watches(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pod(&self, uid: &PodUid) -> Option<Arc<Pod>> {
@@ -130,7 +160,7 @@ impl Shared {
     }
 
     fn watch(&self, attempt: Arc<Attempt>, life: Life, shim: Option<Child>) {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watches = self.watches();
         while watches.try_join_next().is_some() {}
         watches.spawn(attempt.watch(life, shim, Arc::clone(&self.changes)));
     }
@@ -205,12 +235,14 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        self.shared.hold.check()?;
         let Some(pod) = self.shared.pod(&id.pod) else { return Err(RuntimeError::NoSuchPod { pod: id.pod.clone() }) };
         self.to_its_end(start::start(Arc::clone(&self.shared), pod, id.clone(), spec.clone())).await
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
-        self.shared.attempt(id)?.stop(grace).await
+        let attempt = self.shared.attempt(id)?;
+        self.shared.hold.meanwhile(attempt.stop(grace)).await
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<(), RuntimeError> {
@@ -222,23 +254,33 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn list(&self) -> Result<Vec<SandboxStatus>, RuntimeError> {
+        self.shared.hold.check()?;
         Ok(self.shared.pods().values().map(|pod| pod.status()).collect())
     }
 
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
+        self.shared.hold.check()?;
         Ok(self.shared.pod(pod).map(|pod| pod.status()))
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {
-        self.shared.changes.listen()
+        self.shared.changes.listen().take_until(self.shared.hold.closing()).boxed()
     }
 
     async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<LogStream, RuntimeError> {
-        Ok(LogStream::new(logs::read(self.shared.attempt(id)?, options)))
+        self.shared.hold.check()?;
+        let output = logs::read(self.shared.attempt(id)?, options);
+        // Whoever follows waits for an end that would not be seen any more; the others have all that they read on disk.
+        Ok(if options.follow {
+            LogStream::new(output.take_until(self.shared.hold.closing()))
+        } else {
+            LogStream::new(output)
+        })
     }
 
     async fn exec(&self, id: &ContainerId, command: &[String], timeout: Duration) -> Result<ExecOutput, RuntimeError> {
-        exec::exec(&self.shared.config.shim, self.shared.attempt(id)?, command, timeout).await
+        let attempt = self.shared.attempt(id)?;
+        self.shared.hold.meanwhile(exec::exec(&self.shared.config.shim, attempt, command, timeout)).await
     }
 }
 

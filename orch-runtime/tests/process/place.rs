@@ -24,10 +24,16 @@ const MARK: &str = "PLACE";
 impl Place {
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder for temporary files");
-        Self { folder }
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Self { folder },
+                // It is left of an earlier process of the same number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("no folder {}: {error}", folder.display()),
+            }
+        }
     }
 
     /// The configuration of the runtimes that [`open`](RuntimeFixture::open) makes.

@@ -28,10 +28,16 @@ impl Place {
     /// A place for the test of this name.
     pub(crate) fn new(test: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let token = format!("{test}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(format!("k8s-like-test-{token}"));
-        fs::create_dir_all(&folder).expect("a folder for the test");
-        Self { folder, token }
+        loop {
+            let token = format!("{test}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let folder = std::env::temp_dir().join(format!("k8s-like-test-{token}"));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Self { folder, token },
+                // It is left of an earlier process of the same number.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("no folder {}: {error}", folder.display()),
+            }
+        }
     }
 
     /// Where the manifest is.
