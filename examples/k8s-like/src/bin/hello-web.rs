@@ -1,6 +1,6 @@
 //! A small web server to look at: it answers every request with the name of the pod that it runs in.
 //!
-//! `hello-web [--port PORT] [--text TEXT] [--startup-delay SECONDS] [--unhealthy]`
+//! `hello-web [--port PORT] [--text TEXT] [--startup-delay SECONDS] [--drain MILLISECONDS] [--unhealthy]`
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -25,6 +25,10 @@ struct Options {
     /// Seconds to wait before listening.
     #[arg(long, default_value_t = 0)]
     startup_delay: u64,
+    /// Milliseconds to go on serving when asked to end: those who send requests here hear of it no sooner than this
+    /// server does.
+    #[arg(long, default_value_t = 1_000)]
+    drain: u64,
     /// Answer 503 to /healthz.
     #[arg(long)]
     unhealthy: bool,
@@ -52,10 +56,15 @@ async fn serve(options: Options) -> io::Result<()> {
     let pod = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
     let answers = Answers { body: format!("{} from {pod}\n", options.text), healthy: !options.unhealthy };
     let mut stop = signal(SignalKind::terminate())?;
+    let drained = async {
+        stop.recv().await;
+        tokio::time::sleep(Duration::from_millis(options.drain)).await;
+    };
+    tokio::pin!(drained);
     loop {
         tokio::select! {
             biased;
-            _ = stop.recv() => return Ok(()),
+            () = &mut drained => return Ok(()),
             accepted = listener.accept() => {
                 // A peer that gave up between connecting and being accepted is no reason to stop.
                 let Ok((stream, peer)) = accepted else { continue };
