@@ -1,34 +1,66 @@
 //! Measures this project against other people's crates, or against the least that the job costs, and prints a table.
 #![forbid(unsafe_code)]
 
+mod engine;
 mod measure;
 mod objects;
+mod queue;
 mod sched;
 mod store;
 
+use std::process::Command;
+
+use measure::Row;
+
+/// What ours runs on, and what it is held against.
+const PACKAGES: [&str; 4] = ["k8s-openapi", "kube", "kube-runtime", "tokio"];
+
 fn main() {
-    println!("{}\n", machine());
-    println!("| what | ours, per operation | held against | times faster, wall (min–max) | times less processor time |");
-    println!("|---|---|---|---|---|");
-    for rows in [store::rows, sched::rows] {
+    println!("{}\n\n{}", circumstances(), Row::HEAD);
+    for rows in [store::rows, queue::rows, engine::rows, sched::rows] {
         for row in rows() {
             println!("{}", row.markdown());
         }
     }
+    println!("\nLoad at the end: {}.", load());
 }
 
-/// What it was measured on, as one line.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+/// What is measured, with what, where, and what else goes on there.
+fn circumstances() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unknown processor");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = read("/proc/loadavg");
-    let load: Vec<&str> = load.split(' ').take(1).collect();
+    let packages: Vec<String> = PACKAGES.iter().map(|package| format!("{package} {}", version(package))).collect();
     format!(
-        "{} pairs each, medians; {cores} cores of {}; load at the start {}",
+        "Commit {}, {}; {}; {}. {} pairs each: medians, and from least to most. {cores} cores of {}. Load at the start: \
+         {}.",
+        answer("git", &["describe", "--always", "--dirty"]),
+        answer("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
+        answer("rustc", &["--version"]),
+        packages.join(", "),
         measure::PAIRS,
         model.trim_start_matches(['\t', ':', ' ']),
-        load.join(" ")
+        load()
     )
+}
+
+/// The version of a package that was compiled in.
+fn version(package: &str) -> &str {
+    let lock = include_str!("../Cargo.lock");
+    let of_package = lock.split("[[package]]").find(|text| text.contains(&format!("name = \"{package}\"\n")));
+    let version = of_package.and_then(|text| text.split("version = \"").nth(1)?.split('"').next());
+    version.expect("the lock file names every package")
+}
+
+/// What a command says, for what this program cannot know by itself.
+fn answer(command: &str, arguments: &[&str]) -> String {
+    let said = Command::new(command).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    if said.is_empty() { format!("unknown ({command} does not say)") } else { said }
+}
+
+/// How many threads wanted to run, on average of the last minute and the last five.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
