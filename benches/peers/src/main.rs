@@ -15,11 +15,16 @@ use measure::Row;
 /// What ours runs on, and what it is held against.
 const PACKAGES: [&str; 4] = ["k8s-openapi", "kube", "kube-runtime", "tokio"];
 
+/// What is measured. Arguments choose among the parts; without any all are.
+const PARTS: [(&str, fn() -> Vec<Row>); 4] =
+    [("store", store::rows), ("queue", queue::rows), ("engine", engine::rows), ("sched", sched::rows)];
+
 fn main() {
     println!("{}\n\n{}", circumstances(), Row::HEAD);
-    for rows in [store::rows, queue::rows, engine::rows, sched::rows] {
-        for row in rows() {
-            println!("{}", row.markdown());
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    for (part, rows) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == part) {
+            rows().iter().for_each(|row| println!("{}", row.markdown()));
         }
     }
     println!("\nLoad at the end: {}.", load());
