@@ -16,6 +16,7 @@ use orch_controllers::engine::{Engine, EngineBuilder};
 use orch_core::client::Client;
 use orch_core::clock::SystemClock;
 use orch_core::controller::{Context, Controller, ControllerError, Plan, Trigger, ViewExt as _};
+use orch_core::encoding::to_json;
 use orch_core::entropy::SeededEntropy;
 use orch_core::key::Key;
 use orch_core::kind::Object as _;
@@ -111,7 +112,8 @@ async fn ours(pods: &[Pod], value: impl Fn(&Pod) -> Value) -> (EngineBuilder, Ar
     let store = MemoryStore::new();
     let keys: Arc<[Key]> = pods.iter().map(|pod| pod.key().expect("a key")).collect();
     for (key, pod) in keys.iter().zip(pods) {
-        store.put(key, value(pod), Expect::Absent).await.expect("nothing is there");
+        let entry = store.put(key, value(pod), Expect::Absent).await.expect("nothing is there");
+        entry.decode::<Pod>().expect("an engine never reconciles what it cannot read");
     }
     let client = Client::new(Arc::new(store), Arc::new(SystemClock), Arc::new(SeededEntropy::new(7)));
     let (progress, (trigger, again)) = (Arc::new(Progress::default()), unbounded());
@@ -204,7 +206,8 @@ fn api_server(pages: Arc<Vec<String>>) -> kube::Client {
 }
 
 fn json(pod: &Pod) -> String {
-    serde_json::to_string(pod).expect("a pod has a JSON form")
+    let text = to_json(pod).expect("a pod has a JSON form");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// The listing as an API server sends it: each page names the next one.

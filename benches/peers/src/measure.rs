@@ -74,7 +74,7 @@ pub struct Row {
 impl Row {
     /// The head of the table.
     pub const HEAD: &str = "\
-| what | ours, per operation | held against, per operation | ours ÷ its speed, wall | the same, processor time |
+| what | ours, per operation | held against, per operation | our speed ÷ the other’s, wall | the same, processor time |
 |---|---|---|---|---|";
 
     /// Measures ours and the peer in turn, after one round of each that does not count. Who begins alternates.
