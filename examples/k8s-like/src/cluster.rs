@@ -162,7 +162,7 @@ fn search_path() -> String {
 #[non_exhaustive]
 pub(crate) enum StartError {
     /// The runtime of a node.
-    #[error("cannot start {node}: {source}")]
+    #[error("cannot start {node}: {source} (another folder is chosen by --state-dir)")]
     Runtime { node: String, source: RuntimeError },
     /// The composition.
     #[error(transparent)]

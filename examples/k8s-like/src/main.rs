@@ -10,6 +10,7 @@ mod manifest;
 mod show;
 mod up;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
 
 /// Logs go to standard error, apart from what is shown; `RUST_LOG` overrides how much.
 fn log(verbose: u8) {
-    let level = ["error", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let level = ["error", "debug", "trace"][usize::from(verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }

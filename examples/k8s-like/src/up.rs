@@ -49,7 +49,8 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         Ok(cluster) => cluster,
         Err(error) => return failed(&error.to_string()),
     };
-    voice.say(&format!("{} nodes, state in {}; Ctrl-C stops everything", options.nodes, layout.state_dir().display()));
+    let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
+    voice.say(&format!("{nodes}, state in {}; Ctrl-C stops everything", layout.state_dir().display()));
     let applier = Applier {
         client: cluster.client().clone(),
         kinds,

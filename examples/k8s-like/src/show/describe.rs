@@ -147,7 +147,7 @@ fn warning(event: &Event, old: Option<&Event>) -> Vec<String> {
     vec![format!(
         "warning: {} {}: {}: {}",
         text(&about.kind).to_lowercase(),
-        text(&about.name),
+        about.namespace.iter().cloned().chain(about.name.clone()).collect::<Vec<_>>().join("/"),
         text(&event.reason),
         text(&event.message)
     )]

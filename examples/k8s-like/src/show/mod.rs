@@ -110,4 +110,6 @@ async fn run(mut incoming: UnboundedReceiver<Notice>, mut answers: Answers) {
         screen.show(&lines, &table(&objects));
         tokio::time::sleep(FRAME).await;
     }
+    // What the table shows is no more.
+    screen.show(&[], &[]);
 }

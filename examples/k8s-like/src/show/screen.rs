@@ -28,11 +28,14 @@ impl Screen {
             text.push('\n');
         }
         self.drawn = 0;
-        if self.is_terminal {
+        if self.is_terminal && !table.is_empty() {
+            // On a narrow terminal a line is cut, not broken in two: each must be one row, or too few are cleared.
+            text.push_str("\x1b[?7l");
             for line in table {
                 text.push_str(line);
                 text.push('\n');
             }
+            text.push_str("\x1b[?7h");
             self.drawn = table.len();
         }
         let mut output = io::stdout().lock();

@@ -7,7 +7,8 @@ use orch_core::key::Key;
 use orch_core::kind::AnyObject;
 use orch_core::object::{Deployment, Pod, PodPhase};
 
-/// Most pods in the table: it must fit below the log.
+/// Most deployments and pods in the table: it must fit on an ordinary terminal, or it cannot be drawn anew.
+const DEPLOYMENTS_MAX: usize = 6;
 const PODS_MAX: usize = 12;
 /// Widest line, so that no line of the table breaks in two on an ordinary terminal.
 const WIDTH: usize = 79;
@@ -15,26 +16,30 @@ const WIDTH: usize = 79;
 /// The table of these objects.
 pub(super) fn table(objects: &BTreeMap<Key, Arc<dyn AnyObject>>) -> Vec<String> {
     let mut lines = vec!["─".repeat(WIDTH)];
-    for deployment in objects.values().filter_map(|object| object.downcast_ref::<Deployment>()) {
+    let deployments = objects.values().filter_map(|object| object.downcast_ref::<Deployment>());
+    for deployment in deployments.clone().take(DEPLOYMENTS_MAX) {
         let (name, status) = (&deployment.metadata.name, &deployment.status);
         let (ready, wanted) = (status.ready_replicas, deployment.spec.replicas());
         lines.push(format!("{name:24.24} {} {ready}/{wanted} ready", bar(ready, wanted)));
     }
+    lines.extend(more(deployments.count(), DEPLOYMENTS_MAX, "deployments"));
     let pods: Vec<&Pod> = objects.values().filter_map(|object| object.downcast_ref::<Pod>()).collect();
     for pod in pods.iter().take(PODS_MAX) {
         let node = pod.spec.node_name.as_deref().unwrap_or("-");
         let address = pod.status.pod_ip.as_deref().unwrap_or("-");
         let restarts: i32 = pod.status.container_statuses.iter().map(|status| status.restart_count).sum();
         lines.push(format!(
-            "  {:30.30} {node:10.10} {address:16.16} {:10.10} {restarts} restarts",
+            "  {:28.28} {node:8.8} {address:15.15} {:9.9} {restarts} restarts",
             pod.metadata.name,
             state(pod)
         ));
     }
-    if pods.len() > PODS_MAX {
-        lines.push(format!("  and {} more pods", pods.len() - PODS_MAX));
-    }
+    lines.extend(more(pods.len(), PODS_MAX, "pods"));
     lines
+}
+
+fn more(all: usize, shown: usize, what: &str) -> Option<String> {
+    (all > shown).then(|| format!("  and {} more {what}", all - shown))
 }
 
 fn bar(ready: i32, wanted: i32) -> String {

@@ -1,8 +1,10 @@
 //! k8s-like itself is killed, and started again on the same state folder.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tokio::time::Instant;
 
 use crate::harness::{Place, wait_for, web};
 
@@ -29,6 +31,37 @@ fn after_kill_9_a_new_run_stops_every_earlier_process_before_its_replacement_sta
     assert_eq!(place.processes(), seen);
     up.stop();
     assert_eq!(place.processes(), BTreeSet::new());
+}
+
+#[test]
+fn killed_at_any_moment_of_its_start_it_comes_up_again_without_a_twin() {
+    let place = Place::new("early");
+    place.write(&web(&place.token, 3, ""));
+    // From before anything is started, over half a rollout, to a cluster that runs.
+    for millis in [150, 400, 650, 900, 1600] {
+        let mut up = place.up();
+        let end = Instant::now() + Duration::from_millis(millis);
+        while Instant::now() < end {
+            no_twin(&place, millis);
+        }
+        up.signal(Signal::SIGKILL);
+        assert_eq!(up.ended(), None, "killed by a signal");
+    }
+    let mut up = place.up();
+    wait_for("three run", || {
+        no_twin(&place, 0);
+        (place.processes().len() == 3).then_some(())
+    });
+    up.hears(&["deployment shop/web is complete"]);
+    assert_eq!(place.processes().len(), 3);
+    up.stop();
+    assert_eq!(place.processes(), BTreeSet::new());
+}
+
+/// With three replicas and the `maxSurge` of a rollout unused, more than three are twins.
+fn no_twin(place: &Place, millis: u64) {
+    let running = place.processes();
+    assert!(running.len() <= 3, "{running:?} run at once, in the run that is killed after {millis} ms");
 }
 
 #[test]
