@@ -6,10 +6,9 @@ use std::sync::Arc;
 use orch_controllers::binding::BindingController;
 use orch_core::key::Key;
 use orch_core::kind::Object;
-use orch_core::object::{Node, Pod, PodCondition, PodPhase, Quantity, find_condition};
+use orch_core::object::{Node, Pod, PodCondition, PodPhase, PodSpec, Quantity, find_condition};
 use orch_sched::FilterScoreScheduler;
-use orch_testkit::fault::{self, Cluster, Scenario, Step, System};
-use orch_testkit::suite;
+use orch_testkit::fault::{Cluster, Scenario, Step, System};
 
 fn system(_: &Cluster) -> System {
     System::new().controller(|| Arc::new(BindingController::new(Box::new(FilterScoreScheduler::default()))))
@@ -74,69 +73,67 @@ fn thousandths(quantity: &Quantity) -> i128 {
     }
 }
 
-fn explore(scenario: Scenario) {
-    let scenario = scenario.always("no node is over-committed", no_node_is_over_committed);
-    let report = suite::run(fault::explore(&scenario));
-    report.assert_none();
-    println!("{report}");
-}
-
-#[test]
-fn every_pod_gets_its_node_once() {
+fn every_pod_gets_its_node_once() -> Scenario {
     let mut others = pod("others", "1", 0, None);
     others.spec.scheduler_name = Some("another".to_owned());
-    explore(
-        Scenario::new("binding: pods come", system)
-            .bystander(others)
-            .object(node("node-1", "2"))
-            .object(node("node-2", "2"))
-            .object(pod("a", "1", 0, Some("node-1")))
-            .object(pod("b", "1", 0, Some("node-2")))
-            .step(Step::create(pod("c", "1", 0, Some("node-1"))))
-            .step(Step::create(pod("d", "1", 0, Some("node-2"))).as_soon_as(|_| true)),
-    );
+    Scenario::new("binding: pods come", system)
+        .bystander(others)
+        .invalid(pod("asks-for-less-than-nothing", "-1", 0, None))
+        .invalid(Pod { spec: PodSpec::default(), ..pod("without-containers", "1", 0, None) })
+        .invalid(node("has-less-than-nothing", "-1"))
+        .object(node("node-1", "2"))
+        .object(node("node-2", "2"))
+        .object(pod("a", "1", 0, Some("node-1")))
+        .object(pod("b", "1", 0, Some("node-2")))
+        .step(Step::create(pod("c", "1", 0, Some("node-1"))))
+        .step(Step::create(pod("d", "1", 0, Some("node-2"))).as_soon_as(|_| true))
 }
 
-#[test]
-fn a_refused_pod_says_why_and_gets_its_node_when_there_is_room() {
+fn a_refused_pod_says_why_and_gets_its_node_when_there_is_room() -> Scenario {
     let is_refused = |cluster: &Cluster| {
         let pod = cluster.get::<Pod>(&pod_key("waits"));
         pod.is_some_and(|pod| find_condition(&pod.status.conditions, PodCondition::SCHEDULED).is_some())
     };
-    explore(
-        Scenario::new("binding: a pod waits for a node", system)
-            .object(node("node-1", "2"))
-            .object(pod("waits", "1", 0, Some("node-2")))
-            .object(pod("never", "1", 0, Some("node-9")))
-            .step(Step::create(node("node-2", "2")).as_soon_as(is_refused))
-            .step(Step::create(pod("more", "2", 0, Some("node-1")))),
-    );
+    Scenario::new("binding: a pod waits for a node", system)
+        .object(node("node-1", "2"))
+        .object(pod("waits", "1", 0, Some("node-2")))
+        .object(pod("never", "1", 0, Some("node-9")))
+        .step(Step::create(node("node-2", "2")).as_soon_as(is_refused))
+        .step(Step::create(pod("more", "2", 0, Some("node-1"))))
 }
 
-#[test]
-fn the_room_of_a_pod_that_goes_is_given_to_the_first_that_waits() {
-    explore(
-        Scenario::new("binding: room is passed on", system)
-            .object(node("node-1", "1"))
-            .object(pod("first", "1", 9, None))
-            .object(pod("low", "1", 0, None))
-            .object(pod("high", "1", 5, None))
-            .step(Step::update::<Pod>("first ends", &pod_key("first"), |pod| {
-                pod.status.phase = Some(PodPhase::Succeeded);
-            })),
-    );
+fn the_room_of_a_pod_that_goes_is_given_to_the_first_that_waits() -> Scenario {
+    Scenario::new("binding: room is passed on", system)
+        .object(node("node-1", "1"))
+        .object(pod("first", "1", 9, None))
+        .object(pod("low", "1", 0, None))
+        .object(pod("high", "1", 5, None))
+        .step(Step::update::<Pod>("first ends", &pod_key("first"), |pod| {
+            pod.status.phase = Some(PodPhase::Succeeded);
+        }))
 }
 
-#[test]
-fn a_node_that_goes_takes_no_pods() {
-    explore(
-        Scenario::new("binding: a node goes and comes back", system)
-            .object(node("node-1", "2"))
-            .object(node("node-2", "2"))
-            .object(pod("a", "1", 0, Some("node-2")))
-            .step(Step::delete::<Node>(&node_key("node-1")))
-            .step(Step::create(pod("b", "1", 0, Some("node-1"))))
-            .step(Step::create(node("node-1", "2")))
-            .step(Step::create(pod("c", "1", 0, Some("node-1")))),
-    );
+fn a_node_that_goes_takes_no_pods() -> Scenario {
+    Scenario::new("binding: a node goes and comes back", system)
+        .object(node("node-1", "2"))
+        .object(node("node-2", "2"))
+        .object(pod("a", "1", 0, Some("node-2")))
+        .step(Step::delete::<Node>(&node_key("node-1")))
+        .step(Step::create(pod("b", "1", 0, Some("node-1"))))
+        .step(Step::create(node("node-1", "2")))
+        .step(Step::create(pod("c", "1", 0, Some("node-1"))))
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let stories = [
+        every_pod_gets_its_node_once(),
+        a_refused_pod_says_why_and_gets_its_node_when_there_is_room(),
+        the_room_of_a_pod_that_goes_is_given_to_the_first_that_waits(),
+        a_node_that_goes_takes_no_pods(),
+    ];
+    stories.map(|story| story.always("no node is over-committed", no_node_is_over_committed)).into()
+}
+
+mod conformance {
+    orch_testkit::controller_suite!(super::scenarios());
 }

@@ -6,8 +6,7 @@ use orch_controllers::endpoint_slice::EndpointSliceController;
 use orch_core::key::Key;
 use orch_core::kind::Object;
 use orch_core::object::{EndpointSlice, IntOrString, ObjectMeta, Pod, Service, ServicePort};
-use orch_testkit::fault::{self, Cluster, Kubelet, Scenario, Step, System};
-use orch_testkit::suite;
+use orch_testkit::fault::{Cluster, Kubelet, Scenario, Step, System};
 
 fn metadata(name: &str, app: Option<&str>) -> ObjectMeta {
     let labels = app.map(|app| ("app".to_owned(), app.to_owned())).into_iter().collect();
@@ -37,6 +36,12 @@ fn without_selector() -> Service {
     service
 }
 
+fn without_ports() -> Service {
+    let mut service = Service { metadata: metadata("no-ports", None), ..service() };
+    service.spec.ports.clear();
+    service
+}
+
 /// No slice of the service speaks of a pod that the service never selected.
 fn only_selected_pods(cluster: &Cluster) -> Result<(), String> {
     let slices = cluster.list::<EndpointSlice>();
@@ -51,12 +56,12 @@ fn system(_: &Cluster) -> System {
     System::new().controller(|| Arc::new(EndpointSliceController::default())).actor(Kubelet::new())
 }
 
-#[test]
-fn slices_follow_pods_and_their_service_under_every_fault() {
-    let scenario = Scenario::new("endpoint slices", system)
+fn slices_follow_pods_and_their_service_under_every_fault() -> Scenario {
+    Scenario::new("endpoint slices", system)
         .object(pod("web-1", "web"))
         .object(pod("web-2", "web"))
         .bystander(without_selector())
+        .invalid(without_ports())
         .object(pod("other-1", "other"))
         .always("only selected pods are endpoints", only_selected_pods)
         .step(Step::create(service()))
@@ -66,9 +71,13 @@ fn slices_follow_pods_and_their_service_under_every_fault() {
             service.spec.ports[0].target_port = Some(IntOrString::Int(8080));
         }))
         .step(Step::update::<Pod>("a pod loses the label", &key::<Pod>("web-2"), |pod| pod.metadata.labels.clear()))
-        .step(Step::delete::<Pod>(&key::<Pod>("web-3")));
-    let report = suite::run(fault::explore(&scenario));
-    println!("{report}");
-    report.assert_none();
-    assert!(report.actions >= 6, "each step changes the slices: {report}");
+        .step(Step::delete::<Pod>(&key::<Pod>("web-3")))
+}
+
+fn scenarios() -> Vec<Scenario> {
+    vec![slices_follow_pods_and_their_service_under_every_fault()]
+}
+
+mod conformance {
+    orch_testkit::controller_suite!(super::scenarios());
 }

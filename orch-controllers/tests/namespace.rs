@@ -7,8 +7,7 @@ use orch_controllers::namespace::NamespaceController;
 use orch_core::key::Key;
 use orch_core::kind::Object;
 use orch_core::object::{Lease, Namespace, Pod, Service};
-use orch_testkit::fault::{self, Cluster, Kubelet, Scenario, Step, System};
-use orch_testkit::suite;
+use orch_testkit::fault::{Cluster, Kubelet, Scenario, Step, System};
 
 fn system(cluster: &Cluster) -> System {
     let store = Arc::clone(cluster.client().store());
@@ -61,30 +60,23 @@ fn pods_outlive_nothing(cluster: &Cluster) -> Result<(), String> {
     Ok(())
 }
 
-fn explore(scenario: &Scenario) {
-    let report = suite::run(fault::explore(scenario));
-    report.assert_none();
-    println!("{report}");
+fn a_deleted_namespace_goes_after_all_that_is_in_it_pods_before_services() -> Scenario {
+    let mut nameless = namespace("held-by-nobody");
+    nameless.metadata.finalizers.push(String::new());
+    Scenario::new("namespace: deletion in order", system)
+        .invalid(nameless)
+        .object(namespace("shop"))
+        .object(namespace("other"))
+        .object(service("shop", "web"))
+        .object(pod("shop", "web-1"))
+        .object(pod("shop", "web-2"))
+        .object(lease("shop", "leader"))
+        .object(pod("other", "web-1"))
+        .step(Step::delete::<Namespace>(&namespace_key("shop")))
+        .always("services outlive pods", pods_outlive_nothing)
 }
 
-#[test]
-fn a_deleted_namespace_goes_after_all_that_is_in_it_pods_before_services() {
-    explore(
-        &Scenario::new("namespace: deletion in order", system)
-            .object(namespace("shop"))
-            .object(namespace("other"))
-            .object(service("shop", "web"))
-            .object(pod("shop", "web-1"))
-            .object(pod("shop", "web-2"))
-            .object(lease("shop", "leader"))
-            .object(pod("other", "web-1"))
-            .step(Step::delete::<Namespace>(&namespace_key("shop")))
-            .always("services outlive pods", pods_outlive_nothing),
-    );
-}
-
-#[test]
-fn what_is_created_in_a_namespace_that_is_being_deleted_goes_too() {
+fn what_is_created_in_a_namespace_that_is_being_deleted_goes_too() -> Scenario {
     let is_terminating = |cluster: &Cluster| {
         cluster.get::<Namespace>(&namespace_key("shop")).is_some_and(|namespace| namespace.metadata.is_deleting())
     };
@@ -95,28 +87,35 @@ fn what_is_created_in_a_namespace_that_is_being_deleted_goes_too() {
             async move { if there { cluster.create(object).await } else { Ok(()) } }.boxed()
         })
     };
-    explore(
-        &Scenario::new("namespace: created while terminating", system)
-            .object(namespace("shop"))
-            .object(service("shop", "web"))
-            .step(Step::delete::<Namespace>(&namespace_key("shop")))
-            .step(if_there(pod("shop", "late")).as_soon_as(is_terminating))
-            .always("services outlive pods", pods_outlive_nothing),
-    );
+    Scenario::new("namespace: created while terminating", system)
+        .object(namespace("shop"))
+        .object(service("shop", "web"))
+        .step(Step::delete::<Namespace>(&namespace_key("shop")))
+        .step(if_there(pod("shop", "late")).as_soon_as(is_terminating))
+        .always("services outlive pods", pods_outlive_nothing)
 }
 
-#[test]
-fn a_namespace_that_others_hold_is_emptied_and_stays() {
+fn a_namespace_that_others_hold_is_emptied_and_stays() -> Scenario {
     let mut held = namespace("shop");
     held.metadata.finalizers.push("example.org/audit".to_owned());
-    explore(
-        &Scenario::new("namespace: held by another finalizer", system)
-            .object(held)
-            .object(pod("shop", "web-1"))
-            .step(Step::delete::<Namespace>(&namespace_key("shop")))
-            .step(Step::create(pod("shop", "late")))
-            .step(Step::update::<Namespace>("release", &namespace_key("shop"), |namespace| {
-                namespace.metadata.finalizers.clear();
-            })),
-    );
+    Scenario::new("namespace: held by another finalizer", system)
+        .object(held)
+        .object(pod("shop", "web-1"))
+        .step(Step::delete::<Namespace>(&namespace_key("shop")))
+        .step(Step::create(pod("shop", "late")))
+        .step(Step::update::<Namespace>("release", &namespace_key("shop"), |namespace| {
+            namespace.metadata.finalizers.clear();
+        }))
+}
+
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        a_deleted_namespace_goes_after_all_that_is_in_it_pods_before_services(),
+        what_is_created_in_a_namespace_that_is_being_deleted_goes_too(),
+        a_namespace_that_others_hold_is_emptied_and_stays(),
+    ]
+}
+
+mod conformance {
+    orch_testkit::controller_suite!(super::scenarios());
 }

@@ -12,11 +12,11 @@ use orch_core::entropy::SeededEntropy;
 use orch_core::key::{Key, Prefix};
 use orch_core::kind::{AnyObject, Kind, Object};
 use orch_core::object::{
-    ConditionStatus, Lease, MicroTime, Node, NodeCondition, Pod, PodCondition, Taint, TaintEffect, Toleration,
-    TolerationOperator, Uid, find_condition, set_condition,
+    ConditionStatus, Lease, LeaseSpec, MicroTime, Node, NodeCondition, Pod, PodCondition, Taint, TaintEffect,
+    Toleration, TolerationOperator, Uid, find_condition, set_condition,
 };
 use orch_core::store::Store;
-use orch_testkit::fault::{self, Actor, Cluster, Family, Scenario, Step, System};
+use orch_testkit::fault::{Actor, Cluster, Scenario, Step, System};
 use orch_testkit::model::ModelStore;
 use orch_testkit::suite;
 
@@ -143,42 +143,28 @@ fn taints(cluster: &Cluster, name: &str) -> Vec<Taint> {
     cluster.get::<Node>(&node_key(name)).map_or_else(Vec::new, |node| node.spec.taints.clone())
 }
 
-fn explore(scenario: &Scenario) {
-    let report = suite::run(fault::explore(scenario));
-    report.assert_none();
-    println!("{report}");
+fn pods_leave_a_silent_node_and_are_removed_when_it_is_deleted() -> Scenario {
+    scenario("node lifecycle: a node dies", &["node-1", "node-2", "node-3"])
+        .bystander(pod("elsewhere", "node-1"))
+        .object(pod("web", "node-2"))
+        .object(pod("db", "node-2"))
+        .step(cut_off("node-2 dies", "node-2"))
+        .step(Step::delete::<Node>(&node_key("node-2")))
+        .always("no pod of a node that is there is removed unconfirmed", |cluster| {
+            let is_there = cluster.get::<Node>(&node_key("node-2")).is_some();
+            let pods = cluster.list::<Pod>().len();
+            if is_there && pods < 3 { Err(format!("{pods} are left")) } else { Ok(()) }
+        })
 }
 
-#[test]
-fn pods_leave_a_silent_node_and_are_removed_when_it_is_deleted() {
-    explore(
-        &scenario("node lifecycle: a node dies", &["node-1", "node-2", "node-3"])
-            .bystander(pod("elsewhere", "node-1"))
-            .object(pod("web", "node-2"))
-            .object(pod("db", "node-2"))
-            .step(cut_off("node-2 dies", "node-2"))
-            .step(Step::delete::<Node>(&node_key("node-2")))
-            .always("no pod of a node that is there is removed unconfirmed", |cluster| {
-                let is_there = cluster.get::<Node>(&node_key("node-2")).is_some();
-                let pods = cluster.list::<Pod>().len();
-                if is_there && pods < 3 { Err(format!("{pods} are left")) } else { Ok(()) }
-            }),
-    );
-}
-
-#[test]
-fn a_node_that_never_spoke_is_cleared_like_one_that_fell_silent() {
+fn a_node_that_never_spoke_is_cleared_like_one_that_fell_silent() -> Scenario {
     let mut mute = node("node-3");
     mute.metadata.labels.insert(CUT_OFF.to_owned(), String::new());
-    let scenario = scenario("node lifecycle: a node that never speaks", &["node-1", "node-2"])
+    scenario("node lifecycle: a node that never speaks", &["node-1", "node-2"])
+        // A clock that is set back makes the pod stay for five minutes longer.
+        .horizon(Duration::from_secs(400))
         .step(Step::create(mute))
-        .step(Step::create(pod("web", "node-3")).as_soon_as(|_| true));
-    // A clock that is set back makes the pod stay for longer than this scenario lasts.
-    let families: Vec<Family> =
-        Family::ALL.into_iter().filter(|family| !matches!(family, Family::Clock | Family::Pairs)).collect();
-    let report = suite::run(fault::explore_families(&scenario, &families));
-    report.assert_none();
-    println!("{report}");
+        .step(Step::create(pod("web", "node-3")).as_soon_as(|_| true))
 }
 
 /// A view that shows one pod and nothing else.
@@ -219,57 +205,64 @@ fn pods_of_a_node_that_is_not_seen_yet_are_not_removed() {
     });
 }
 
-#[test]
-fn a_node_that_returns_is_used_again() {
+fn a_node_that_returns_is_used_again() -> Scenario {
     let mut patient = pod("web", "node-2");
     patient.spec.tolerations.push(Toleration {
         operator: Some(TolerationOperator::Exists),
         effect: Some(TaintEffect::NoExecute),
         ..Toleration::default()
     });
-    explore(
-        &scenario("node lifecycle: a node returns", &["node-1", "node-2", "node-3"])
-            .object(patient)
-            .step(cut_off("node-2 is cut off", "node-2"))
-            .step(reconnect("node-2"))
-            .always("healthy nodes have no taints", |cluster| {
-                let taints = [taints(cluster, "node-1"), taints(cluster, "node-3")].concat();
-                if taints.is_empty() { Ok(()) } else { Err(format!("there are {taints:?}")) }
-            }),
-    );
+    scenario("node lifecycle: a node returns", &["node-1", "node-2", "node-3"])
+        .object(patient)
+        .step(cut_off("node-2 is cut off", "node-2"))
+        .step(reconnect("node-2"))
+        .always("healthy nodes have no taints", |cluster| {
+            let taints = [taints(cluster, "node-1"), taints(cluster, "node-3")].concat();
+            if taints.is_empty() { Ok(()) } else { Err(format!("there are {taints:?}")) }
+        })
 }
 
-#[test]
-fn when_all_nodes_seem_dead_no_pod_is_evicted() {
-    explore(
-        &scenario("node lifecycle: all nodes fall silent", &["node-1", "node-2", "node-3", "node-4"])
-            .object(pod("web", "node-1"))
-            .object(pod("db", "node-2"))
-            .step(cut_off("node-1 is cut off", "node-1"))
-            .step(cut_off("node-2 is cut off", "node-2").as_soon_as(|_| true))
-            .step(cut_off("node-3 is cut off", "node-3").as_soon_as(|_| true))
-            .step(cut_off("node-4 is cut off", "node-4").as_soon_as(|_| true))
-            .step(reconnect("node-1"))
-            .step(reconnect("node-2").as_soon_as(|_| true))
-            .step(reconnect("node-3").as_soon_as(|_| true))
-            .step(reconnect("node-4").as_soon_as(|_| true))
-            .always("no pod is evicted", |cluster| {
-                let deleting = cluster.list::<Pod>().iter().filter(|pod| pod.metadata.is_deleting()).count();
-                let pods = cluster.list::<Pod>().len();
-                if deleting == 0 && pods == 2 { Ok(()) } else { Err(format!("{pods} are left, {deleting} leaving")) }
-            }),
-    );
+fn when_all_nodes_seem_dead_no_pod_is_evicted() -> Scenario {
+    scenario("node lifecycle: all nodes fall silent", &["node-1", "node-2", "node-3", "node-4"])
+        .object(pod("web", "node-1"))
+        .object(pod("db", "node-2"))
+        .step(cut_off("node-1 is cut off", "node-1"))
+        .step(cut_off("node-2 is cut off", "node-2").as_soon_as(|_| true))
+        .step(cut_off("node-3 is cut off", "node-3").as_soon_as(|_| true))
+        .step(cut_off("node-4 is cut off", "node-4").as_soon_as(|_| true))
+        .step(reconnect("node-1"))
+        .step(reconnect("node-2").as_soon_as(|_| true))
+        .step(reconnect("node-3").as_soon_as(|_| true))
+        .step(reconnect("node-4").as_soon_as(|_| true))
+        .always("no pod is evicted", |cluster| {
+            let deleting = cluster.list::<Pod>().iter().filter(|pod| pod.metadata.is_deleting()).count();
+            let pods = cluster.list::<Pod>().len();
+            if deleting == 0 && pods == 2 { Ok(()) } else { Err(format!("{pods} are left, {deleting} leaving")) }
+        })
 }
 
-#[test]
-fn a_cordoned_node_is_tainted_until_it_is_uncordoned() {
+fn a_cordoned_node_is_tainted_until_it_is_uncordoned() -> Scenario {
     let cordon = |words, cordoned| {
         Step::update::<Node>(words, &node_key("node-1"), move |node| node.spec.unschedulable = cordoned)
     };
-    explore(
-        &scenario("node lifecycle: cordon", &["node-1"])
-            .bystander(pod("web", "node-1"))
-            .step(cordon("cordon", true))
-            .step(cordon("uncordon", false)),
-    );
+    scenario("node lifecycle: cordon", &["node-1"])
+        .bystander(pod("web", "node-1"))
+        .invalid(pod("on-no-node", "no/node"))
+        .invalid(Lease { spec: LeaseSpec::default(), ..lease("says-nothing") })
+        .step(cordon("cordon", true))
+        .step(cordon("uncordon", false))
+}
+
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        pods_leave_a_silent_node_and_are_removed_when_it_is_deleted(),
+        a_node_that_never_spoke_is_cleared_like_one_that_fell_silent(),
+        a_node_that_returns_is_used_again(),
+        when_all_nodes_seem_dead_no_pod_is_evicted(),
+        a_cordoned_node_is_tainted_until_it_is_uncordoned(),
+    ]
+}
+
+mod conformance {
+    orch_testkit::controller_suite!(super::scenarios());
 }

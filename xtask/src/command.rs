@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Why an xtask command failed, in a sentence.
 #[derive(Debug)]
@@ -26,14 +26,38 @@ pub(crate) fn cargo_in(folder: &Path, arguments: &[&str]) -> Result<(), Failed> 
 
 /// Runs cargo with environment variables.
 pub(crate) fn cargo_with(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Result<(), Failed> {
-    let shown = format!("cargo {}", arguments.join(" "));
-    eprintln!("xtask: {shown}");
-    // The cargo that runs this program, so that an override such as `cargo +nightly xtask` carries on.
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program).current_dir(folder).args(arguments).envs(environment.iter().copied()).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failed(format!("`{shown}` failed ({status})"))),
-        Err(error) => Err(Failed(format!("cannot run `{shown}`: {error}"))),
+    let mut command = command(folder, arguments);
+    let status = command.envs(environment.iter().copied()).status().map_err(|error| cannot_run(arguments, &error))?;
+    succeeded(arguments, status)
+}
+
+/// Runs cargo in the workspace, and returns what it prints.
+pub(crate) fn cargo_output(root: &Path, arguments: &[&str]) -> Result<String, Failed> {
+    let mut command = command(root, arguments);
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| cannot_run(arguments, &error))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        eprint!("{text}");
     }
+    succeeded(arguments, output.status).map(|()| text)
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    eprintln!("xtask: {}", shown(arguments));
+    // The cargo that runs this program, so that an override such as `cargo +nightly xtask` carries on.
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+fn shown(arguments: &[&str]) -> String {
+    format!("cargo {}", arguments.join(" "))
+}
+
+fn succeeded(arguments: &[&str], status: ExitStatus) -> Result<(), Failed> {
+    if status.success() { Ok(()) } else { Err(Failed(format!("`{}` failed ({status})", shown(arguments)))) }
+}
+
+fn cannot_run(arguments: &[&str], error: &std::io::Error) -> Failed {
+    Failed(format!("cannot run `{}`: {error}", shown(arguments)))
 }

@@ -1,6 +1,7 @@
 //! The project's own commands, the same for people and for CI: `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
+mod clauses;
 mod command;
 mod tidy;
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         ["ci"] => lint(&root).and_then(|()| test(&root)),
         ["fix"] => fix(&root),
         ["tidy"] => tidy::run(&root),
-        ["clauses"] => clauses(&root),
+        ["clauses"] => clauses::run(&root),
         ["bench"] => bench(&root),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
@@ -76,14 +77,6 @@ fn fix(root: &Path) -> Result<(), Failed> {
         &["clippy", "--workspace", "--all-features", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"],
     )?;
     cargo(root, &["fmt", "--all"])
-}
-
-fn clauses(root: &Path) -> Result<(), Failed> {
-    cargo(root, &["run", "--quiet", "--package", "orch-testkit", "--example", "clauses"])?;
-    cargo(
-        root,
-        &["test", "--quiet", "--package", "orch-controllers", "--test", "*", "--", "fault_plans", "--nocapture"],
-    )
 }
 
 fn bench(root: &Path) -> Result<(), Failed> {

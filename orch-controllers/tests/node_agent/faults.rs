@@ -8,8 +8,7 @@ use orch_core::client::Grace;
 use orch_core::object::{Pod, PodPhase, RestartPolicy};
 use orch_core::runtime::{ContainerId, Runtime as _};
 use orch_runtime::fake::FakeRuntime;
-use orch_testkit::fault::{self, Actor, Cluster, Scenario, Step, System};
-use orch_testkit::suite;
+use orch_testkit::fault::{Actor, Cluster, Scenario, Step, System};
 
 use crate::objects::{agent, key, pod};
 use crate::watched_runtime::WatchedRuntime;
@@ -97,69 +96,65 @@ fn forced(name: &'static str) -> Step {
     })
 }
 
-fn survives(scenario: &Scenario) {
-    let report = suite::run(fault::explore(scenario));
-    println!("{report}");
-    report.assert_none();
-    assert!(report.actions >= 5 && report.plans_executed > 50, "too little happened to be of use: {report}");
-}
-
-#[test]
-fn pods_that_run_are_deleted_and_come_again_survive_every_fault() {
+fn pods_that_run_are_deleted_and_come_again_survive_every_fault() -> Scenario {
     let (scenario, _) = scenario("run, delete, run again", true);
-    survives(
-        &scenario
-            .object(pod("b", RestartPolicy::Always, &["web"]))
-            .step(Step::delete::<Pod>(&key("a")))
-            .step(Step::delete::<Pod>(&key("b"))),
-    );
+    scenario
+        .object(pod("b", RestartPolicy::Always, &["web"]))
+        .step(Step::delete::<Pod>(&key("a")))
+        .step(Step::delete::<Pod>(&key("b")))
 }
 
-#[test]
-fn pods_removed_by_force_leave_no_twin_under_any_fault() {
+fn pods_removed_by_force_leave_no_twin_under_any_fault() -> Scenario {
     let (scenario, _) = scenario("removed by force, run again", false);
-    survives(
-        &scenario
-            .object(pod("a", RestartPolicy::Always, &["web"]))
-            .object(pod("b", RestartPolicy::Always, &["web"]))
-            .step(forced("a"))
-            .step(Step::create(pod("a", RestartPolicy::Always, &["web"])))
-            .step(forced("a"))
-            .step(Step::create(pod("a", RestartPolicy::Never, &["web"])).as_soon_as(|_| true)),
-    );
+    scenario
+        .invalid(pod("idle", RestartPolicy::Always, &[]))
+        .invalid(pod("climbs", RestartPolicy::Always, &["../../etc"]))
+        .object(pod("a", RestartPolicy::Always, &["web"]))
+        .object(pod("b", RestartPolicy::Always, &["web"]))
+        .step(forced("a"))
+        .step(Step::create(pod("a", RestartPolicy::Always, &["web"])))
+        .step(forced("a"))
+        .step(Step::create(pod("a", RestartPolicy::Never, &["web"])).as_soon_as(|_| true))
 }
 
-#[test]
-fn crash_loops_count_every_restart_once_under_any_fault() {
+fn crash_loops_count_every_restart_once_under_any_fault() -> Scenario {
     let (scenario, played) = scenario("crash loop", false);
-    survives(
-        &scenario
-            .object(pod("a", RestartPolicy::Always, &["web", "log"]))
-            .step(ends(&played, "web crashes", "a", "web", 1))
-            .step(ends(&played, "web crashes again", "a", "web", 1))
-            .step(ends(&played, "web crashes a third time", "a", "web", 137))
-            .step(Step::delete::<Pod>(&key("a"))),
-    );
+    scenario
+        .object(pod("a", RestartPolicy::Always, &["web", "log"]))
+        .step(ends(&played, "web crashes", "a", "web", 1))
+        .step(ends(&played, "web crashes again", "a", "web", 1))
+        .step(ends(&played, "web crashes a third time", "a", "web", 137))
+        .step(Step::delete::<Pod>(&key("a")))
 }
 
-#[test]
-fn pods_that_end_by_themselves_survive_every_fault() {
+fn pods_that_end_by_themselves_survive_every_fault() -> Scenario {
     let (scenario, played) = scenario("ends by itself", false);
     let is_over = |name: &'static str, phase| {
         move |cluster: &Cluster| cluster.get::<Pod>(&key(name)).is_some_and(|pod| pod.status.phase() == phase)
     };
-    survives(
-        &scenario
-            .object(pod("a", RestartPolicy::OnFailure, &["work"]))
-            .object(pod("b", RestartPolicy::Never, &["work", "more"]))
-            // Hints, which the fault engine does not ask for, would make a restarted agent look at what is left of pods
-            // that are gone; here the look at this pod does it.
-            .object(pod("c", RestartPolicy::Always, &["web"]))
-            .step(ends(&played, "a fails", "a", "work", 1))
-            .step(ends(&played, "b does its work", "b", "work", 0))
-            .step(ends(&played, "b fails", "b", "more", 3))
-            .step(ends(&played, "a does its work", "a", "work", 0))
-            .step(Step::delete::<Pod>(&key("b")).as_soon_as(is_over("b", PodPhase::Failed)))
-            .step(Step::delete::<Pod>(&key("a")).as_soon_as(is_over("a", PodPhase::Succeeded))),
-    );
+    scenario
+        .object(pod("a", RestartPolicy::OnFailure, &["work"]))
+        .object(pod("b", RestartPolicy::Never, &["work", "more"]))
+        // Hints, which the fault engine does not ask for, would make a restarted agent look at what is left of pods
+        // that are gone; here the look at this pod does it.
+        .object(pod("c", RestartPolicy::Always, &["web"]))
+        .step(ends(&played, "a fails", "a", "work", 1))
+        .step(ends(&played, "b does its work", "b", "work", 0))
+        .step(ends(&played, "b fails", "b", "more", 3))
+        .step(ends(&played, "a does its work", "a", "work", 0))
+        .step(Step::delete::<Pod>(&key("b")).as_soon_as(is_over("b", PodPhase::Failed)))
+        .step(Step::delete::<Pod>(&key("a")).as_soon_as(is_over("a", PodPhase::Succeeded)))
+}
+
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        pods_that_run_are_deleted_and_come_again_survive_every_fault(),
+        pods_removed_by_force_leave_no_twin_under_any_fault(),
+        crash_loops_count_every_restart_once_under_any_fault(),
+        pods_that_end_by_themselves_survive_every_fault(),
+    ]
+}
+
+mod conformance {
+    orch_testkit::controller_suite!(super::scenarios());
 }

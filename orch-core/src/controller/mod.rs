@@ -30,8 +30,9 @@ use crate::key::Key;
 ///
 /// - **C1** *Level-triggered*: the plan follows from the present state and time alone, never from which event came,
 ///   how many came, or in which order.
-/// - **C2** *Idempotent*: once the actions of a plan were performed and are seen, the same key gives an empty plan,
-///   until something else changes or time passes a point that the plan named in
+/// - **C2** *Idempotent*: once the actions of a plan were performed and are seen, none of them is planned again. Work
+///   that takes several steps, each decided on what the last one left, ends after a few: then the same key gives an
+///   empty plan, until something else changes or time passes a point that the plan named in
 ///   [`revisit_after`](Plan::revisit_after).
 /// - **C3** *Crash-safe*: performed up to any action and started anew with empty memory, it reaches the same end state,
 ///   and creates and deletes nothing twice on the way.

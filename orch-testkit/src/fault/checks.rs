@@ -1,12 +1,14 @@
 //! What must hold in a run itself; what it must leave behind is in `oracle`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orch_core::controller::Action;
+use orch_core::key::Key;
 use orch_core::kind::AnyObject;
 
 use super::TOUCHED;
-use super::perform::words;
+use super::perform::{deeds, words};
 use super::player::{Broken, Player};
 use super::report::Oracle;
 
@@ -62,6 +64,31 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// After a plan that did `done`: a key that is asked about again does nothing of that a second time, and after a few
+    /// more steps nothing at all.
+    pub(super) async fn ask_again(
+        &mut self,
+        index: usize,
+        key: &Key,
+        mut done: BTreeSet<String>,
+    ) -> Result<(), Broken> {
+        const STEPS: usize = 8;
+        let broken = |message| Err(Broken { oracle: Oracle::Idempotent, message });
+        for _ in 0..STEPS {
+            self.members[index].catch_up(&self.cluster.history);
+            let Ok(plan) = self.decide(index, key).await? else { return Ok(()) };
+            let next: BTreeSet<String> = deeds(&plan).collect();
+            if let Some(twice) = next.intersection(&done).next() {
+                return broken(format!("the plan for {key} was performed and is seen, and then once more: {twice}"));
+            }
+            if !self.carry_out(index, key, plan).await? || next.is_empty() {
+                return Ok(());
+            }
+            done.extend(next);
+        }
+        broken(format!("{key} was asked about {STEPS} times in a row and still gives something to do"))
+    }
+
     /// At rest, another look at everything does nothing; neither does one by controllers just started.
     pub(super) async fn check_settled(&mut self) -> Result<(), Broken> {
         for anew in [false, true] {
@@ -79,7 +106,13 @@ impl Player<'_> {
                     let idle = |action: &&Action| {
                         matches!(action, Action::Report(_)) || anew && matches!(action, Action::Effect(_))
                     };
-                    if let Some(action) = plan.actions.iter().find(|action| !idle(action)) {
+                    // The client refuses to write an invalid object, and what follows in the plan is not performed.
+                    let refused = |action: &Action| match (action, self.invalid()) {
+                        (Action::Update { object, .. }, Some(invalid)) => same_key(object, invalid),
+                        _ => false,
+                    };
+                    let mut performed = plan.actions.iter().take_while(|action| !refused(action));
+                    if let Some(action) = performed.find(|action| !idle(action)) {
                         let message = format!("at rest, after {writes} writes, {key} still gives: {}", words(action));
                         return Err(Broken { oracle: Oracle::Settled, message });
                     }
@@ -88,4 +121,8 @@ impl Player<'_> {
         }
         Ok(())
     }
+}
+
+fn same_key(a: &Arc<dyn AnyObject>, b: &Arc<dyn AnyObject>) -> bool {
+    matches!((a.key(), b.key()), (Ok(a), Ok(b)) if a == b)
 }

@@ -108,12 +108,14 @@ pub async fn explore_families(scenario: &Scenario, families: &[Family]) -> Repor
     let (player, result) = Player::play(scenario, &[], Count::UNKNOWN, false).await;
     let count = player.count;
     (report.actions, report.reconciles) = (count.actions, count.reconciles);
+    report.unpaired.clone_from(&scenario.unpaired);
+    report.controllers = player.members.iter().map(|member| member.controller.name()).collect();
     if let Err(broken) = result {
         report.violations.push(explain(scenario, &[], Count::UNKNOWN, broken).await);
         return report;
     }
     let expected = End::of(&player);
-    for plan in plans(families, count) {
+    for plan in plans(scenario, families, count) {
         report.plans_executed += 1;
         let limit = count.with_faults();
         if let Err(broken) = execute(scenario, &plan, limit, &expected).await {
@@ -144,7 +146,7 @@ async fn explain(scenario: &Scenario, plan: &[Fault], limit: Count, broken: Brok
     }
 }
 
-fn plans(families: &[Family], count: Count) -> Vec<Vec<Fault>> {
+fn plans(scenario: &Scenario, families: &[Family], count: Count) -> Vec<Vec<Fault>> {
     let mut plans: Vec<Vec<Fault>> =
         families.iter().flat_map(|family| family.faults(count)).map(|fault| vec![fault]).collect();
     if families.contains(&Family::Pairs) {
@@ -152,6 +154,7 @@ fn plans(families: &[Family], count: Count) -> Vec<Vec<Fault>> {
         // invariant can be asked for that others keep by believing such reports. The last two are no faults.
         let paired =
             Family::ALL.iter().filter(|family| !matches!(family, Family::Lag | Family::AskedAgain | Family::Invalid));
+        let paired = paired.filter(|family| scenario.unpaired.iter().all(|(unpaired, _)| unpaired != *family));
         let single: Vec<Fault> = paired.flat_map(|family| family.faults(count)).collect();
         let chance = SeededEntropy::new(7);
         let any = || usize::try_from(chance.next_u64() >> 1).unwrap_or(0) % single.len().max(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orch_core::client::{ClientError, Grace};
 use orch_core::clock::Timestamp;
-use orch_core::controller::{Action, ControllerError, View as _};
+use orch_core::controller::{Action, ControllerError, Plan, View as _};
 use orch_core::key::Key;
 use orch_core::kind::AnyObject;
 use orch_core::store::StoreError;
@@ -147,6 +147,11 @@ fn lost() -> ControllerError {
 
 fn outcome(result: &Result<(), ControllerError>) -> String {
     result.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned())
+}
+
+/// The actions of a plan in words, reports to people left out.
+pub(super) fn deeds(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.actions.iter().filter(|action| !matches!(action, Action::Report(_))).map(words)
 }
 
 /// An action in a few words.

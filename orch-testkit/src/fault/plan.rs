@@ -72,7 +72,7 @@ pub enum Fault {
         reconcile: usize,
     },
     /// No fault, but a question: after every plan that was performed the key is decided on again, on a view that has seen
-    /// everything, and that must give nothing to do.
+    /// everything, up to an empty plan. It must come within a few, and nothing be done that was done before.
     AskedAgain,
     /// Instead of the scenario, one of its invalid objects stands in the store, past all validation. Nothing but that
     /// object may be written to.

@@ -2,13 +2,17 @@
 
 use std::fmt;
 
-use super::plan::Fault;
+use super::{Family, Fault};
 
 /// What came of an exploration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: &'static str,
+    /// The names of the controllers in it.
+    pub controllers: Vec<&'static str>,
+    /// The families that were not paired with others, and why.
+    pub unpaired: Vec<(Family, &'static str)>,
     /// How many plans of faults were executed, the one without faults not counted.
     pub plans_executed: usize,
     /// How many actions the run without faults has.
@@ -75,7 +79,7 @@ pub enum Oracle {
     Counts,
     /// At rest, another look at any key, also by a controller just started, asks for nothing.
     Settled,
-    /// A plan that was performed and is seen is followed by an empty one.
+    /// What a plan did that was performed and is seen is not done again, and after a few steps nothing is.
     Idempotent,
     /// The system comes to rest, after not too many writes.
     Bounded,

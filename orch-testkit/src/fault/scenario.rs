@@ -13,7 +13,7 @@ use orch_core::controller::Controller;
 use orch_core::key::Key;
 use orch_core::kind::{AnyObject, Object};
 
-use super::Cluster;
+use super::{Cluster, Family};
 
 type Maker = Box<dyn Fn() -> Arc<dyn Controller> + Send + Sync>;
 type Make = dyn Fn(&Cluster) -> System + Send + Sync;
@@ -33,6 +33,7 @@ pub struct Scenario {
     pub(super) bystanders: Vec<Arc<dyn AnyObject>>,
     pub(super) invalid: Vec<Arc<dyn AnyObject>>,
     pub(super) steps: Vec<Step>,
+    pub(super) unpaired: Vec<(Family, &'static str)>,
     pub(super) invariants: Vec<(&'static str, Box<Check>)>,
 }
 
@@ -51,6 +52,7 @@ impl Scenario {
             bystanders: Vec::new(),
             invalid: Vec::new(),
             steps: Vec::new(),
+            unpaired: Vec::new(),
             invariants: Vec::new(),
         }
     }
@@ -92,6 +94,14 @@ impl Scenario {
         check: impl Fn(&Cluster) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.invariants.push((words, Box::new(check)));
+        self
+    }
+
+    /// Does not pair the faults of a family with others, because what is tested cannot survive that. Each alone is tried
+    /// all the same. The reason is printed with the number of plans.
+    #[must_use]
+    pub fn unpaired(mut self, family: Family, why: &'static str) -> Self {
+        self.unpaired.push((family, why));
         self
     }
 

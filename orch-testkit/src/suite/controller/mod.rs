@@ -16,8 +16,8 @@ macro_rules! controller_clauses {
         $($with)*! { use $crate::suite::controller as clauses; [$($args)*]
             C1 promises::the_plan_follows_from_the_state_alone
                 "The end is the same in whatever order, how often and how much at a time changes are shown.";
-            C2 promises::a_plan_that_was_performed_is_followed_by_an_empty_one
-                "Once the actions of a plan were performed and are seen, the same key gives an empty plan.";
+            C2 promises::what_was_done_is_not_done_again
+                "What a plan did is not done again once it is seen, and after a few steps the same key gives an empty plan.";
             C3 promises::a_crash_after_any_action_changes_nothing_in_the_end
                 "Stopped after any action, or told that it failed, and started anew, it makes and deletes nothing twice.";
             C4 promises::an_old_view_does_no_harm
