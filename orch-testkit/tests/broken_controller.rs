@@ -26,3 +26,9 @@ fn every_flaw_violates_a_clause_of_the_promise_that_it_breaks() {
         assert!(violated.iter().any(|clause| clause.starts_with(promise)), "{flaw:?} violates only {violated:?}");
     }
 }
+
+#[test]
+fn a_controller_that_never_has_done_enough_violates_c2() {
+    let violated = violated(clauses(), || subject(Some(Flaw::FlapsStatus)));
+    assert!(violated.iter().any(|clause| clause.starts_with("C2")), "{violated:?}");
+}

@@ -48,7 +48,7 @@ impl std::fmt::Display for FaultPlans {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "Plans of faults executed, and survived")?;
         for (controllers, (executed, scenarios)) in &self.0 {
-            writeln!(f, "  {controllers:32} {executed:6} over {scenarios} scenarios")?;
+            writeln!(f, "  {controllers:48} {executed:6} over {scenarios} scenarios")?;
         }
         writeln!(f, "\n{} fault plans", self.0.values().map(|(executed, _)| executed).sum::<u64>())
     }
