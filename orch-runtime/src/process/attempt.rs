@@ -157,6 +157,11 @@ impl Attempt {
     /// Follows an attempt to its end. `shim` is there if this process started it, and has to wait for it.
     pub(super) async fn watch(self: Arc<Self>, life: Life, shim: Option<Child>, changes: Arc<Changes>) {
         if let Life::Held(life) = life {
+            // The record of a process is there before it becomes the program, which may fail: of our own shim the sign
+            // is waited for. Of a shim that was found it may have been read by an earlier runtime.
+            if shim.is_none() {
+                self.look_for_process();
+            }
             self.watch_life(life).await;
         }
         if let Some(mut shim) = shim
@@ -172,11 +177,9 @@ impl Attempt {
     async fn watch_life(&self, mut life: pipe::Receiver) {
         let mut buffer = [0; 16];
         loop {
-            self.look_for_process();
             match life.read(&mut buffer).await {
                 Ok(0) => return,
-                // It runs now.
-                Ok(_) => {}
+                Ok(_) => self.look_for_process(),
                 Err(error) => {
                     tracing::warn!(container = %self.id, %error, "cannot read the shim's sign of life");
                     return;

@@ -9,7 +9,7 @@ use orch_testkit::suite::run;
 use orch_testkit::suite::runtime::{Program, RuntimeFixture as _};
 
 use crate::faults::{sandbox, web};
-use crate::place::Place;
+use crate::place::{Place, eventually, output};
 
 async fn refused(runtime: &ProcessRuntime) {
     let error = runtime.list().await.expect_err("it was closed");
@@ -26,6 +26,7 @@ fn a_closed_runtime_is_opened_again_at_once_whoever_has_clones_of_it() {
         let runtime = place.open().await;
         runtime.create_sandbox(&sandbox("a")).await.expect("a sandbox");
         runtime.start(&web(0), &place.container(Program::IgnoresStop)).await.expect("a start");
+        eventually(async || (!output(&runtime, &web(0)).await.is_empty()).then_some(())).await;
         let before = runtime.list().await.expect("a list");
         let changes = runtime.events();
         let follow = LogOptions { follow: true, ..LogOptions::default() };
