@@ -37,12 +37,14 @@ pub async fn a_command_that_takes_too_long_is_killed(fixture: impl RuntimeFixtur
     let runtime = fixture.open().await;
     let id = id("a", "web", 0);
     started(&runtime, &fixture, &id, Program::Runs).await;
-    let before = (container(&runtime, &id).await, fixture.processes().await);
+    let before = container(&runtime, &id).await;
     let result = runtime.exec(&id, &fixture.command(Beside::Hangs), Duration::from_millis(200)).await;
     assert!(matches!(result, Err(RuntimeError::TimedOut)), "TimedOut, not {result:?}");
-    let as_before = async || (fixture.processes().await == before.1).then_some(());
-    eventually("a command that took too long must be killed", as_before).await;
-    assert_eq!(container(&runtime, &id).await, before.0, "the container goes on");
+    assert_eq!(container(&runtime, &id).await, before, "the container goes on");
+    // Only when the container has ended, whatever is left must be the command's.
+    runtime.stop(&id, Duration::ZERO).await.expect("stopped");
+    let nobody = async || fixture.processes().await.is_empty().then_some(());
+    eventually("a command that took too long must be killed", nobody).await;
     runtime.remove(&id.pod).await.expect("removed");
 }
 
