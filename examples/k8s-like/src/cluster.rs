@@ -59,9 +59,18 @@ impl Cluster {
         let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
         let mut cluster = Self { client, proxy, runtimes: Vec::new(), engines: Vec::new() };
-        // What earlier runs left is found here, and stopped by the agents before they start anything of that node.
         for node in 1..=nodes {
             cluster.runtimes.push(open_runtime(layout, node).await?);
+        }
+        // The objects that earlier runs had are gone. What they left on any node is stopped before anything is started
+        // on any other: its replacement may be placed there.
+        let mut with_leftovers = cluster.runtimes.clone();
+        for node in (nodes..u8::MAX).map(|node| node + 1).filter(|node| layout.node_dir(*node).exists()) {
+            with_leftovers.push(open_runtime(layout, node).await?);
+        }
+        let left = join_all(with_leftovers.iter().map(|runtime| stop_pods(runtime, true))).await;
+        if let Some(error) = left.into_iter().flatten().next() {
+            return Err(StartError::Leftovers(error));
         }
         cluster.engines.push(cluster.control_plane(show)?);
         let machine = Machine::measure();
@@ -164,6 +173,9 @@ pub(crate) enum StartError {
     /// The runtime of a node.
     #[error("cannot start {node}: {source} (another folder is chosen by --state-dir)")]
     Runtime { node: String, source: RuntimeError },
+    /// What an earlier run left.
+    #[error("cannot stop what an earlier run left: {0}")]
+    Leftovers(RuntimeError),
     /// The composition.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -52,7 +52,12 @@ impl Place {
 
     /// Starts `k8s-like up` here.
     pub(crate) fn up(&self) -> Up {
-        Up::start(&self.manifest(), &self.folder.join("state"))
+        self.up_with(&[])
+    }
+
+    /// Starts `k8s-like up` here, with further options.
+    pub(crate) fn up_with(&self, options: &[&str]) -> Up {
+        Up::start(&self.manifest(), &self.folder.join("state"), options)
     }
 
     /// The processes that this test's pods run at the moment.
@@ -94,12 +99,13 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    fn start(manifest: &Path, state: &Path) -> Self {
+    fn start(manifest: &Path, state: &Path, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k8s-like"))
             .args(["up", "-f"])
             .arg(manifest)
             .arg("--state-dir")
             .arg(state)
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
