@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod memory;
+mod mvcc;
 
 pub use memory::MemoryStore;
 

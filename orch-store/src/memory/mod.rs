@@ -1,29 +1,13 @@
 //! [`MemoryStore`]: a store in the memory of this process.
 //!
-//! How it works, room by room:
-//! - `state`: the objects and the history. A write looks up its key, checks the expectation, and adds one change to the
-//!   history.
-//! - `index`: the objects by look-up and in order.
-//! - `history`: the latest changes in order, at most so many as configured. Each knows what it replaced and where the
-//!   change of the same key before it is. So a past state needs no copies: it is the present one, with the changes since
-//!   undone on those keys that are asked for, and a page at a past revision costs what it returns.
-//! - `watch`: a watch is a place in that history, not a queue. Writers do not know how many watches there are.
-//!
-//! One lock protects both. It is held for the time of a look-up, a page or a batch of events; never while anything
-//! waits, and neither while objects are copied or freed.
+//! It is `mvcc` and nothing else: how that works stands there.
 
-mod bell;
 mod config;
-mod history;
-mod index;
-mod state;
-mod watch;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::stream;
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{
@@ -31,8 +15,7 @@ use orch_core::store::{
 };
 
 pub use self::config::MemoryStoreConfig;
-use self::state::{Aftermath, State};
-use self::watch::Reader;
+use crate::mvcc::{self, Mvcc};
 
 /// A store in the memory of this process: fast, complete, and gone with it. Clones share the objects.
 ///
@@ -58,7 +41,8 @@ use self::watch::Reader;
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore {
-    shared: Arc<Shared>,
+    mvcc: Arc<Mvcc>,
+    object_limit: usize,
 }
 
 impl MemoryStore {
@@ -71,26 +55,18 @@ impl MemoryStore {
     /// A new, empty store.
     #[must_use]
     pub fn with_config(config: MemoryStoreConfig) -> Self {
-        let state = RwLock::new(State::new(config.history.get()));
-        Self { shared: Arc::new(Shared { state, config }) }
+        let mvcc = Arc::new(Mvcc::new(config.history, config.progress_every));
+        Self { mvcc, object_limit: config.object_limit }
     }
 
     /// What a write costs outside the lock, before it.
     fn prepare(&self, key: &Key, value: &mut Value) -> Result<(), StoreError> {
-        let limit = self.shared.config.object_limit;
+        let limit = self.object_limit;
         if let Some(size) = value.encoded_len().filter(|size| *size > limit) {
             return Err(StoreError::TooLarge { key: key.clone(), size, limit });
         }
         value.unshare();
         Ok(())
-    }
-
-    /// Changes the state under the lock; then tells who waits for it and frees what was forgotten, without the lock.
-    fn change<T>(&self, change: impl FnOnce(&mut State, &mut Aftermath) -> T) -> T {
-        let mut after = Aftermath::default();
-        let result = change(&mut self.shared.write(), &mut after);
-        after.bells.iter().for_each(|bell| bell.ring());
-        result
     }
 }
 
@@ -102,79 +78,57 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.read();
+        let state = self.mvcc.read();
         f.debug_struct("MemoryStore")
-            .field("revision", &state.history.revision())
+            .field("revision", &state.revision())
             .field("keys", &state.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug)]
-struct Shared {
-    state: RwLock<State>,
-    config: MemoryStoreConfig,
-}
-
-impl Shared {
-    /// A panic under the lock can only come from an object's own `metadata_mut`, which runs before anything is
-    /// changed. So the state is whole even then.
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
     async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        Ok(self.shared.read().get(key).cloned())
+        Ok(self.mvcc.read().get(key).cloned())
     }
 
     async fn list(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
-        self.shared.read().list(prefix, &options)
+        self.mvcc.read().list(prefix, &options)
     }
 
     async fn put(&self, key: &Key, mut value: Value, expect: Expect) -> Result<Entry, StoreError> {
         self.prepare(key, &mut value)?;
         let write = Write::Put { key: key.clone(), value, expect };
-        let (entry, _) = self.change(|state, after| state.write(write, after))?;
+        let (entry, _) = self.mvcc.change(|state, after| state.write(write, after))?;
         Ok(entry.expect("a put leaves an entry behind"))
     }
 
     async fn delete(&self, key: &Key, expect: Revision) -> Result<Revision, StoreError> {
         let write = Write::Delete { key: key.clone(), expect };
-        self.change(|state, after| state.write(write, after)).map(|(_, revision)| revision)
+        self.mvcc.change(|state, after| state.write(write, after)).map(|(_, revision)| revision)
     }
 
     async fn watch(&self, prefix: &Prefix, after: Revision) -> Result<Watch, StoreError> {
-        let reader = Reader::subscribe(Arc::clone(&self.shared), prefix.clone(), after)?;
-        Ok(Watch::new(stream::unfold(reader, |mut reader| async {
-            let item = reader.next().await?;
-            Some((item, reader))
-        })))
+        self.mvcc.watch(prefix, after)
     }
 }
 
 #[async_trait]
 impl Compact for MemoryStore {
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
-        self.change(|state, after| state.compact(revision, after))
+        self.mvcc.change(|state, after| state.compact(revision, after))
     }
 }
 
 #[async_trait]
 impl Transact for MemoryStore {
     async fn commit(&self, checks: &[Check], mut writes: Vec<Write>) -> Result<Revision, StoreError> {
-        state::check_unique(&writes)?;
+        mvcc::check_unique(&writes)?;
         for write in &mut writes {
             if let Write::Put { key, value, .. } = write {
                 self.prepare(key, value)?;
             }
         }
-        self.change(|state, after| state.commit(checks, writes, after))
+        self.mvcc.change(|state, after| state.commit(checks, writes, after))
     }
 }

@@ -1,4 +1,4 @@
-//! [`Reader`]: a watch of a [`MemoryStore`](super::MemoryStore).
+//! [`Reader`]: a watch.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use orch_core::key::Prefix;
 use orch_core::revision::Revision;
 use orch_core::store::{PROGRESS_WITHIN, StoreError, WatchEvent};
 
-use super::Shared;
+use super::Mvcc;
 use super::bell::Bell;
 
 /// A watch: a place in the shared history, and the few events that were copied from there at one go.
@@ -19,7 +19,7 @@ use super::bell::Bell;
 /// wakes it once, to set the timer for the next progress mark. So a store in which nothing happens wakes nobody.
 #[derive(Debug)]
 pub(super) struct Reader {
-    shared: Arc<Shared>,
+    mvcc: Arc<Mvcc>,
     prefix: Prefix,
     bell: Arc<Bell>,
     any_write: Arc<Bell>,
@@ -41,12 +41,12 @@ enum Idle {
 
 impl Reader {
     /// A reader of what is under `prefix` after `after`.
-    pub(super) fn subscribe(shared: Arc<Shared>, prefix: Prefix, after: Revision) -> Result<Self, StoreError> {
-        let mut state = shared.write();
+    pub(super) fn subscribe(mvcc: Arc<Mvcc>, prefix: Prefix, after: Revision) -> Result<Self, StoreError> {
+        let mut state = mvcc.write();
         let (bell, next) = state.history.subscribe(&prefix, after)?;
         let any_write = Arc::clone(&state.any_write);
         drop(state);
-        Ok(Self { shared, prefix, bell, any_write, next, told: after, ready: VecDeque::new(), ended: false })
+        Ok(Self { mvcc, prefix, bell, any_write, next, told: after, ready: VecDeque::new(), ended: false })
     }
 
     /// The next item of the watch.
@@ -91,7 +91,7 @@ impl Reader {
             }
             Some(Idle::Behind(_)) => {}
         }
-        let pause: Duration = self.shared.config.progress_every.min(PROGRESS_WITHIN / 2);
+        let pause: Duration = self.mvcc.progress_every.min(PROGRESS_WITHIN / 2);
         tokio::select! { biased; () = rung => {}, () = tokio::time::sleep(pause) => {} }
         if let Some(Idle::Behind(revision)) = self.read(|_| ())? {
             self.told = revision;
@@ -102,7 +102,7 @@ impl Reader {
 
     /// Copies what comes next. If there is nothing, says what to do, after `prepare` did it under the lock.
     fn read(&mut self, prepare: impl FnOnce(&Idle)) -> Result<Option<Idle>, StoreError> {
-        let state = self.shared.read();
+        let state = self.mvcc.read();
         self.next = state.history.read(&self.prefix, self.next, self.told, &mut self.ready)?;
         if let Some(last) = self.ready.back() {
             self.told = last.revision();
@@ -117,6 +117,6 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.shared.write().history.unsubscribe(&self.prefix);
+        self.mvcc.write().history.unsubscribe(&self.prefix);
     }
 }

@@ -1,4 +1,4 @@
-//! [`State`]: what the lock of a [`MemoryStore`](super::MemoryStore) protects. Nothing here waits.
+//! [`State`]: what the lock of [`Mvcc`](super::Mvcc) protects. Nothing here waits.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::index::{Index, Slot, SlotId};
 
 /// The objects, in the order of their keys, and how they came to be so.
 #[derive(Debug)]
-pub(super) struct State {
+pub(crate) struct State {
     objects: Index,
     pub(super) history: History,
     /// Who waits for a write anywhere.
@@ -30,7 +30,7 @@ struct Staged {
 /// What is left to do after a write, without the lock.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Aftermath {
+pub(crate) struct Aftermath {
     pub(super) bells: Vec<Arc<Bell>>,
     /// To be dropped: what no longer can be asked for, which may take a while to free.
     pub(super) forgotten: Vec<Change>,
@@ -41,16 +41,21 @@ impl State {
         Self { objects: Index::default(), history: History::new(history), any_write: Arc::default() }
     }
 
+    /// The revision of the last change.
+    pub(crate) fn revision(&self) -> Revision {
+        self.history.revision()
+    }
+
     /// How many objects there are, and those deleted that past states still know.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.objects.len()
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
         self.objects.get(self.objects.find(key)?)?.entry.as_ref()
     }
 
-    pub(super) fn list(&self, prefix: &Prefix, options: &ListOptions) -> Result<Page, StoreError> {
+    pub(crate) fn list(&self, prefix: &Prefix, options: &ListOptions) -> Result<Page, StoreError> {
         let (revision, after) = match &options.from {
             ListFrom::Latest => (self.history.revision(), None),
             ListFrom::At(revision) => (*revision, None),
@@ -69,7 +74,7 @@ impl State {
     }
 
     /// Makes one write, if it finds what it expects, and returns what is there now and when it happened.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         write: Write,
         after: &mut Aftermath,
@@ -83,7 +88,7 @@ impl State {
     }
 
     /// Makes all of `writes`, if `checks` and their own expectations hold.
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &mut self,
         checks: &[Check],
         writes: Vec<Write>,
@@ -143,7 +148,7 @@ impl State {
         }
     }
 
-    pub(super) fn compact(&mut self, revision: Revision, after: &mut Aftermath) -> Result<(), StoreError> {
+    pub(crate) fn compact(&mut self, revision: Revision, after: &mut Aftermath) -> Result<(), StoreError> {
         let current = self.history.revision();
         if revision > current {
             return Err(StoreError::FutureRevision { requested: revision, current });
@@ -174,7 +179,7 @@ fn forget(objects: &mut Index, place: Place, change: Change, after: &mut Afterma
 }
 
 /// That no two of `writes` are to the same key.
-pub(super) fn check_unique(writes: &[Write]) -> Result<(), StoreError> {
+pub(crate) fn check_unique(writes: &[Write]) -> Result<(), StoreError> {
     let mut seen = HashSet::new();
     match writes.iter().find(|write| !seen.insert(write.key())) {
         Some(twice) => Err(StoreError::WrittenTwice { key: twice.key().clone() }),
