@@ -107,7 +107,7 @@ impl Reflector {
             let page = self.store.list(self.cache.prefix(self.kind), ListOptions { limit: Some(PAGE), from }).await?;
             for entry in page.entries {
                 let object = self.decode(&entry);
-                listed.insert(entry.key, object);
+                listed.insert(entry.key.clone(), object);
             }
             match page.next {
                 Some(next) => from = ListFrom::Continue(next),
@@ -146,7 +146,7 @@ impl Reflector {
         let revision = event.revision();
         let changes = match event {
             WatchEvent::Put { entry, .. } => match self.decode(&entry) {
-                Some(object) => self.cache.index_mut(self.kind).put(entry.key, object),
+                Some(object) => self.cache.index_mut(self.kind).put(entry.key.clone(), object),
                 None => Vec::new(),
             },
             WatchEvent::Delete { key, .. } => self.cache.index_mut(self.kind).remove(&key).into_iter().collect(),

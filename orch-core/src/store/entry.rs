@@ -1,6 +1,7 @@
 //! [`Entry`] and [`Value`]: what a store keeps at a key.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,9 +11,13 @@ use crate::key::Key;
 use crate::kind::{AnyObject, Object};
 use crate::revision::Revision;
 
-/// What a store keeps at a key.
+/// What a store keeps at a key: a pointer to the one [`Stored`] that all its readers share. Cloning is cheap.
+#[derive(Clone)]
+pub struct Entry(Arc<Stored>);
+
+/// What an [`Entry`] points to.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Stored {
     /// Where.
     pub key: Key,
     /// The last write to it.
@@ -28,7 +33,7 @@ impl Entry {
     #[must_use]
     pub fn new(key: Key, revision: Revision, created: Revision, mut value: Value) -> Self {
         value.set_revision(revision);
-        Self { key, revision, created, value }
+        Self(Arc::new(Stored { key, revision, created, value }))
     }
 
     /// The object as a `T`; see [`Value::decode`].
@@ -37,6 +42,34 @@ impl Entry {
     /// [`DecodeError`] when it is no `T`.
     pub fn decode<T: Object>(&self) -> Result<Arc<T>, DecodeError> {
         self.value.decode()
+    }
+}
+
+impl Deref for Entry {
+    type Target = Stored;
+
+    fn deref(&self) -> &Stored {
+        &self.0
+    }
+}
+
+/// The parts as they are: the value is not marked with the revision, as [`Entry::new`] does.
+impl From<Stored> for Entry {
+    fn from(stored: Stored) -> Self {
+        Self(Arc::new(stored))
+    }
+}
+
+/// The parts, copied if others share them.
+impl From<Entry> for Stored {
+    fn from(entry: Entry) -> Self {
+        Arc::unwrap_or_clone(entry.0)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

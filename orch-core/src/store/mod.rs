@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-pub use entry::{Entry, Value};
+pub use entry::{Entry, Stored, Value};
 pub use error::StoreError;
 pub use ext::StoreExt;
 pub use list::{Continue, ListFrom, ListOptions, Page};

@@ -77,13 +77,16 @@ impl Write {
         }
     }
 
-    /// What the write leaves behind when it happens at `revision`, where `created` is the revision that created the
-    /// object there now, if there is one. `None` after a deletion.
+    /// What the write leaves behind when it happens at `revision` and finds `known`. `None` after a deletion.
     #[must_use]
-    pub fn into_entry(self, revision: Revision, created: Option<Revision>) -> Option<Entry> {
-        match self {
-            Self::Put { key, value, .. } => Some(Entry::new(key, revision, created.unwrap_or(revision), value)),
-            Self::Delete { .. } => None,
+    pub fn into_entry(self, revision: Revision, known: Option<&Entry>) -> Option<Entry> {
+        match (self, known) {
+            // One text of the key for all versions of an object, not one for each writer's copy.
+            (Self::Put { value, .. }, Some(known)) => {
+                Some(Entry::new(known.key.clone(), revision, known.created, value))
+            }
+            (Self::Put { key, value, .. }, None) => Some(Entry::new(key, revision, revision, value)),
+            (Self::Delete { .. }, _) => None,
         }
     }
 }

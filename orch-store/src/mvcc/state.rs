@@ -124,12 +124,8 @@ impl State {
     /// Makes what `write` leaves behind, if it finds what it expects, and changes nothing yet.
     fn stage(&self, write: Write, revision: Revision) -> Result<Staged, StoreError> {
         let (slot, known) = self.expect(write.key(), write.expect())?;
-        // One text for all versions of an object, not one for each writer's copy of the key.
         let key = known.map_or_else(|| write.key().clone(), |known| known.key.clone());
-        let mut entry = write.into_entry(revision, known.map(|known| known.created));
-        if let Some(entry) = &mut entry {
-            entry.key = key.clone();
-        }
+        let entry = write.into_entry(revision, known);
         Ok(Staged { key, slot, entry })
     }
 

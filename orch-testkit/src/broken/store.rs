@@ -8,8 +8,8 @@ use futures::{StreamExt as _, future, stream};
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{
-    Check, Compact, Entry, Expect, ListFrom, ListOptions, Page, Store, StoreError, Transact, Value, Watch, WatchEvent,
-    Write,
+    Check, Compact, Entry, Expect, ListFrom, ListOptions, Page, Store, StoreError, Stored, Transact, Value, Watch,
+    WatchEvent, Write,
 };
 
 use crate::model::ModelStore;
@@ -121,7 +121,8 @@ impl FlawedStore {
     }
 
     /// What the flaw makes of an entry that is read or was written.
-    fn spoil(&self, mut entry: Entry) -> Option<Entry> {
+    fn spoil(&self, entry: Entry) -> Option<Entry> {
+        let mut entry = Stored::from(entry);
         match self.flaw {
             Some(Flaw::CompactsLiveObjects) if entry.revision < self.compacted() => return None,
             Some(Flaw::ForgetsToMarkObjects) => entry.value = Value::from_json(entry.value.encode().ok()?),
@@ -134,7 +135,7 @@ impl FlawedStore {
             }
             _ => {}
         }
-        Some(entry)
+        Some(entry.into())
     }
 
     /// What a write expects, after the flaw has had its way.
@@ -189,7 +190,7 @@ impl Store for FlawedStore {
         if self.has(Flaw::LosesAcknowledgedWrites) && goes_wrong {
             let lost = ModelStore::default();
             let entry = lost.put(key, value, Expect::Absent).await?;
-            return Ok(Entry { revision: self.model.revision().next(), ..entry });
+            return Ok(Stored { revision: self.model.revision().next(), ..entry.into() }.into());
         }
         let expect = self.expectation(key, expect).await?;
         let entry = self.model.put(key, value, expect).await?;

@@ -48,7 +48,7 @@ impl End {
             let mut value = json(&entry);
             end.owners.extend(manager(&value["metadata"]).map(|owner| (entry.key.clone(), owner)));
             mask(&mut value);
-            end.objects.insert(entry.key, value);
+            end.objects.insert(entry.key.clone(), value);
         }
         end
     }

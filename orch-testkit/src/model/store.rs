@@ -147,7 +147,7 @@ impl State {
         let change = |write: Write| {
             let key = write.key().clone();
             let previous = self.present.get(&key).cloned();
-            let entry = write.into_entry(revision, previous.as_ref().map(|previous| previous.created));
+            let entry = write.into_entry(revision, previous.as_ref());
             Change { revision, key, entry, previous }
         };
         let changes: Vec<Change> = writes.into_iter().map(change).collect();

@@ -83,7 +83,7 @@ pub async fn a_listing_holds_what_is_under_its_prefix_in_order(store: impl Store
         [("b", "z"), ("a", "b.c"), ("a-b", "x"), ("a", "b-c"), ("ab", "a"), ("a", "b"), ("a.b", "a"), ("a", "0")];
     let mut keys: Vec<Key> = Vec::new();
     for (namespace, name) in names {
-        keys.push(create(&store, &lease_key(namespace, name), "").await.key);
+        keys.push(create(&store, &lease_key(namespace, name), "").await.key.clone());
     }
     keys.sort();
     write_elsewhere(&store, "a").await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orch_core::key::Key;
 use orch_core::revision::Revision;
-use orch_core::store::{Check, Entry, Expect, ListFrom, StoreError, Transact, Write};
+use orch_core::store::{Check, Entry, Expect, ListFrom, StoreError, Stored, Transact, Write};
 
 use super::steps::{
     change, changes_until, conflict, create, delete, get, held_by, holder, in_parallel, lease_key, leases, leases_in,
@@ -21,7 +21,7 @@ pub async fn all_writes_happen_at_one_revision(store: impl Transact) {
     assert!(revision > deleted.revision, "W1: a transaction at {revision} came after {}", deleted.revision);
     let (rows, _) = list_latest(&store, &leases()).await;
     let expected =
-        [(changed.key, revision, changed.created, "2".to_owned()), (made, revision, revision, "1".to_owned())];
+        [(changed.key.clone(), revision, changed.created, "2".to_owned()), (made, revision, revision, "1".to_owned())];
     assert_eq!(rows, expected, "T1: the state after the transaction");
     assert!(get(&store, &deleted.key).await.is_none(), "T1: the deletion did not happen");
     let next = create(&store, &lease_key("a", "next"), "").await;
@@ -89,7 +89,7 @@ pub async fn a_check_changes_nothing(store: impl Transact) {
 pub async fn the_first_that_does_not_hold_is_reported(store: impl Transact) {
     let mut keys = Vec::new();
     for name in ["d", "a", "c", "b"] {
-        keys.push(create(&store, &lease_key("a", name), "1").await.key);
+        keys.push(create(&store, &lease_key("a", name), "1").await.key.clone());
     }
     let writes = || vec![put(&keys[2], "2", Expect::Absent), put(&keys[3], "2", Expect::Absent)];
     let checks = [check(&keys[0], Expect::Absent), check(&keys[1], Expect::Absent)];
@@ -151,7 +151,7 @@ pub async fn the_events_of_a_transaction_come_together(store: impl Transact) {
         let writes = entries.iter().map(|entry| put_over(entry, &turn.to_string())).collect();
         let revision = commit(&store, &[], writes).await;
         for entry in &mut entries {
-            entry.revision = revision;
+            *entry = Stored { revision, ..Stored::from(entry.clone()) }.into();
         }
         revisions.push(revision);
     }
@@ -245,7 +245,7 @@ pub async fn a_writer_whose_lease_was_taken_is_fenced_off(store: impl Transact) 
     let fence = check(&lease.key, Expect::Revision(lease.revision));
     let revision = commit(&store, std::slice::from_ref(&fence), vec![put_over(&object, "by old")]).await;
     let taken = change(&store, &lease, "new").await;
-    let late = Entry { revision, ..object };
+    let late = Entry::from(Stored { revision, ..object.into() });
     let refused = store.commit(std::slice::from_ref(&fence), vec![put_over(&late, "by old, too late")]).await;
     assert_eq!(conflict(refused, &lease.key), Some(taken.revision), "T2: the conflict names the lease");
     delete(&store, &taken).await;

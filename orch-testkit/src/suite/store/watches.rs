@@ -151,7 +151,7 @@ pub async fn a_watch_tells_of_exactly_its_prefix(store: impl Store) {
     let mut keys = Vec::new();
     while keys.last().is_none_or(|key: &Key| key.collection() != "namespaces") {
         match next_event(&mut all).await {
-            WatchEvent::Put { entry, .. } => keys.push(entry.key),
+            WatchEvent::Put { entry, .. } => keys.push(entry.key.clone()),
             WatchEvent::Delete { key, .. } => keys.push(key),
             WatchEvent::Progress(_) => {}
         }
@@ -318,7 +318,7 @@ async fn some_history(store: &impl Store) -> Vec<(Revision, Key, Option<String>)
         let entry = change(store, &entry, "2").await;
         history.push(put(&entry, "2"));
         write_elsewhere(store, &format!("elsewhere-{turn}")).await;
-        history.push((delete(store, &entry).await, entry.key, None));
+        history.push((delete(store, &entry).await, entry.key.clone(), None));
     }
     let last = create(store, &lease_key("a", "last"), "1").await;
     history.push(put(&last, "1"));
@@ -334,7 +334,7 @@ async fn write_and_delete(store: &impl Store, writer: usize, turns: usize) -> Ve
         let holder = turn.to_string();
         let entry = match held.take() {
             Some(entry) if turn % 5 == 4 => {
-                done.push((delete(store, &entry).await, entry.key, None));
+                done.push((delete(store, &entry).await, entry.key.clone(), None));
                 continue;
             }
             Some(entry) => change(store, &entry, &holder).await,
@@ -347,7 +347,7 @@ async fn write_and_delete(store: &impl Store, writer: usize, turns: usize) -> Ve
         }
     }
     let finished = create(store, &lease_key(&namespace, "finished"), "").await;
-    done.push((finished.revision, finished.key, Some(String::new())));
+    done.push((finished.revision, finished.key.clone(), Some(String::new())));
     done
 }
 
