@@ -84,7 +84,7 @@ impl Applier {
                     let mut object = self.kinds.decode(kind.collection, &text).map_err(unreadable)?;
                     let unshared = Arc::get_mut(&mut object).expect("an object just decoded is shared with nobody");
                     unshared.metadata_mut().revision = Some(entry.revision);
-                    current.insert(entry.key, object);
+                    current.insert(entry.key.clone(), object);
                 }
                 match page.next {
                     Some(next) => from = ListFrom::Continue(next),
