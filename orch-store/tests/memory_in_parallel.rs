@@ -91,7 +91,7 @@ async fn keep_a_copy(store: &MemoryStore, prefix: &Prefix) -> usize {
     'list: loop {
         let page = store.list(prefix, ListOptions::default()).await.expect("a listing");
         let mut copy: BTreeMap<Key, Revision> =
-            page.entries.into_iter().map(|entry| (entry.key, entry.revision)).collect();
+            page.entries.into_iter().map(|entry| (entry.key.clone(), entry.revision)).collect();
         // A listing and the watch after it are two steps: with little history the second may come too late.
         let Ok(mut watch) = store.watch(prefix, page.revision).await else {
             left_behind += 1;
@@ -112,7 +112,7 @@ async fn keep_a_copy(store: &MemoryStore, prefix: &Prefix) -> usize {
             assert!(revision >= position, "E1: {event:?} came after {position}");
             // E2, E4: what was there before is what the copy has, so nothing was left out and nothing came twice.
             let (key, now, before) = match event {
-                WatchEvent::Put { entry, previous } => (entry.key, Some(entry.revision), previous),
+                WatchEvent::Put { entry, previous } => (entry.key.clone(), Some(entry.revision), previous),
                 WatchEvent::Delete { key, previous, .. } => (key, None, previous),
                 WatchEvent::Progress(_) => continue,
             };
@@ -125,7 +125,7 @@ async fn keep_a_copy(store: &MemoryStore, prefix: &Prefix) -> usize {
         }
         let page = store.list(prefix, ListOptions::default()).await.expect("a listing");
         let listed: BTreeMap<Key, Revision> =
-            page.entries.into_iter().map(|entry| (entry.key, entry.revision)).collect();
+            page.entries.into_iter().map(|entry| (entry.key.clone(), entry.revision)).collect();
         assert_eq!(copy, listed, "the copy differs from the store");
         return left_behind;
     }

@@ -78,6 +78,21 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// The request reaches into several shards, whose revisions have nothing to do with each other. Make one request for
+    /// each of them.
+    #[error("{request} reaches into the shards {}, which have no revision in common: make a request for each", shards.join(" and "))]
+    SpansShards {
+        /// What was asked for.
+        request: String,
+        /// The names of the shards.
+        shards: Vec<String>,
+    },
+    /// The claim has ended. Stop what depends on it, and claim again.
+    #[error("the claim of {key} has ended: stop what depends on it, and claim again")]
+    ClaimLost {
+        /// What was claimed.
+        key: Key,
+    },
     /// Another leader has taken over from the one that writes here, so this write did not happen and no later one will.
     #[error("another leader has taken over, as {fence} shows: stop, and stand for election again")]
     Fenced {

@@ -1,5 +1,6 @@
 //! [`Store`]: where the state of a cluster lives.
 
+mod claim;
 mod entry;
 mod error;
 mod ext;
@@ -11,6 +12,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use claim::{Claim, Claimed, ENDS_WITHIN};
 pub use entry::{Entry, Stored, Value};
 pub use error::StoreError;
 pub use ext::StoreExt;
@@ -25,7 +27,7 @@ use crate::revision::Revision;
 /// gaps.
 ///
 /// It is small enough that a remote API server can be one. What not every store can do is a trait of its own:
-/// [`Transact`], [`Compact`].
+/// [`Transact`], [`Compact`], [`Claim`].
 ///
 /// # What every store promises
 ///
@@ -60,6 +62,13 @@ use crate::revision::Revision;
 ///   without a word, or slows down writers and other watchers because its reader is slow.
 /// - **E8** A put event carries the previous object where there was one and it is still known; a delete event
 ///   likewise carries the object that was deleted.
+///
+/// *Shards*
+/// - **S1** A store may consist of shards. In which of them an object is depends on its collection and its namespace
+///   alone. What is said here of revisions holds among the objects of one shard; the revisions of two shards have
+///   nothing to do with each other. A store that does not say otherwise is one shard.
+/// - **S2** A request that reaches into several shards is refused as [`StoreError::SpansShards`], and nothing of it
+///   happens.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// The object at `key`, or `None`.

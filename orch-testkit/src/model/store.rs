@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream;
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{
-    Check, Compact, Continue, Entry, Expect, ListFrom, ListOptions, Page, Store, StoreError, Transact, Value, Watch,
-    WatchEvent, Write,
+    Check, Claim, Claimed, Compact, Continue, Entry, Expect, ListFrom, ListOptions, Page, Store, StoreError, Transact,
+    Value, Watch, WatchEvent, Write,
 };
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A store that is obviously right: one lock around the list of all changes ever made, from which every answer is
 /// read off. Nothing is ever thrown away, so a test can look at any past state, compacted or not.
 ///
-/// It needs no runtime and no timer: a progress mark comes as soon as there is something to say. Clones share the
-/// state.
+/// It needs no runtime and no timer: a progress mark comes as soon as there is something to say. Only a watch of a store
+/// in which something is claimed waits for the end of that claim by the timer. Clones share the state.
 #[derive(Clone, Default)]
 pub struct ModelStore {
     shared: Arc<Shared>,
@@ -92,7 +94,11 @@ struct Shared {
 impl Shared {
     /// A panic while the lock is held leaves the state as it was: changes are made in one go, after every check.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.end_claims(Instant::now()) {
+            self.changed.notify_waiters();
+        }
+        state
     }
 }
 
@@ -105,6 +111,15 @@ struct State {
     history: Vec<Change>,
     /// What `history` leads to.
     present: BTreeMap<Key, Entry>,
+    /// The claims that have not ended.
+    claims: BTreeMap<Key, Deadline>,
+}
+
+/// When a claim ends.
+#[derive(Clone, Copy)]
+struct Deadline {
+    token: Revision,
+    at: Instant,
 }
 
 impl State {
@@ -154,9 +169,31 @@ impl State {
         for change in &changes {
             apply(&mut self.present, change);
             self.revision = revision;
+            if change.entry.is_none() {
+                self.claims.remove(&change.key);
+            }
         }
         self.history.extend(changes.iter().cloned());
         Ok(changes)
+    }
+
+    /// Deletes what was claimed and not renewed in time. Returns whether there was any.
+    fn end_claims(&mut self, now: Instant) -> bool {
+        let due = |(key, claim): (&Key, &Deadline)| (claim.at <= now).then(|| key.clone());
+        let due: Vec<Key> = self.claims.iter().filter_map(due).collect();
+        due.iter().for_each(|key| self.end_claim(key));
+        !due.is_empty()
+    }
+
+    fn end_claim(&mut self, key: &Key) {
+        let expect = self.present.get(key).map_or(Revision::ZERO, |entry| entry.revision);
+        self.commit(&[], vec![Write::Delete { key: key.clone(), expect }]).expect("what is claimed is there");
+    }
+
+    /// The claim, if it has not ended.
+    fn claim(&mut self, claimed: &Claimed) -> Result<&mut Deadline, StoreError> {
+        let claim = self.claims.get_mut(&claimed.entry.key).filter(|claim| claim.token == claimed.token());
+        claim.ok_or_else(|| StoreError::ClaimLost { key: claimed.entry.key.clone() })
     }
 
     /// The changes of the first revision after `after` that has some under `prefix`.
@@ -254,6 +291,38 @@ impl Transact for ModelStore {
     }
 }
 
+#[async_trait]
+impl Claim for ModelStore {
+    async fn claim(&self, key: &Key, value: Value, ttl: Duration) -> Result<Claimed, StoreError> {
+        let mut state = self.shared.lock();
+        let changes = state.commit(&[], vec![Write::Put { key: key.clone(), value, expect: Expect::Absent }])?;
+        let entry = changes.into_iter().find_map(|change| change.entry).expect("a put leaves an entry behind");
+        state.claims.insert(key.clone(), Deadline { token: entry.created, at: Instant::now() + ttl });
+        self.shared.changed.notify_waiters();
+        Ok(Claimed { entry, ttl, handle: 0 })
+    }
+
+    async fn renew(&self, claimed: &Claimed) -> Result<(), StoreError> {
+        self.shared.lock().claim(claimed)?.at = Instant::now() + claimed.ttl;
+        Ok(())
+    }
+
+    async fn release(&self, claimed: &Claimed) -> Result<Revision, StoreError> {
+        let mut state = self.shared.lock();
+        state.claim(claimed)?;
+        state.end_claim(&claimed.entry.key);
+        self.shared.changed.notify_waiters();
+        Ok(state.revision)
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Where a watch is.
 struct Reader {
     shared: Arc<Shared>,
@@ -279,7 +348,8 @@ impl Reader {
                 return Some(Err(error));
             }
             if self.ready.is_empty() {
-                changed.await;
+                let end = shared.lock().claims.values().map(|claim| claim.at).min();
+                tokio::select! { biased; () = changed => {}, () = until(end) => {} }
             }
         }
         None
