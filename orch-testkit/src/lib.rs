@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod broken;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod fault;
 pub mod model;
 pub mod strategy;

@@ -1,0 +1,66 @@
+//! [`EtcdCluster`].
+
+use std::time::Duration;
+
+use futures::future::select_ok;
+use tokio::time::{sleep, timeout};
+
+use super::etcd::{self, Etcd, EtcdConfig};
+
+/// A real etcd of three members, each a process that can be killed, paused and restarted by itself.
+#[derive(Debug)]
+pub struct EtcdCluster {
+    members: Vec<Etcd>,
+}
+
+impl EtcdCluster {
+    /// A new one, which everybody on this machine may use.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn start() -> Self {
+        Self { members: etcd::launch(&["a", "b", "c"], &EtcdConfig::default()).await }
+    }
+
+    /// Its three members.
+    #[must_use]
+    pub fn members(&self) -> &[Etcd] {
+        &self.members
+    }
+
+    /// Where all of its members answer clients.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        self.members.iter().flat_map(Etcd::endpoints).collect()
+    }
+
+    /// Which of the members that answer leads, waiting until one does. One that was paused may not know yet that it no
+    /// longer leads.
+    ///
+    /// # Panics
+    /// When they have elected no leader after a minute.
+    pub async fn leader(&self) -> &Etcd {
+        let found = async {
+            loop {
+                let claims = self
+                    .members
+                    .iter()
+                    .map(|member| Box::pin(async move { if member.leads().await { Ok(member) } else { Err(()) } }));
+                match select_ok(claims).await {
+                    Ok((leader, _)) => return leader,
+                    Err(()) => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        timeout(Duration::from_secs(60), found).await.expect("a leader is elected within a minute")
+    }
+
+    /// The members that do not lead.
+    ///
+    /// # Panics
+    /// As [`leader`](Self::leader).
+    pub async fn followers(&self) -> Vec<&Etcd> {
+        let leader = self.leader().await;
+        self.members.iter().filter(|member| !std::ptr::eq(*member, leader)).collect()
+    }
+}

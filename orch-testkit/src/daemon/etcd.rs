@@ -1,0 +1,304 @@
+//! [`Etcd`]: a member of an etcd cluster, as a rule its only one.
+
+use std::fs::{self, File};
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
+
+use super::certificates::Certificates;
+use super::folder::Folder;
+use super::{http, keeper, port, program};
+
+/// How long a daemon may take until it answers. Generous, since a machine that tests is busy.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A real etcd: one member, alone unless it came from an [`EtcdCluster`](super::EtcdCluster).
+///
+/// Dropping it kills it and removes its data. All methods may be called while others use it, which is what they are for.
+#[derive(Debug)]
+pub struct Etcd {
+    name: String,
+    ports: Ports,
+    /// All members and where they talk to one another: `a=http://127.0.0.1:10001,b=…`.
+    initial_cluster: String,
+    config: EtcdConfig,
+    certificates: Option<Certificates>,
+    process: Mutex<Option<Child>>,
+    /// Shared with the other members. The last one removes it.
+    folder: Arc<Folder>,
+}
+
+/// How an [`Etcd`] is.
+#[derive(Clone, Debug, Default)]
+pub struct EtcdConfig {
+    /// Who may use it.
+    pub access: Access,
+    /// More arguments on its command line: `["--max-txn-ops", "200"]`.
+    pub arguments: Vec<String>,
+}
+
+/// Who may use an [`Etcd`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Who knows the password of the user `root`, or of another user made since.
+    Password(String),
+    /// Who shows a certificate of [`Etcd::certificates`], over TLS.
+    ClientCertificate,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    client: u16,
+    peer: u16,
+    /// For health and metrics, without TLS.
+    metrics: u16,
+}
+
+impl Etcd {
+    /// A new one with one member, which everybody on this machine may use.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn start() -> Self {
+        Self::start_with(EtcdConfig::default()).await
+    }
+
+    /// A new one with one member.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn start_with(config: EtcdConfig) -> Self {
+        launch(&["alone"], &config).await.remove(0)
+    }
+
+    /// The one that all tests of this process share; it ends with the process. Keep apart by
+    /// [`unique_prefix`](Self::unique_prefix), and disturb it by no fault.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Etcd> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// Where it answers clients: `["http://127.0.0.1:12345"]`.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        vec![format!("{scheme}://127.0.0.1:{}", self.ports.client)]
+    }
+
+    /// A name that nobody else in this process got, to keep the keys of one test apart from those of another.
+    #[must_use]
+    pub fn unique_prefix(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What a client needs if [`Access::ClientCertificate`] was asked for.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
+    /// Ends it by SIGKILL, as a crash would; no harm if it does not run. Its data stays.
+    pub fn kill(&self) {
+        if let Some(mut process) = self.process().take() {
+            // It may have ended by itself.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Stops it by SIGSTOP: connections stay, and nobody answers on them.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pause(&self) {
+        let process = self.signal(Signal::SIGSTOP);
+        waitpid(process, Some(WaitPidFlag::WUNTRACED)).expect("a child that was sent SIGSTOP stops");
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Starts it on the data and ports that it had, killing it before if it runs, and waits until it serves. One of
+    /// several members serves only when most of them run: then restart those at the same time.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&self) {
+        self.kill();
+        self.spawn();
+        self.wait_until_it_serves().await.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Whether it says that it leads.
+    pub(super) async fn leads(&self) -> bool {
+        let metrics = http::get(self.ports.metrics, "/metrics").await;
+        metrics.is_ok_and(|metrics| metrics.lines().any(|line| line == "etcd_server_is_leader 1"))
+    }
+
+    fn signal(&self, signal: Signal) -> Pid {
+        let process = self.process();
+        let process =
+            process.as_ref().unwrap_or_else(|| panic!("{signal} for the etcd `{}`, which was killed", self.name));
+        let id = Pid::from_raw(process.id().try_into().expect("a process id fits"));
+        kill(id, signal).unwrap_or_else(|error| panic!("{signal} for the etcd `{}`: {error}", self.name));
+        id
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self) {
+        let mut command = keeper::bound_to_this_process(&program::path_of("etcd", "etcd-server"));
+        // etcd takes its configuration from the environment too.
+        command.env_clear().args(self.arguments()).args(&self.config.arguments).current_dir(self.folder.path());
+        let log = File::options().append(true).create(true).open(self.log_path()).expect("a log can be opened");
+        command.stdin(std::process::Stdio::null());
+        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
+        *self.process() = Some(keeper::spawn(command).unwrap_or_else(|error| panic!("etcd does not start: {error}")));
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let Ports { client: _, peer, metrics } = self.ports;
+        let (client, peer) = (self.endpoints().remove(0), format!("http://127.0.0.1:{peer}"));
+        let mut arguments = vec![
+            format!("--name={}", self.name),
+            format!("--data-dir={}", self.folder.path().join(&self.name).display()),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster={}", self.initial_cluster),
+            format!("--listen-metrics-urls=http://127.0.0.1:{metrics}"),
+            "--logger=zap".to_owned(),
+            "--log-outputs=stderr".to_owned(),
+            // The cheapest: it hashes passwords for tests.
+            "--bcrypt-cost=4".to_owned(),
+        ];
+        if self.certificates.is_some() {
+            arguments.extend(
+                [
+                    "--cert-file=server.pem",
+                    "--key-file=server.key",
+                    "--trusted-ca-file=authority.pem",
+                    "--client-cert-auth",
+                ]
+                .map(str::to_owned),
+            );
+        }
+        arguments
+    }
+
+    /// Waits until it has a leader and answers reads. The error has the end of its log.
+    async fn wait_until_it_serves(&self) -> Result<(), String> {
+        let deadline = Instant::now() + STARTS_WITHIN;
+        loop {
+            let ended = self.process().as_mut().and_then(|process| process.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                return Err(format!("etcd `{}` ended ({status}):\n{}", self.name, self.end_of_log()));
+            }
+            if http::get(self.ports.metrics, "/health").await.is_ok_and(|health| health.contains(r#""health":"true""#))
+            {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("etcd `{}` does not serve within a minute:\n{}", self.name, self.end_of_log()));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Makes the user `root` and lets nobody else in.
+    async fn require_password(&self, password: &str) -> std::io::Result<()> {
+        let user = serde_json::json!({"name": "root", "password": password});
+        http::post(self.ports.client, "/v3/auth/user/add", &user.to_string()).await?;
+        http::post(self.ports.client, "/v3/auth/user/grant", r#"{"user": "root", "role": "root"}"#).await?;
+        http::post(self.ports.client, "/v3/auth/enable", "{}").await.map(drop)
+    }
+
+    fn log_path(&self) -> std::path::PathBuf {
+        self.folder.path().join(format!("{}.log", self.name))
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read(self.log_path()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Starts the members of one cluster.
+pub(super) async fn launch(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
+    const ATTEMPTS: usize = 5;
+    for attempt in 1.. {
+        let members = prepare(names, config);
+        members.iter().for_each(Etcd::spawn);
+        let started = join_all(members.iter().map(Etcd::wait_until_it_serves)).await;
+        match started.into_iter().collect::<Result<(), String>>() {
+            Ok(()) => {
+                if let Access::Password(password) = &config.access {
+                    let made = members[0].require_password(password).await;
+                    made.unwrap_or_else(|error| panic!("etcd takes no password: {error}"));
+                }
+                return members;
+            }
+            // Somebody else took a port after it was found to be free.
+            Err(why) if attempt < ATTEMPTS && why.contains("address already in use") => {}
+            Err(why) => panic!("{why}"),
+        }
+    }
+    unreachable!("the last attempt returns or panics")
+}
+
+fn prepare(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
+    let folder = Arc::new(Folder::new("etcd"));
+    let certificates = (config.access == Access::ClientCertificate).then(Certificates::generate);
+    if let Some(made) = &certificates {
+        let files =
+            [("server.pem", &made.server), ("server.key", &made.server_key), ("authority.pem", &made.authority)];
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("a file can be written");
+        }
+    }
+    let ports: Vec<Ports> =
+        names.iter().map(|_| port::free()).map(|[client, peer, metrics]| Ports { client, peer, metrics }).collect();
+    let peers: Vec<String> =
+        names.iter().zip(&ports).map(|(name, ports)| format!("{name}=http://127.0.0.1:{}", ports.peer)).collect();
+    let member = |(name, ports): (&&str, Ports)| Etcd {
+        name: (*name).to_owned(),
+        ports,
+        initial_cluster: peers.join(","),
+        config: config.clone(),
+        certificates: certificates.clone(),
+        process: Mutex::new(None),
+        folder: Arc::clone(&folder),
+    };
+    names.iter().zip(ports).map(member).collect()
+}
