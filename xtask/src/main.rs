@@ -3,6 +3,7 @@
 
 mod clauses;
 mod command;
+mod parts;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn test(root: &Path) -> Result<(), Failed> {
+    parts::provide(root)?;
     cargo(root, &["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"])?;
     cargo(root, &["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"])
 }
