@@ -16,6 +16,7 @@ fn main() {
     orch_testkit::store_clauses! { [print_clauses] ["Store" count] }
     orch_testkit::compact_clauses! { [print_clauses] ["Compact" count] }
     orch_testkit::transact_clauses! { [print_clauses] ["Transact" count] }
+    orch_testkit::claim_clauses! { [print_clauses] ["Claim" count] }
     orch_testkit::scheduler_clauses! { [print_clauses] ["Scheduler" count] }
     orch_testkit::controller_clauses! { [print_clauses] ["Controller" count] }
     orch_testkit::runtime_clauses! { [print_clauses] ["Runtime" count] }

@@ -1,7 +1,8 @@
 //! The suites of stores catch every store that is wrong on purpose.
 
+use orch_testkit::broken::claim::{ClaimFlaw, FlawedClaimStore};
 use orch_testkit::broken::store::{Flaw, FlawedStore};
-use orch_testkit::suite::store::{clauses, compact_clauses, transact_clauses};
+use orch_testkit::suite::store::{claim_clauses, clauses, compact_clauses, transact_clauses};
 use orch_testkit::suite::violated;
 
 #[test]
@@ -22,6 +23,26 @@ fn every_flaw_violates_a_clause_of_the_promise_that_it_breaks() {
     };
     // Some flaws show only in that an event never comes: each waits in a thread of its own.
     let threads = Flaw::ALL.map(|flaw| (flaw, std::thread::spawn(move || caught(flaw))));
+    for (flaw, thread) in threads {
+        let violated = thread.join().expect("a violated clause is counted, it ends no thread");
+        println!("{flaw:?}: {violated:?}");
+        assert!(violated.is_some(), "{flaw:?} violates no clause of its promise");
+    }
+}
+
+#[test]
+fn the_claims_without_a_flaw_violate_nothing() {
+    assert_eq!(violated(claim_clauses(), || FlawedClaimStore::new(None)), Vec::<String>::new());
+}
+
+#[test]
+fn every_flaw_of_claims_violates_a_clause_of_the_promise_that_it_breaks() {
+    let caught = |(flaw, promise): (ClaimFlaw, &'static str)| {
+        let of_promise = claim_clauses().iter().filter(|clause| clause.id == promise);
+        let fresh = move || FlawedClaimStore::new(Some(flaw));
+        of_promise.flat_map(|clause| violated(std::slice::from_ref(clause), fresh)).next()
+    };
+    let threads = ClaimFlaw::ALL.map(|flaw| (flaw, std::thread::spawn(move || caught(flaw))));
     for (flaw, thread) in threads {
         let violated = thread.join().expect("a violated clause is counted, it ends no thread");
         println!("{flaw:?}: {violated:?}");

@@ -5,3 +5,4 @@ use orch_testkit::model::ModelStore;
 orch_testkit::store_suite!(ModelStore::default());
 orch_testkit::compact_suite!(ModelStore::default());
 orch_testkit::transact_suite!(ModelStore::default());
+orch_testkit::claim_suite!(ModelStore::default());

@@ -1,17 +1,19 @@
-//! The suites of [`Store`] and of the abilities that not every store has, [`Compact`] and [`Transact`].
+//! The suites of [`Store`] and of the abilities that not every store has, [`Claim`], [`Compact`] and [`Transact`].
 //!
 //! Each clause gets a store of its own, new and empty. No clause supposes that revisions follow one another without
 //! holes, or begin at a certain one, so a store far away that others use too can be tested, each clause in a part of
 //! its own.
 
+pub mod claims;
 pub mod compaction;
 pub mod reads;
+pub mod shards;
 mod steps;
 pub mod transactions;
 pub mod watches;
 pub mod writes;
 
-use orch_core::store::{Compact, Store, Transact};
+use orch_core::store::{Claim, Compact, Store, Transact};
 
 use super::Clause;
 
@@ -91,6 +93,10 @@ macro_rules! store_clauses {
                 "A watch that is dropped, read to the end or not, disturbs nobody.";
             E8 watches::an_event_carries_what_was_there_before
                 "An event carries the object as it was before, of a creation nothing.";
+            S2 shards::a_listing_of_everything_is_whole_or_refused
+                "A listing of everything holds every object of every kind, or is refused because the store has shards.";
+            S2 shards::a_watch_of_everything_is_whole_or_refused
+                "A watch of everything tells every change of every kind, or is refused because the store has shards.";
         }
     };
 }
@@ -179,6 +185,8 @@ macro_rules! transact_clauses {
                 "A transaction without writes writes nothing: it returns the current revision, if its checks hold.";
             T4 transactions::transfers_at_the_same_time_keep_the_sum
                 "Transactions at the same time never both succeed on the same expectation: transfers keep the sum.";
+            S2 shards::a_transaction_of_several_kinds_is_whole_or_refused
+                "A transaction of several kinds happens wholly, or is refused because the store has shards and does not happen at all.";
         }
     };
 }
@@ -195,4 +203,49 @@ macro_rules! transact_suite {
 #[must_use]
 pub fn transact_clauses<S: Transact>() -> &'static [Clause<S>] {
     transact_clauses! { [crate::clause_table] [] }
+}
+
+/// Lists the clauses of the suite of stores in which keys can be claimed.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! claim_clauses {
+    ([$($with:tt)*] [$($args:tt)*]) => {
+        $($with)*! { use $crate::suite::store as clauses; [$($args)*]
+            L1 claims::only_what_is_free_can_be_claimed
+                "A key can be claimed when nothing is there, and is refused with the revision of what is there otherwise.";
+            L1 claims::of_several_claimants_one_succeeds
+                "Of several claimants at the same time exactly one succeeds.";
+            L1 claims::a_claimed_object_is_one_like_any_other
+                "The claimed object is one like any other: reads, listings and watches show it, and it is written as others are.";
+            L2 claims::a_claim_lives_as_long_as_it_is_renewed_in_time
+                "No claim ends before its time to live has passed since it was claimed or last renewed.";
+            L3 claims::a_claim_that_is_not_renewed_ends
+                "A claim that is not renewed ends in time, by a deletion that watches tell.";
+            L4 claims::a_claim_that_ran_out_is_lost
+                "A claim that ended by itself can be neither renewed nor released, and whoever comes next is not disturbed.";
+            L4 claims::a_released_claim_is_lost
+                "A release deletes the object and ends the claim for ever.";
+            L4 claims::a_claim_whose_object_was_deleted_is_lost
+                "A claim whose object was deleted has ended, also when an object was put in its place.";
+            L5 claims::tokens_grow
+                "The token of a claim is greater than that of every earlier claim of the key, and its check names the claimed object.";
+            L6 claims::a_put_keeps_the_claim
+                "A put at a claimed key keeps the claim: it can be renewed, and the new object ends with it.";
+        }
+    };
+}
+
+/// Makes a test of every clause of the suite of stores in which keys can be claimed. The argument is an expression that
+/// makes a new, empty store.
+#[macro_export]
+macro_rules! claim_suite {
+    ($store:expr) => {
+        $crate::claim_clauses! { [$crate::clause_tests] [$store] }
+    };
+}
+
+/// The clauses of the suite of stores in which keys can be claimed.
+#[must_use]
+pub fn claim_clauses<S: Claim>() -> &'static [Clause<S>] {
+    claim_clauses! { [crate::clause_table] [] }
 }
