@@ -49,6 +49,16 @@ pub enum StoreError {
         /// The most the store takes, in bytes.
         limit: usize,
     },
+    /// The transaction is larger than the store takes. Make several of it, where its writes need not happen together.
+    #[error("the transaction has {size} {unit}, the store takes at most {limit}: make several smaller ones")]
+    TransactionTooLarge {
+        /// How large it is.
+        size: usize,
+        /// The most the store takes.
+        limit: usize,
+        /// What is counted: `bytes`, or `checks and writes`.
+        unit: &'static str,
+    },
     /// A transaction writes the same object twice.
     #[error("a transaction writes {key} twice: make one write of the two")]
     WrittenTwice {
@@ -74,6 +84,16 @@ pub enum StoreError {
         message: String,
         /// Whether the request may nevertheless have been, or still be, carried out.
         outcome_is_unknown: bool,
+        /// The backend's own error.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The store does not serve this client as it is set up: it does not know or trust it, does not permit what was asked
+    /// for, or is not the store that it should be. Trying again does not help until somebody changes something.
+    #[error("the store refuses: {message}")]
+    Refused {
+        /// What is refused, and what to look at.
+        message: String,
         /// The backend's own error.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
