@@ -9,6 +9,7 @@ pub mod broken;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod fault;
+pub mod history;
 pub mod model;
 pub mod strategy;
 pub mod suite;
