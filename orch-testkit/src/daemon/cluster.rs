@@ -1,16 +1,19 @@
 //! [`EtcdCluster`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_ok;
 use tokio::time::{sleep, timeout};
 
 use super::etcd::{self, Etcd, EtcdConfig};
+use super::network::Network;
 
-/// A real etcd of three members, each a process that can be killed, paused and restarted by itself.
+/// A real etcd of three members, each a process that can be killed, paused, restarted, and cut off from the others.
 #[derive(Debug)]
 pub struct EtcdCluster {
-    members: Vec<Etcd>,
+    members: Arc<Vec<Etcd>>,
+    network: Network,
 }
 
 impl EtcdCluster {
@@ -19,7 +22,11 @@ impl EtcdCluster {
     /// # Panics
     /// When it cannot be started.
     pub async fn start() -> Self {
-        Self { members: etcd::launch(&["a", "b", "c"], &EtcdConfig::default()).await }
+        let make = async || {
+            let members = Arc::new(etcd::prepare(&["a", "b", "c"], &EtcdConfig::default()));
+            Ok(Self { network: Network::open(&members)?, members })
+        };
+        etcd::launch(make, Self::members).await
     }
 
     /// Its three members.
@@ -53,6 +60,21 @@ impl EtcdCluster {
             }
         };
         timeout(Duration::from_secs(60), found).await.expect("a leader is elected within a minute")
+    }
+
+    /// Cuts this member, alone, off from the other two: it hears nothing of them, nor they of it, and clients reach all
+    /// three as before.
+    ///
+    /// # Panics
+    /// When it is no member of this cluster.
+    pub fn isolate(&self, member: &Etcd) {
+        let number = self.members.iter().position(|other| std::ptr::eq(other, member));
+        self.network.isolate(Some(number.expect("a member of another cluster")));
+    }
+
+    /// Lets all members reach one another again.
+    pub fn reconnect(&self) {
+        self.network.isolate(None);
     }
 
     /// The members that do not lead.

@@ -58,9 +58,12 @@ pub enum Access {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ports {
+pub(super) struct Ports {
     client: u16,
-    peer: u16,
+    /// For the other members.
+    pub(super) peer: u16,
+    /// Which port of this member the others know: a gate's, which passes on to `peer`.
+    pub(super) advertised: u16,
     /// For health and metrics, without TLS.
     metrics: u16,
 }
@@ -79,7 +82,7 @@ impl Etcd {
     /// # Panics
     /// When it cannot be started.
     pub async fn start_with(config: EtcdConfig) -> Self {
-        launch(&["alone"], &config).await.remove(0)
+        launch(async || Ok(prepare(&["alone"], &config)), |members| members).await.remove(0)
     }
 
     /// The one that all tests of this process share; it ends with the process. Keep apart by
@@ -149,6 +152,18 @@ impl Etcd {
         self.wait_until_it_serves().await.unwrap_or_else(|why| panic!("{why}"));
     }
 
+    pub(super) fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Whether its process has this file open.
+    pub(super) fn has(&self, file: &str) -> bool {
+        let process = self.process();
+        let Some(process) = process.as_ref() else { return false };
+        let Ok(mut open) = fs::read_dir(format!("/proc/{}/fd", process.id())) else { return false };
+        open.any(|link| link.and_then(|link| fs::read_link(link.path())).is_ok_and(|target| target.as_os_str() == file))
+    }
+
     /// Whether it says that it leads.
     pub(super) async fn leads(&self) -> bool {
         let metrics = http::get(self.ports.metrics, "/metrics").await;
@@ -179,15 +194,15 @@ impl Etcd {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let Ports { client: _, peer, metrics } = self.ports;
-        let (client, peer) = (self.endpoints().remove(0), format!("http://127.0.0.1:{peer}"));
+        let Ports { client: _, peer, advertised, metrics } = self.ports;
+        let client = self.endpoints().remove(0);
         let mut arguments = vec![
             format!("--name={}", self.name),
             format!("--data-dir={}", self.folder.path().join(&self.name).display()),
             format!("--listen-client-urls={client}"),
             format!("--advertise-client-urls={client}"),
-            format!("--listen-peer-urls={peer}"),
-            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+            format!("--initial-advertise-peer-urls=http://127.0.0.1:{advertised}"),
             format!("--initial-cluster={}", self.initial_cluster),
             format!("--listen-metrics-urls=http://127.0.0.1:{metrics}"),
             "--logger=zap".to_owned(),
@@ -254,30 +269,37 @@ impl Drop for Etcd {
     }
 }
 
-/// Starts the members of one cluster.
-pub(super) async fn launch(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
+/// Makes the members of a cluster and starts them, with others when somebody took a port after it was found to be free.
+pub(super) async fn launch<T>(make: impl AsyncFn() -> std::io::Result<T>, members: impl Fn(&T) -> &[Etcd]) -> T {
     const ATTEMPTS: usize = 5;
     for attempt in 1.. {
-        let members = prepare(names, config);
-        members.iter().for_each(Etcd::spawn);
-        let started = join_all(members.iter().map(Etcd::wait_until_it_serves)).await;
-        match started.into_iter().collect::<Result<(), String>>() {
-            Ok(()) => {
-                if let Access::Password(password) = &config.access {
-                    let made = members[0].require_password(password).await;
-                    made.unwrap_or_else(|error| panic!("etcd takes no password: {error}"));
-                }
-                return members;
-            }
-            // Somebody else took a port after it was found to be free.
-            Err(why) if attempt < ATTEMPTS && why.contains("address already in use") => {}
+        let started = match make().await {
+            Ok(made) => start(members(&made)).await.map(|()| made),
+            Err(error) => Err(format!("etcd cannot be started: {error}")),
+        };
+        match started {
+            Ok(made) => return made,
+            Err(why) if attempt < ATTEMPTS && why.to_lowercase().contains("address already in use") => {}
             Err(why) => panic!("{why}"),
         }
     }
     unreachable!("the last attempt returns or panics")
 }
 
-fn prepare(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
+async fn start(members: &[Etcd]) -> Result<(), String> {
+    members.iter().for_each(Etcd::spawn);
+    let started = join_all(members.iter().map(Etcd::wait_until_it_serves)).await;
+    started.into_iter().collect::<Result<(), String>>()?;
+    match &members[0].config.access {
+        Access::Password(password) => {
+            members[0].require_password(password).await.map_err(|error| format!("etcd takes no password: {error}"))
+        }
+        Access::Open | Access::ClientCertificate => Ok(()),
+    }
+}
+
+/// The members of a cluster, before they are started.
+pub(super) fn prepare(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
     let folder = Arc::new(Folder::new("etcd"));
     let certificates = (config.access == Access::ClientCertificate).then(Certificates::generate);
     if let Some(made) = &certificates {
@@ -287,10 +309,13 @@ fn prepare(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
             fs::write(folder.path().join(name), content).expect("a file can be written");
         }
     }
-    let ports: Vec<Ports> =
-        names.iter().map(|_| port::free()).map(|[client, peer, metrics]| Ports { client, peer, metrics }).collect();
+    let ports: Vec<Ports> = names
+        .iter()
+        .map(|_| port::free())
+        .map(|[client, peer, advertised, metrics]| Ports { client, peer, advertised, metrics })
+        .collect();
     let peers: Vec<String> =
-        names.iter().zip(&ports).map(|(name, ports)| format!("{name}=http://127.0.0.1:{}", ports.peer)).collect();
+        names.iter().zip(&ports).map(|(name, ports)| format!("{name}=http://127.0.0.1:{}", ports.advertised)).collect();
     let member = |(name, ports): (&&str, Ports)| Etcd {
         name: (*name).to_owned(),
         ports,

@@ -13,6 +13,7 @@ mod etcd;
 mod folder;
 mod http;
 mod keeper;
+mod network;
 mod port;
 mod program;
 
