@@ -6,8 +6,10 @@
 
 pub mod memory;
 mod mvcc;
+pub mod sharded;
 
 pub use memory::MemoryStore;
+pub use sharded::ShardedStore;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/store.md")]
