@@ -6,7 +6,7 @@ mod memory {
     use orch_store::memory::{MemoryStore, MemoryStoreConfig};
 
     /// As by default, but for a short pause before progress marks, so that the clauses that wait for one are quick.
-    fn store() -> MemoryStore {
+    pub(crate) fn store() -> MemoryStore {
         let progress_every = Duration::from_millis(20);
         MemoryStore::with_config(MemoryStoreConfig { progress_every, ..MemoryStoreConfig::default() })
     }
@@ -14,4 +14,49 @@ mod memory {
     orch_testkit::store_suite!(store());
     orch_testkit::compact_suite!(store());
     orch_testkit::transact_suite!(store());
+}
+
+mod sharded {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use orch_core::key::{Key, Prefix};
+    use orch_core::kind::Object as _;
+    use orch_core::object::{Pod, Service};
+    use orch_core::store::{Expect, Store, Value};
+    use orch_store::sharded::{Route, ShardedStore};
+
+    use crate::memory;
+
+    /// Leases and namespaces, of which the suites consist, live in one of three shards. Into the others, to which pods
+    /// are routed, somebody else writes all the time.
+    fn store<S: Store>(new: impl Fn() -> S) -> ShardedStore<S> {
+        let shards = ["main", "pods", "shop"].map(|name| (name, Arc::new(new())));
+        shards[1..].iter().for_each(|(_, shard)| drop(tokio::spawn(write_all_the_time(Arc::clone(shard)))));
+        let shop = Prefix::namespace(&Pod::KIND, "shop").expect("a valid prefix");
+        let routes = [
+            (Prefix::all(), "main"),
+            (Prefix::collection(&Pod::KIND), "pods"),
+            (shop, "shop"),
+            (Prefix::collection(&Service::KIND), "pods"),
+        ];
+        let routes = routes.map(|(prefix, shard)| Route::new(prefix, shard));
+        ShardedStore::new(shards, &routes).expect("the routes fit together")
+    }
+
+    /// Creates and deletes a pod, until the clause is over and with it the runtime.
+    async fn write_all_the_time(shard: Arc<impl Store>) {
+        let key = Key::new(&Pod::KIND, Some("shop"), "busy").expect("a valid key");
+        let mut ticks = tokio::time::interval(Duration::from_millis(1));
+        loop {
+            ticks.tick().await;
+            let made =
+                shard.put(&key, Value::new(Pod::default()), Expect::Absent).await.expect("nobody else writes it");
+            shard.delete(&key, made.revision).await.expect("nobody else deletes it");
+        }
+    }
+
+    orch_testkit::store_suite!(store(memory::store));
+    orch_testkit::transact_suite!(store(memory::store));
+    orch_testkit::claim_suite!(store(orch_testkit::model::ModelStore::default));
 }

@@ -141,3 +141,68 @@ fn parts(prefix: &Prefix) -> (Option<&str>, Option<&str>) {
     let mut parts = prefix.as_str().split_terminator('/');
     (parts.next(), parts.next())
 }
+
+#[cfg(test)]
+mod tests {
+    use orch_core::kind::Object as _;
+    use orch_core::object::{Event, Node, Pod};
+
+    use super::*;
+
+    const SHARDS: [&str; 3] = ["main", "pods", "shop"];
+
+    fn shop() -> Prefix {
+        Prefix::namespace(&Pod::KIND, "shop").expect("a valid prefix")
+    }
+
+    fn refused(routes: &[(Prefix, &str)]) -> RoutingError {
+        let routes: Vec<Route> = routes.iter().map(|(prefix, shard)| Route::new(prefix.clone(), *shard)).collect();
+        Routing::new(&SHARDS, &routes).expect_err("the routes contradict each other")
+    }
+
+    #[test]
+    fn the_longest_prefix_counts_whatever_the_order_of_the_routes() {
+        let mut routes = vec![
+            Route::new(Prefix::all(), "main"),
+            Route::new(Prefix::collection(&Pod::KIND), "pods"),
+            Route::new(shop(), "shop"),
+        ];
+        for _ in 0..routes.len() {
+            routes.rotate_left(1);
+            let routing = Routing::new(&SHARDS, &routes).expect("the routes fit together");
+            let home = |key: &str| SHARDS[routing.home(&key.parse().expect("a valid key"))];
+            let places = ["nodes/shop", "events/shop/web", "pods/depot/web", "pods/shop/web", "pods/shop-2/web"];
+            assert_eq!(places.map(home), ["main", "main", "pods", "shop", "pods"]);
+            let reach = |prefix: &Prefix| -> Vec<&str> {
+                routing.reach(prefix).into_iter().map(|number| SHARDS[number]).collect()
+            };
+            assert_eq!(reach(&Prefix::all()), SHARDS);
+            assert_eq!(reach(&Prefix::collection(&Node::KIND)), ["main"]);
+            assert_eq!(reach(&Prefix::collection(&Pod::KIND)), ["pods", "shop"]);
+            assert_eq!(reach(&shop()), ["shop"]);
+        }
+    }
+
+    #[test]
+    fn what_leads_into_one_shard_reaches_one_shard() {
+        let events = Route::new(Prefix::collection(&Event::KIND), "main");
+        let routes = [Route::new(Prefix::all(), "main"), Route::new(shop(), "main"), events];
+        let routing = Routing::new(&SHARDS, &routes).expect("the routes fit together");
+        assert_eq!(routing.reach(&Prefix::all()), [0].into());
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_with_what_to_do() {
+        let twice = Routing::new(&["main", "main"], &[]).expect_err("two shards have one name");
+        assert_eq!(twice.to_string(), "there are two shards called \"main\": give each a name of its own");
+        assert_eq!(
+            refused(&[(Prefix::all(), "main"), (shop(), "shoop")]).to_string(),
+            "pods/shop/* is routed to \"shoop\", which is none of the shards main, pods, shop"
+        );
+        assert_eq!(
+            refused(&[(Prefix::all(), "main"), (shop(), "pods"), (shop(), "shop")]).to_string(),
+            "pods/shop/* is routed twice, to \"pods\" and to \"shop\": keep one of the two"
+        );
+        assert_eq!(refused(&[(shop(), "pods")]), RoutingError::DefaultMissing);
+    }
+}
