@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::store::StoreChoice;
+
 /// A Kubernetes-like system in one process: a control plane, and nodes that run pods as local processes.
 #[derive(Debug, Parser)]
 #[command(name = "k8s-like", version, about)]
@@ -30,12 +32,22 @@ pub(crate) struct Up {
     #[arg(short, long, default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
     /// Where logs and the records of processes are kept. A later run with the same folder finds the processes of an
-    /// earlier one that was killed, and stops them. [default: a folder of this manifest below the temporary folder]
+    /// earlier one that was killed. [default: a folder of this manifest below the temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Where the objects are kept: `memory`, gone with this program. [default: memory]
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<StoreChoice>,
     /// More about what goes on, on standard error; twice for still more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Up {
+    /// Where the objects are kept.
+    pub(crate) fn store(&self) -> StoreChoice {
+        self.store.clone().unwrap_or(StoreChoice::Memory)
+    }
 }
 
 fn namespace(text: &str) -> Result<String, String> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use orch_controllers::backoff::Backoff;
 use orch_controllers::binding::BindingController;
 use orch_controllers::deployment::DeploymentController;
 use orch_controllers::endpoint_slice::EndpointSliceController;
@@ -23,71 +24,125 @@ use orch_core::clock::SystemClock;
 use orch_core::entropy::SeededEntropy;
 use orch_core::key::KeyError;
 use orch_core::object::{Namespace, ObjectMeta, Quantity};
-use orch_core::proxy::{ProxyError, ServiceProxy as _};
-use orch_core::runtime::{Runtime as _, RuntimeError, SandboxStatus};
-use orch_core::store::Store;
+use orch_core::proxy::ServiceProxy as _;
+use orch_core::runtime::RuntimeError;
 use orch_net::{UserspaceConfig, UserspaceProxy};
-use orch_runtime::process::{AddressRangeError, ProcessConfig, ProcessRuntime};
 use orch_sched::FilterScoreScheduler;
-use orch_store::MemoryStore;
+use tokio::time::{sleep, timeout};
 
 use crate::layout::{Layout, node_name};
 use crate::machine::Machine;
-use crate::show::ShowController;
+use crate::retire::retire_nodes;
+use crate::runtimes::{OpenError, Runtimes};
+use crate::show::{ShowController, Voice};
+use crate::store::{StoreChoice, StoreOpenError};
+use crate::tenancy::{Leftovers, Tenancy, TenancyError};
 
 /// A running cluster: a control plane, nodes, and the proxy of the machine that they share.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     client: Client,
     proxy: Arc<UserspaceProxy>,
-    runtimes: Vec<ProcessRuntime>,
+    runtimes: Runtimes,
     engines: Vec<EngineHandle>,
+    tenancy: Tenancy,
 }
 
 /// One for each pod that a node may have, and one for the node: a worker is taken for as long as a container is given to
 /// end.
 const AGENT_WORKERS: NonZeroUsize = NonZeroUsize::new(111).expect("not zero");
-/// How long containers get to end when the cluster stops.
-const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How long the engines get before: their actions are short but for the stopping of containers, which goes on below.
+/// How long an agent waits at most before it tries again what failed: when the store was away for long, the nodes must
+/// be heard of before they count as lost.
+const AGENT_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(5) };
+/// How long the agents get to say what is so before others decide on it. What they say later is heard too.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// How long the engines get to stop: their actions are short but for the stopping of containers, which goes on after.
 const ENGINE_STOP: Duration = Duration::from_secs(2);
 
 impl Cluster {
-    /// Starts a cluster of `nodes` nodes; `show` looks at everything that happens in it.
-    pub(crate) async fn start(layout: &Layout, nodes: u8, show: ShowController) -> Result<Self, StartError> {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
-        let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+    /// Starts a cluster of `nodes` nodes, whose objects are in the store of that choice; `show` looks at everything that
+    /// happens in it.
+    pub(crate) async fn start(
+        layout: &Layout,
+        nodes: u8,
+        store: &StoreChoice,
+        show: ShowController,
+        voice: &Voice,
+    ) -> Result<Self, StartError> {
+        // First, since it keeps every other process out of the folder.
+        let runtimes = Runtimes::open(layout, nodes).await?;
+        let opened = store.open(layout.state_dir()).await?;
+        let client = Client::new(opened, Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+        let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), store).await?;
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
-        let mut cluster = Self { client, proxy, runtimes: Vec::new(), engines: Vec::new() };
-        for node in 1..=nodes {
-            cluster.runtimes.push(open_runtime(layout, node).await?);
-        }
-        // The objects that earlier runs had are gone. What they left on any node is stopped before anything is started
-        // on any other: its replacement may be placed there.
-        let mut with_leftovers = cluster.runtimes.clone();
-        for node in (nodes..u8::MAX).map(|node| node + 1).filter(|node| layout.node_dir(*node).exists()) {
-            with_leftovers.push(open_runtime(layout, node).await?);
-        }
-        let left = join_all(with_leftovers.iter().map(|runtime| stop_pods(runtime, true))).await;
-        if let Some(error) = left.into_iter().flatten().next() {
-            return Err(StartError::Leftovers(error));
-        }
+        let mut cluster = Self { client, proxy, runtimes, engines: Vec::new(), tenancy };
+        let names: Vec<String> = (1..=nodes).map(node_name).collect();
+        cluster.sort_out(leftovers, store, voice).await?;
+        cluster.retire_all_but(&names, voice).await?;
+        cluster.start_agents(&names).await?;
         cluster.engines.push(cluster.control_plane(show)?);
-        let machine = Machine::measure();
-        for (node, runtime) in (1..=nodes).zip(&cluster.runtimes) {
-            let mut config = NodeAgentConfig::new(node_name(node), IpAddr::V4(Ipv4Addr::LOCALHOST));
-            config.capacity.insert("cpu".to_owned(), Quantity::from_millis(machine.cpu_millis / i64::from(nodes)));
-            config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / i64::from(nodes)));
-            config.environment.push(("PATH".to_owned(), search_path()));
-            let agent = NodeAgentController::new(config, Arc::new(runtime.clone()), Arc::clone(&store))?;
-            let options = RunOptions { workers: AGENT_WORKERS, budget: None, ..RunOptions::default() };
-            let engine = Engine::builder(cluster.client.clone()).stop_within(ENGINE_STOP);
-            cluster.engines.push(engine.controller_with(Arc::new(agent), options).start()?);
-        }
         for engine in &cluster.engines {
             engine.listed().await;
         }
         Ok(cluster)
+    }
+
+    /// Deals with what still runs from the folder: this cluster's pods are left to the agents, everything else is ended
+    /// before anything is started anywhere.
+    async fn sort_out(&mut self, leftovers: Leftovers, store: &StoreChoice, voice: &Voice) -> Result<(), StartError> {
+        let running = self.runtimes.running().await.map_err(StartError::Leftovers)?;
+        match leftovers {
+            Leftovers::Own if running > 0 => voice.say(&format!("{running} pods still run and go on")),
+            Leftovers::Own => {}
+            Leftovers::Others(other) if running > 0 && store.is_durable() => {
+                return Err(StartError::OtherStore { running, other });
+            }
+            Leftovers::Nobodys | Leftovers::Others(_) => {
+                if running > 0 {
+                    voice.say(&format!("stopping {running} pods of an earlier run, which no object asks for any more"));
+                }
+                self.runtimes.clear().await.map_err(StartError::Leftovers)?;
+            }
+        }
+        Ok(self.tenancy.settle()?)
+    }
+
+    /// Takes the nodes that an earlier run had and this one has not out of the cluster, before what ran on them is
+    /// started elsewhere.
+    async fn retire_all_but(&mut self, names: &[String], voice: &Voice) -> Result<(), StartError> {
+        self.runtimes.clear_former().await.map_err(StartError::Leftovers)?;
+        for node in retire_nodes(&self.client, &names.iter().cloned().collect()).await? {
+            voice.say(&format!("{node} is no more, and what ran on it is stopped"));
+        }
+        Ok(())
+    }
+
+    /// Starts an agent for each node, and lets them say what is so before anybody decides on what the store says: that
+    /// may be how things were before this program was stopped.
+    async fn start_agents(&mut self, names: &[String]) -> Result<(), StartError> {
+        let machine = Machine::measure();
+        let nodes = i64::try_from(names.len()).unwrap_or(i64::MAX);
+        for (name, runtime) in names.iter().zip(self.runtimes.nodes()) {
+            let mut config = NodeAgentConfig::new(name, IpAddr::V4(Ipv4Addr::LOCALHOST));
+            config.capacity.insert("cpu".to_owned(), Quantity::from_millis(machine.cpu_millis / nodes));
+            config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / nodes));
+            config.environment.push(("PATH".to_owned(), search_path()));
+            let agent = NodeAgentController::new(config, Arc::new(runtime.clone()), Arc::clone(self.client.store()))?;
+            let options = RunOptions { workers: AGENT_WORKERS, backoff: AGENT_BACKOFF, budget: None };
+            let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
+            self.engines.push(engine.controller_with(Arc::new(agent), options).start()?);
+        }
+        let said = async {
+            for agent in &self.engines {
+                agent.listed().await;
+                while !agent.is_idle() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            }
+        };
+        // An agent that ends something slow has said so before; the others need not wait for it.
+        let _ = timeout(FIRST_LOOK, said).await;
+        Ok(())
     }
 
     fn control_plane(&self, show: ShowController) -> Result<EngineHandle, EngineError> {
@@ -120,41 +175,25 @@ impl Cluster {
         }
     }
 
+    /// What ties the cluster to its state folder.
+    pub(crate) fn tenancy(&self) -> &Tenancy {
+        &self.tenancy
+    }
+
     /// Stops everything that was started: first what could start something anew, then the containers, gracefully.
-    /// Returns what could not be stopped. With `forget`, nothing of the containers is left in the state folder.
-    pub(crate) async fn stop(self, forget: bool) -> Vec<RuntimeError> {
+    /// Returns what could not be done. With `forget`, nothing of the containers is left in the state folder.
+    pub(crate) async fn stop(self, forget: bool) -> Vec<StopError> {
         join_all(self.engines.into_iter().map(EngineHandle::shutdown)).await;
-        let stopped = join_all(self.runtimes.iter().map(|runtime| stop_pods(runtime, forget))).await;
+        let mut left: Vec<_> = self.runtimes.stop(forget).await.into_iter().map(StopError::Container).collect();
         // The process ends next, and with it every socket that the proxy still has.
         if let Err(error) = self.proxy.clear().await {
             tracing::warn!(%error, "the service proxy was not cleared");
         }
-        stopped.into_iter().flatten().collect()
+        if left.is_empty() {
+            left.extend(self.tenancy.end().await.err().map(StopError::Tenancy));
+        }
+        left
     }
-}
-
-async fn open_runtime(layout: &Layout, node: u8) -> Result<ProcessRuntime, StartError> {
-    let mut config = ProcessConfig::new(layout.node_dir(node));
-    config.addresses = Some(layout.pod_addresses(node).parse()?);
-    ProcessRuntime::open(config).await.map_err(|source| StartError::Runtime { node: node_name(node), source })
-}
-
-/// Stops the containers of all pods of a node at the same time.
-async fn stop_pods(runtime: &ProcessRuntime, forget: bool) -> Vec<RuntimeError> {
-    let pods = match runtime.list().await {
-        Ok(pods) => pods,
-        Err(error) => return vec![error],
-    };
-    let results = join_all(pods.iter().map(|pod| stop_pod(runtime, pod, forget))).await;
-    results.into_iter().filter_map(Result::err).collect()
-}
-
-async fn stop_pod(runtime: &ProcessRuntime, pod: &SandboxStatus, forget: bool) -> Result<(), RuntimeError> {
-    let running = pod.containers.iter().filter(|container| container.state.is_running());
-    for result in join_all(running.map(|container| runtime.stop(&container.id, STOP_GRACE))).await {
-        result?;
-    }
-    if forget { runtime.remove(&pod.spec.pod).await } else { Ok(()) }
 }
 
 /// Where containers look for programs: beside this one, then where this one would.
@@ -170,25 +209,43 @@ fn search_path() -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StartError {
-    /// The runtime of a node.
-    #[error("cannot start {node}: {source} (another folder is chosen by --state-dir)")]
-    Runtime { node: String, source: RuntimeError },
+    /// The runtimes of the nodes.
+    #[error(transparent)]
+    Runtimes(#[from] OpenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreOpenError),
+    /// The state folder and the store do not belong together.
+    #[error(transparent)]
+    Tenancy(#[from] TenancyError),
+    /// What runs from the state folder belongs to another store.
+    #[error(
+        "{running} pods still run from this state folder whose objects are in another store, {other}: start with \
+         --store {other}, or choose another --state-dir; --store memory stops them"
+    )]
+    OtherStore { running: usize, other: String },
     /// What an earlier run left.
     #[error("cannot stop what an earlier run left: {0}")]
     Leftovers(RuntimeError),
     /// The composition.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The layout.
-    #[error(transparent)]
-    Addresses(#[from] AddressRangeError),
     /// The name of a node.
     #[error(transparent)]
     Node(#[from] KeyError),
     /// The first objects.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The proxy.
+}
+
+/// What could not be done when a cluster was stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StopError {
+    /// A container still runs.
     #[error(transparent)]
-    Proxy(#[from] ProxyError),
+    Container(RuntimeError),
+    /// Everything is stopped, but the store was not told.
+    #[error("everything is stopped, but not on record as such: {0}; start again from the same state folder")]
+    Tenancy(TenancyError),
 }

@@ -7,7 +7,12 @@ mod cluster;
 mod layout;
 mod machine;
 mod manifest;
+mod pulse;
+mod retire;
+mod runtimes;
 mod show;
+mod store;
+mod tenancy;
 mod up;
 
 use std::io::IsTerminal as _;

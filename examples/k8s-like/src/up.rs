@@ -15,7 +15,9 @@ use crate::cli::Up;
 use crate::cluster::Cluster;
 use crate::layout::Layout;
 use crate::manifest::ManifestFile;
+use crate::pulse;
 use crate::show::{Voice, show};
+use crate::store::StoreChoice;
 
 /// How long after a failure the manifest is applied again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -45,16 +47,26 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     let layout = Layout::new(std::path::absolute(&state_dir).unwrap_or(state_dir));
     let (show, voice, shown) = show();
     let shown = tokio::spawn(shown);
-    let cluster = match Cluster::start(&layout, options.nodes, show).await {
-        Ok(cluster) => cluster,
-        Err(error) => return failed(&error.to_string()),
+    let store = options.store();
+    let started = tokio::select! {
+        biased;
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        started = Cluster::start(&layout, options.nodes, &store, show, &voice) => Some(started),
+    };
+    let cluster = match started {
+        Some(Ok(cluster)) => cluster,
+        Some(Err(error)) => return failed(&error.to_string()),
+        None => return failed("stopped before it was started"),
     };
     let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
-    voice.say(&format!("{nodes}, state in {}; Ctrl-C stops everything", layout.state_dir().display()));
+    let state_dir = layout.state_dir().display();
+    voice.say(&format!("{nodes}, objects in {store}, state in {state_dir}; Ctrl-C stops everything"));
     let applier = Applier {
         client: cluster.client().clone(),
         kinds,
-        manifest: file.path().display().to_string(),
+        // The same file is the same manifest, whatever it is called by and from where.
+        manifest: std::fs::canonicalize(file.path()).unwrap_or_else(|_| file.path().to_owned()).display().to_string(),
         service_addresses: layout.service_addresses(),
     };
     let namespaces = [options.namespace.as_str(), "default"];
@@ -68,8 +80,12 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         () = follow(&mut file, first, &applier, &voice) => {}
+        () = pulse::follow(cluster.tenancy(), &voice), if store.is_durable() => {
+            return lost(cluster, &store);
+        }
     }
-    let stopped = stop(cluster, &mut interrupt, &voice, is_ours.then(|| layout.state_dir())).await;
+    let leaves_nothing = is_ours && !store.is_in_state_dir();
+    let stopped = stop(cluster, &mut interrupt, &voice, &store, leaves_nothing.then(|| layout.state_dir())).await;
     drop((applier, voice));
     // What was said last is shown before the program ends.
     let _ = tokio::time::timeout(Duration::from_secs(1), shown).await;
@@ -117,12 +133,19 @@ async fn apply(name: &str, objects: &[Arc<dyn AnyObject>], applier: &Applier, vo
 }
 
 /// Stops the cluster; a second Ctrl-C leaves at once, and the next run finds what is left.
-async fn stop(cluster: Cluster, interrupt: &mut Signal, voice: &Voice, forget: Option<&Path>) -> ExitCode {
+async fn stop(
+    cluster: Cluster,
+    interrupt: &mut Signal,
+    voice: &Voice,
+    store: &StoreChoice,
+    forget: Option<&Path>,
+) -> ExitCode {
     voice.say("stopping every container; Ctrl-C again leaves them to the next run");
     let left = tokio::select! {
         biased;
         _ = interrupt.recv() => {
-            voice.say("left at once: containers may still run, the next run with this state folder stops them");
+            let next = if store.is_durable() { "takes them over" } else { "stops them" };
+            voice.say(&format!("left at once: containers may still run, the next run with this state folder {next}"));
             return ExitCode::from(130);
         }
         left = cluster.stop(forget.is_some()) => left,
@@ -139,6 +162,14 @@ async fn stop(cluster: Cluster, interrupt: &mut Signal, voice: &Voice, forget: O
     }
     voice.say("stopped");
     ExitCode::SUCCESS
+}
+
+/// Leaves everything as it is: it is another one's now.
+fn lost(cluster: Cluster, store: &StoreChoice) -> ExitCode {
+    drop(cluster);
+    eprintln!("error: the cluster in {store} does not run from this state folder any more: its lease was taken away");
+    eprintln!("error: containers may still run; whoever has the cluster now knows nothing of them");
+    ExitCode::FAILURE
 }
 
 fn failed(message: &str) -> ExitCode {
