@@ -5,19 +5,24 @@
 //! - [`check`] holds a history against the promises of [`Store`](orch_core::store::Store),
 //!   [`Transact`](orch_core::store::Transact) and [`Compact`](orch_core::store::Compact), and explains a
 //!   [`Violation`].
+//! - A [`Workload`](workload::Workload) is many clients that do anything at the same time, by a seed;
+//!   a [`DistantStore`] lets their requests overtake one another.
 //!
 //! The conformance suites ask for one promise at a time and know what the answer must be. A history has no script:
 //! clients may do anything, at the same time, while the store is killed, paused or cut off.
 
 mod check;
+mod distant_store;
 mod fingerprint;
 mod operation;
 mod recorder;
 mod recording_store;
 mod verdict;
 mod watched;
+pub mod workload;
 
 pub use check::check;
+pub use distant_store::DistantStore;
 pub use fingerprint::Fingerprint;
 pub use operation::{Answer, ClientId, Intent, Operation, Outcome, Refusal, Request, Seen, Tick};
 pub use recorder::{History, Recorder};
