@@ -186,6 +186,14 @@ impl Prefix {
         key.as_str().starts_with(&*self.text)
     }
 
+    /// Where the keys under this prefix end: they are all keys from its own text on and before this one. `None` if that is
+    /// all the rest.
+    #[must_use]
+    pub fn end(&self) -> Option<String> {
+        // What follows '/' in ASCII.
+        self.text.strip_suffix('/').map(|text| [text, "0"].concat())
+    }
+
     /// The prefix as text: empty, or ending with `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,6 +14,7 @@ mod memory {
     orch_testkit::store_suite!(store());
     orch_testkit::compact_suite!(store());
     orch_testkit::transact_suite!(store());
+    orch_testkit::claim_suite!(store());
 }
 
 mod sharded {

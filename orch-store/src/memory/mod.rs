@@ -6,13 +6,15 @@ mod config;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{
-    Check, Compact, Entry, Expect, ListOptions, Page, Store, StoreError, Transact, Value, Watch, Write,
+    Check, Claim, Claimed, Compact, Entry, Expect, ListOptions, Page, Store, StoreError, Transact, Value, Watch, Write,
 };
+use tokio::time::Instant;
 
 pub use self::config::MemoryStoreConfig;
 use crate::mvcc::{self, Mvcc};
@@ -131,4 +133,30 @@ impl Transact for MemoryStore {
         }
         self.mvcc.change(|state, after| state.commit(checks, writes, after))
     }
+}
+
+/// Claims are ended by whoever uses the store next, and by watches, which wait for the next end too. So it takes no task,
+/// and a store in which nothing is claimed pays nothing for it.
+#[async_trait]
+impl Claim for MemoryStore {
+    async fn claim(&self, key: &Key, mut value: Value, ttl: Duration) -> Result<Claimed, StoreError> {
+        self.prepare(key, &mut value)?;
+        let entry = self.mvcc.change(|state, after| state.claim(key.clone(), value, end_of(ttl), after))?;
+        Ok(Claimed { entry, ttl, handle: 0 })
+    }
+
+    async fn renew(&self, claimed: &Claimed) -> Result<(), StoreError> {
+        self.mvcc.change(|state, _| state.renew(claimed, end_of(claimed.ttl)))
+    }
+
+    async fn release(&self, claimed: &Claimed) -> Result<Revision, StoreError> {
+        let (_, revision) = self.mvcc.change(|state, after| state.write(state.release(claimed)?, after))?;
+        Ok(revision)
+    }
+}
+
+/// When a time to live that begins now ends; in a century, where no clock reaches so far.
+fn end_of(ttl: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+    Instant::now() + ttl.min(CENTURY)
 }

@@ -1,7 +1,7 @@
 //! [`History`]: the latest changes in order, which watches read and past states are told from.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
@@ -14,6 +14,9 @@ pub(super) type Place = u64;
 
 /// No place: before the first change of a key.
 pub(super) const NOWHERE: Place = Place::MAX;
+
+/// How many events make a batch: enough to make the lock's price small, not so many that a slow reader holds much.
+const MOST: usize = 128;
 
 /// One change.
 #[derive(Debug)]
@@ -56,6 +59,17 @@ impl Change {
     }
 }
 
+/// Events that follow one another under some prefix, whole revisions only, shared by all who read them.
+pub(super) type Batch = Arc<[WatchEvent]>;
+
+/// What a reader gets.
+pub(super) struct Read {
+    /// About [`MOST`] events, at least one.
+    pub(super) batch: Batch,
+    /// To be dropped without the lock.
+    pub(super) outdated: Option<Batch>,
+}
+
 /// The latest changes in order.
 ///
 /// There is one history, whatever the number of watches: a watch is a number, its place among the changes under
@@ -86,6 +100,8 @@ struct Topic {
     /// How many watches read it.
     readers: usize,
     bell: Arc<Bell>,
+    /// The batch that was made last, and the number of its first change: who is woken together reads the same.
+    latest: Mutex<Option<(u64, Batch)>>,
 }
 
 impl Topic {
@@ -94,6 +110,25 @@ impl Topic {
             self.places.pop_front();
             self.gone += 1;
         }
+    }
+
+    /// The batch that begins with the change with the number `next`, if that was made last.
+    fn latest(&self, next: u64) -> Option<Batch> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().filter(|(first, _)| *first == next).map(|(_, batch)| Arc::clone(batch))
+    }
+
+    /// Remembers a batch for others, and returns the one before it.
+    fn remember(&self, first: u64, batch: &Batch) -> Option<Batch> {
+        let latest = Some((first, Arc::clone(batch)));
+        let before = std::mem::replace(&mut *self.latest.lock().unwrap_or_else(PoisonError::into_inner), latest);
+        before.map(|(_, batch)| batch)
+    }
+
+    /// Lets go of a batch that begins with what is no longer kept.
+    fn outdated(&mut self) -> Option<Batch> {
+        let latest = self.latest.get_mut().unwrap_or_else(PoisonError::into_inner);
+        latest.take_if(|(first, _)| *first < self.gone).map(|(_, batch)| batch)
     }
 }
 
@@ -133,6 +168,9 @@ impl History {
     /// The object at a key whose last change is at `place` and left `entry` behind, as it was at `revision`, which
     /// must be one that can be asked for: a change that is no longer kept was before it.
     pub(super) fn at<'a>(&'a self, mut entry: Option<&'a Entry>, mut place: Place, at: Revision) -> Option<&'a Entry> {
+        if at == self.revision {
+            return entry;
+        }
         while let Some(change) = self.get(place).filter(|change| change.revision() > at) {
             entry = change.previous.as_ref();
             place = change.before;
@@ -162,16 +200,17 @@ impl History {
         place
     }
 
-    /// Forgets what is more than the capacity, whole revisions at a time, but not the latest.
-    pub(super) fn trim(&mut self, mut forgotten: impl FnMut(Place, Change)) {
+    /// Forgets what is more than the capacity, whole revisions at a time, but not the latest. Returns what else is to be
+    /// dropped without the lock.
+    pub(super) fn trim(&mut self, mut forgotten: impl FnMut(Place, Change)) -> Vec<Batch> {
         while self.changes.len() > self.capacity {
-            let Some(revision) = self.changes.front().map(|change| change.revision()) else { return };
+            let Some(revision) = self.changes.front().map(|change| change.revision()) else { break };
             if revision == self.revision {
-                return;
+                return Vec::new();
             }
             self.forget_before(revision.next(), &mut forgotten);
         }
-        self.sweep();
+        self.sweep()
     }
 
     /// Forgets all before `revision`, which must have been reached.
@@ -184,14 +223,19 @@ impl History {
         }
     }
 
-    /// Lets go of the places of forgotten changes in topics that nothing happens in: once in a capacity of changes,
+    /// Lets go of the places, and of the last batch, of forgotten changes in topics that nothing happens in: once in a capacity of changes,
     /// so that it costs next to nothing for each and the places never number more than a few capacities.
-    fn sweep(&mut self) {
+    fn sweep(&mut self) -> Vec<Batch> {
         self.until_sweep -= 1;
-        if self.until_sweep == 0 {
-            self.until_sweep = self.capacity;
-            self.topics.values_mut().for_each(|topic| topic.trim(self.first));
+        if self.until_sweep > 0 {
+            return Vec::new();
         }
+        self.until_sweep = self.capacity;
+        let swept = self.topics.values_mut().filter_map(|topic| {
+            topic.trim(self.first);
+            topic.outdated()
+        });
+        swept.collect()
     }
 
     /// Opens a topic for one more reader, who has seen everything up to `after`; returns its bell, and the number of
@@ -206,7 +250,8 @@ impl History {
         }
         let topic = self.topics.entry(prefix.as_str().into()).or_insert_with(|| {
             let matching = (self.first..).zip(&self.changes).filter(|(_, change)| prefix.contains(change.key()));
-            Topic { places: matching.map(|(place, _)| place).collect(), gone: 0, readers: 0, bell: Arc::default() }
+            let places = matching.map(|(place, _)| place).collect();
+            Topic { places, gone: 0, readers: 0, bell: Arc::default(), latest: Mutex::default() }
         });
         topic.trim(self.first);
         topic.readers += 1;
@@ -227,35 +272,33 @@ impl History {
         }
     }
 
-    /// Copies what a reader of `prefix` gets next, from the change with the number `next` of its topic on, into
-    /// `ready`, which is empty: about `most` events, whole revisions only. Returns the number of the change after
-    /// them.
+    /// What a reader of `prefix` gets next, from the change with the number `next` of its topic on, if there is anything.
     ///
     /// # Errors
     /// [`StoreError::Compacted`] when something after `told`, the revision that the reader has reached, is no longer
     /// kept.
-    pub(super) fn read(
-        &self,
-        prefix: &Prefix,
-        mut next: u64,
-        told: Revision,
-        ready: &mut VecDeque<WatchEvent>,
-    ) -> Result<u64, StoreError> {
-        /// Enough to make the lock's price small, not so many that a slow reader holds much.
-        const MOST: usize = 128;
-        let Some(topic) = self.topics.get(prefix.as_str()) else { return Ok(next) };
+    pub(super) fn read(&self, prefix: &Prefix, next: u64, told: Revision) -> Result<Option<Read>, StoreError> {
+        let Some(topic) = self.topics.get(prefix.as_str()) else { return Ok(None) };
         let lost = || self.compacted(told);
         let start = next.checked_sub(topic.gone).ok_or_else(lost)?;
         let start = usize::try_from(start).unwrap_or(usize::MAX).min(topic.places.len());
+        if start == topic.places.len() {
+            return Ok(None);
+        }
+        if let Some(batch) = topic.latest(next) {
+            return Ok(Some(Read { batch, outdated: None }));
+        }
+        let mut events: Vec<WatchEvent> = Vec::with_capacity(MOST.min(topic.places.len() - start));
         for place in topic.places.range(start..) {
             let change = self.get(*place).ok_or_else(lost)?;
-            if ready.len() >= MOST && ready.back().is_some_and(|last| last.revision() < change.revision()) {
+            if events.len() >= MOST && events.last().is_some_and(|last| last.revision() < change.revision()) {
                 break;
             }
-            ready.push_back(change.to_event());
-            next += 1;
+            events.push(change.to_event());
         }
-        Ok(next)
+        let batch = Batch::from(events);
+        let outdated = topic.remember(next, &batch);
+        Ok(Some(Read { batch, outdated }))
     }
 }
 

@@ -72,7 +72,8 @@ impl Index {
             Some(after) if after.as_str() >= prefix.as_str() => Bound::Excluded(after.as_str()),
             _ => Bound::Included(prefix.as_str()),
         };
-        let range = self.in_order.range::<str, _>((start, Bound::Unbounded));
-        range.take_while(|(key, _)| prefix.contains(key)).filter_map(|(_, id)| self.get(*id))
+        let end = prefix.end();
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.in_order.range::<str, _>((start, end)).filter_map(|(_, id)| self.get(*id))
     }
 }

@@ -14,6 +14,7 @@
 //! waits, and neither while objects are copied or freed.
 
 mod bell;
+mod claims;
 mod history;
 mod index;
 mod state;
@@ -23,10 +24,10 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use futures::stream;
 use orch_core::key::Prefix;
 use orch_core::revision::Revision;
 use orch_core::store::{StoreError, Watch};
+use tokio::time::Instant;
 
 pub(crate) use self::state::{Aftermath, State, check_unique};
 use self::watch::Reader;
@@ -45,9 +46,20 @@ impl Mvcc {
         Self { state: RwLock::new(State::new(history.get())), progress_every }
     }
 
+    /// The state, in which no claim has outlived its end.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        let state = self.lock();
+        if !is_due(&state) {
+            return state;
+        }
+        drop(state);
+        self.change(|_, _| ());
+        self.lock()
+    }
+
     /// A panic under the lock can only come from an object's own `metadata_mut`, which runs before anything is
     /// changed. So the state is whole even then.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn lock(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,20 +67,29 @@ impl Mvcc {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state under the lock; then tells who waits for it and frees what was forgotten, without the lock.
+    /// Changes the state under the lock, after the claims that are due were ended; then tells who waits for it and frees
+    /// what was forgotten, without the lock.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State, &mut Aftermath) -> T) -> T {
         let mut after = Aftermath::default();
-        let result = change(&mut self.write(), &mut after);
+        let mut state = self.write();
+        if is_due(&state) {
+            for deletion in state.due(Instant::now()) {
+                state.write(deletion, &mut after).expect("what is claimed is there");
+            }
+        }
+        let result = change(&mut state, &mut after);
+        drop(state);
         after.bells.iter().for_each(|bell| bell.ring());
         result
     }
 
     /// Every change under `prefix` after `after`.
     pub(crate) fn watch(self: &Arc<Self>, prefix: &Prefix, after: Revision) -> Result<Watch, StoreError> {
-        let reader = Reader::subscribe(Arc::clone(self), prefix.clone(), after)?;
-        Ok(Watch::new(stream::unfold(reader, |mut reader| async {
-            let item = reader.next().await?;
-            Some((item, reader))
-        })))
+        Reader::subscribe(Arc::clone(self), prefix.clone(), after).map(Watch::new)
     }
+}
+
+/// Whether a claim is to be ended. Does not ask for the time where nothing is claimed.
+fn is_due(state: &State) -> bool {
+    state.next_end().is_some_and(|end| end <= Instant::now())
 }

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
-use orch_core::store::{Check, Continue, Entry, Expect, ListFrom, ListOptions, Page, StoreError, Write};
+use orch_core::store::{
+    Check, Claimed, Continue, Entry, Expect, ListFrom, ListOptions, Page, StoreError, Value, Write,
+};
+use tokio::time::Instant;
 
 use super::bell::Bell;
-use super::history::{Change, History, NOWHERE, Place, What};
+use super::claims::Claims;
+use super::history::{Batch, Change, History, NOWHERE, Place, What};
 use super::index::{Index, Slot, SlotId};
 
 /// The objects, in the order of their keys, and how they came to be so.
@@ -16,6 +20,7 @@ use super::index::{Index, Slot, SlotId};
 pub(crate) struct State {
     objects: Index,
     pub(super) history: History,
+    claims: Claims,
     /// Who waits for a write anywhere.
     pub(super) any_write: Arc<Bell>,
 }
@@ -34,11 +39,13 @@ pub(crate) struct Aftermath {
     pub(super) bells: Vec<Arc<Bell>>,
     /// To be dropped: what no longer can be asked for, which may take a while to free.
     pub(super) forgotten: Vec<Change>,
+    swept: Vec<Batch>,
 }
 
 impl State {
     pub(super) fn new(history: usize) -> Self {
-        Self { objects: Index::default(), history: History::new(history), any_write: Arc::default() }
+        let (objects, claims) = (Index::default(), Claims::default());
+        Self { objects, history: History::new(history), claims, any_write: Arc::default() }
     }
 
     /// The revision of the last change.
@@ -109,6 +116,49 @@ impl State {
         Ok(revision)
     }
 
+    /// Puts `value` at `key`, where nothing must be, to be deleted at `end`; see [`Claim`](orch_core::store::Claim).
+    pub(crate) fn claim(
+        &mut self,
+        key: Key,
+        value: Value,
+        end: Instant,
+        after: &mut Aftermath,
+    ) -> Result<Entry, StoreError> {
+        let (entry, revision) = self.write(Write::Put { key, value, expect: Expect::Absent }, after)?;
+        let entry = entry.expect("a put leaves an entry behind");
+        self.claims.insert(entry.key.clone(), revision, end);
+        Ok(entry)
+    }
+
+    /// Lets a claim end at `end`, if it has not ended.
+    pub(crate) fn renew(&mut self, claimed: &Claimed, end: Instant) -> Result<(), StoreError> {
+        self.claimed(claimed)?;
+        self.claims.insert(claimed.entry.key.clone(), claimed.token(), end);
+        Ok(())
+    }
+
+    /// The write that ends a claim, if it has not ended.
+    pub(crate) fn release(&self, claimed: &Claimed) -> Result<Write, StoreError> {
+        self.claimed(claimed).map(deletion)
+    }
+
+    /// What stands where something was claimed, if the claim has not ended.
+    fn claimed(&self, claimed: &Claimed) -> Result<&Entry, StoreError> {
+        let key = &claimed.entry.key;
+        let entry = self.get(key).filter(|_| self.claims.lives(key, claimed.token()));
+        entry.ok_or_else(|| StoreError::ClaimLost { key: key.clone() })
+    }
+
+    /// When the next claim ends.
+    pub(crate) fn next_end(&self) -> Option<Instant> {
+        self.claims.next_end()
+    }
+
+    /// The writes that end the claims whose end has come.
+    pub(crate) fn due(&self, now: Instant) -> Vec<Write> {
+        self.claims.due(now).filter_map(|key| self.get(key)).map(deletion).collect()
+    }
+
     /// That the object at `key` is as expected; returns where it is and what it is.
     fn expect(&self, key: &Key, expect: Expect) -> Result<(Option<SlotId>, Option<&Entry>), StoreError> {
         let slot = self.objects.find(key);
@@ -132,6 +182,9 @@ impl State {
     /// Makes a write that was staged. The slot is still where it was: in a transaction every key is written once.
     fn apply(&mut self, Staged { key, slot, entry }: Staged, revision: Revision, after: &mut Aftermath) {
         let what = entry.clone().map_or_else(|| What::Delete(key.clone(), revision), What::Put);
+        if entry.is_none() {
+            self.claims.remove(&key);
+        }
         match slot.and_then(|slot| self.objects.get_mut(slot)) {
             Some(slot) => {
                 let previous = std::mem::replace(&mut slot.entry, entry);
@@ -156,8 +209,9 @@ impl State {
 
     /// What follows every write, or transaction of several.
     fn settle(&mut self, after: &mut Aftermath) {
-        let Self { objects, history, any_write } = self;
-        history.trim(|place, change| forget(objects, place, change, after));
+        let Self { objects, history, any_write, .. } = self;
+        let swept = history.trim(|place, change| forget(objects, place, change, after));
+        after.swept.extend(swept);
         if any_write.wanted() {
             after.bells.push(Arc::clone(any_write));
         }
@@ -172,6 +226,10 @@ fn forget(objects: &mut Index, place: Place, change: Change, after: &mut Afterma
         objects.remove(key);
     }
     after.forgotten.push(change);
+}
+
+fn deletion(entry: &Entry) -> Write {
+    Write::Delete { key: entry.key.clone(), expect: entry.revision }
 }
 
 /// That no two of `writes` are to the same key.

@@ -1,39 +1,50 @@
 //! [`Reader`]: a watch.
 
-use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::Stream;
 use orch_core::key::Prefix;
 use orch_core::revision::Revision;
 use orch_core::store::{PROGRESS_WITHIN, StoreError, WatchEvent};
+use tokio::time::{Instant, Sleep};
 
 use super::Mvcc;
-use super::bell::Bell;
+use super::bell::Listener;
+use super::history::{Batch, Read};
 
-/// A watch: a place in the shared history, and the few events that were copied from there at one go.
+/// A watch: a place in the shared history, and the few events that were taken from there at one go.
 ///
 /// A reader that is slow costs writers nothing; what it still has to read keeps its place until the history's end
 /// passes over it, which it is then told. A reader with nothing to read sleeps until something happens under its
 /// prefix, however much happens elsewhere. Only the first write elsewhere after it was last told where the store is
-/// wakes it once, to set the timer for the next progress mark. So a store in which nothing happens wakes nobody.
+/// wakes it once, to set the timer for the next progress mark. So a store in which nothing happens wakes nobody; one in
+/// which something is claimed wakes its readers when a claim is to end, since somebody has to end it.
 #[derive(Debug)]
 pub(super) struct Reader {
     mvcc: Arc<Mvcc>,
     prefix: Prefix,
-    bell: Arc<Bell>,
-    any_write: Arc<Bell>,
+    own_write: Listener,
+    any_write: Listener,
     /// The number of the next change among those under the prefix.
     next: u64,
-    /// What the reader knows: the revision of the last event or progress mark, of those in `ready` too.
+    /// What the reader knows: the revision of the last event or progress mark, of those in `batch` too.
     told: Revision,
-    ready: VecDeque<WatchEvent>,
+    batch: Option<Batch>,
+    /// How many of `batch` were handed out.
+    taken: usize,
+    /// When the next progress mark is due, if there is something to tell by one.
+    mark: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
-/// What a reader who found no events can do.
-enum Idle {
-    /// Something was written elsewhere: tell so, but not for every write.
+/// What a reader finds when it looks.
+enum Found {
+    Events(Batch),
+    /// No events, but something was written elsewhere: tell so, though not for every write.
     Behind(Revision),
     /// Nothing to tell until the next write.
     Level,
@@ -44,74 +55,100 @@ impl Reader {
     pub(super) fn subscribe(mvcc: Arc<Mvcc>, prefix: Prefix, after: Revision) -> Result<Self, StoreError> {
         let mut state = mvcc.write();
         let (bell, next) = state.history.subscribe(&prefix, after)?;
-        let any_write = Arc::clone(&state.any_write);
+        let (own_write, any_write) = (Listener::new(bell), Listener::new(Arc::clone(&state.any_write)));
         drop(state);
-        Ok(Self { mvcc, prefix, bell, any_write, next, told: after, ready: VecDeque::new(), ended: false })
-    }
-
-    /// The next item of the watch.
-    pub(super) async fn next(&mut self) -> Option<Result<WatchEvent, StoreError>> {
-        if self.ended {
-            return None;
-        }
-        if self.ready.is_empty()
-            && let Err(error) = self.refill().await
-        {
-            self.ended = true;
-            return Some(Err(error));
-        }
-        self.ready.pop_front().map(Ok)
+        let (mark, timer) = (None, None);
+        let (batch, taken, told, ended) = (None, 0, after, false);
+        Ok(Self { mvcc, prefix, own_write, any_write, next, told, batch, taken, mark, timer, ended })
     }
 
     /// Waits until there is something to tell.
-    async fn refill(&mut self) -> Result<(), StoreError> {
-        self.read(|_| ())?;
-        while self.ready.is_empty() {
-            self.wait().await?;
+    fn poll_refill(&mut self, context: &mut Context<'_>) -> Poll<Result<WatchEvent, StoreError>> {
+        self.batch = None;
+        self.own_write.hear();
+        self.any_write.hear();
+        loop {
+            let (found, next_end) = self.look()?;
+            match found {
+                Found::Events(batch) => {
+                    let first = batch.first().expect("a batch is not empty").clone();
+                    (self.mark, self.timer) = (None, None);
+                    (self.batch, self.taken) = (Some(batch), 1);
+                    return Poll::Ready(Ok(first));
+                }
+                Found::Behind(revision) => {
+                    let now = Instant::now();
+                    let pause: Duration = self.mvcc.progress_every.min(PROGRESS_WITHIN / 2);
+                    if *self.mark.get_or_insert(now + pause) <= now {
+                        (self.mark, self.told) = (None, revision);
+                        return Poll::Ready(Ok(WatchEvent::Progress(revision)));
+                    }
+                }
+                Found::Level => self.mark = None,
+            }
+            ready!(self.poll_occasion(context, next_end));
         }
-        Ok(())
     }
 
-    /// Waits for one occasion to look again, and looks.
-    async fn wait(&mut self) -> Result<(), StoreError> {
-        let (bell, any_write) = (Arc::clone(&self.bell), Arc::clone(&self.any_write));
-        let mut rung = std::pin::pin!(bell.listen());
-        let mut written = std::pin::pin!(any_write.listen());
-        let idle = self.read(|idle| {
-            bell.want(rung.as_mut());
-            if let Idle::Level = idle {
-                any_write.want(written.as_mut());
-            }
-        })?;
-        match idle {
-            None => return Ok(()),
-            Some(Idle::Level) => {
-                tokio::select! { biased; () = rung => {}, () = written => {} }
-                return self.read(|_| ()).map(drop);
-            }
-            Some(Idle::Behind(_)) => {}
+    /// Waits for an occasion to look again.
+    fn poll_occasion(&mut self, context: &mut Context<'_>, next_end: Option<Instant>) -> Poll<()> {
+        let rung = self.own_write.poll(context).is_ready();
+        // Who is behind knows already that there are writes elsewhere.
+        if rung || (self.mark.is_none() && self.any_write.poll(context).is_ready()) {
+            return Poll::Ready(());
         }
-        let pause: Duration = self.mvcc.progress_every.min(PROGRESS_WITHIN / 2);
-        tokio::select! { biased; () = rung => {}, () = tokio::time::sleep(pause) => {} }
-        if let Some(Idle::Behind(revision)) = self.read(|_| ())? {
-            self.told = revision;
-            self.ready.push_back(WatchEvent::Progress(revision));
+        let Some(until) = self.mark.into_iter().chain(next_end).min() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
         }
-        Ok(())
+        timer.as_mut().poll(context)
     }
 
-    /// Copies what comes next. If there is nothing, says what to do, after `prepare` did it under the lock.
-    fn read(&mut self, prepare: impl FnOnce(&Idle)) -> Result<Option<Idle>, StoreError> {
+    /// Takes what comes next. If there is nothing, asks for the bells that are to be waited for, under the same lock; and
+    /// returns when the next claim ends.
+    fn look(&mut self) -> Result<(Found, Option<Instant>), StoreError> {
         let state = self.mvcc.read();
-        self.next = state.history.read(&self.prefix, self.next, self.told, &mut self.ready)?;
-        if let Some(last) = self.ready.back() {
+        let read = state.history.read(&self.prefix, self.next, self.told)?;
+        let Some(Read { batch, outdated }) = read else {
+            let revision = state.history.revision();
+            self.own_write.want();
+            let found = if revision > self.told {
+                Found::Behind(revision)
+            } else {
+                self.any_write.want();
+                Found::Level
+            };
+            return Ok((found, state.next_end()));
+        };
+        drop(state);
+        drop(outdated);
+        self.next += batch.len() as u64;
+        if let Some(last) = batch.last() {
             self.told = last.revision();
-            return Ok(None);
         }
-        let revision = state.history.revision();
-        let idle = if revision > self.told { Idle::Behind(revision) } else { Idle::Level };
-        prepare(&idle);
-        Ok(Some(idle))
+        Ok((Found::Events(batch), None))
+    }
+}
+
+impl Stream for Reader {
+    type Item = Result<WatchEvent, StoreError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let reader = self.get_mut();
+        if let Some(event) = reader.batch.as_ref().and_then(|batch| batch.get(reader.taken)) {
+            reader.taken += 1;
+            return Poll::Ready(Some(Ok(event.clone())));
+        }
+        if reader.ended {
+            return Poll::Ready(None);
+        }
+        let item = ready!(reader.poll_refill(context));
+        reader.ended = item.is_err();
+        Poll::Ready(Some(item))
     }
 }
 
