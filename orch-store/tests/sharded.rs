@@ -114,6 +114,7 @@ fn the_clauses_of_shards_hold_where_leases_and_namespaces_are_apart() {
         clauses::a_listing_of_everything_is_whole_or_refused(apart()).await;
         clauses::a_watch_of_everything_is_whole_or_refused(apart()).await;
         clauses::a_transaction_of_several_kinds_is_whole_or_refused(apart()).await;
+        clauses::a_check_of_another_kind_decides_or_is_refused(apart()).await;
     });
 }
 

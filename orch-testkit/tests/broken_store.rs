@@ -1,6 +1,7 @@
 //! The suites of stores catch every store that is wrong on purpose.
 
 use orch_testkit::broken::claim::{ClaimFlaw, FlawedClaimStore};
+use orch_testkit::broken::shards::{FlawedShards, ShardFlaw};
 use orch_testkit::broken::store::{Flaw, FlawedStore};
 use orch_testkit::suite::store::{claim_clauses, clauses, compact_clauses, transact_clauses};
 use orch_testkit::suite::violated;
@@ -47,5 +48,26 @@ fn every_flaw_of_claims_violates_a_clause_of_the_promise_that_it_breaks() {
         let violated = thread.join().expect("a violated clause is counted, it ends no thread");
         println!("{flaw:?}: {violated:?}");
         assert!(violated.is_some(), "{flaw:?} violates no clause of its promise");
+    }
+}
+
+/// The words of the clauses of S2 that a store of two shards breaks. Other clauses are for the objects of one shard.
+fn violated_of_shards(flaw: Option<ShardFlaw>) -> Vec<String> {
+    let lists = [clauses(), transact_clauses()];
+    let of_shards = lists.into_iter().flatten().filter(|clause| clause.id == "S2");
+    of_shards.flat_map(|clause| violated(std::slice::from_ref(clause), || FlawedShards::new(flaw))).collect()
+}
+
+#[test]
+fn the_shards_without_a_flaw_violate_nothing() {
+    assert_eq!(violated_of_shards(None), Vec::<String>::new());
+}
+
+#[test]
+fn every_flaw_of_shards_violates_a_clause() {
+    for flaw in ShardFlaw::ALL {
+        let violated = violated_of_shards(Some(flaw));
+        println!("{flaw:?}: {violated:?}");
+        assert!(!violated.is_empty(), "{flaw:?} violates no clause of S2");
     }
 }

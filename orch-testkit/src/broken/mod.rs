@@ -6,4 +6,5 @@ pub mod controller;
 pub mod proxy;
 pub mod runtime;
 pub mod scheduler;
+pub mod shards;
 pub mod store;

@@ -94,9 +94,9 @@ macro_rules! store_clauses {
             E8 watches::an_event_carries_what_was_there_before
                 "An event carries the object as it was before, of a creation nothing.";
             S2 shards::a_listing_of_everything_is_whole_or_refused
-                "A listing of everything holds every object of every kind, or is refused because the store has shards.";
+                "A listing of everything holds every object of every kind, all in one order of writes, or is refused because the store has shards.";
             S2 shards::a_watch_of_everything_is_whole_or_refused
-                "A watch of everything tells every change of every kind, or is refused because the store has shards.";
+                "A watch of everything tells every change of every kind, all in one order of writes, or is refused because the store has shards.";
         }
     };
 }
@@ -187,6 +187,8 @@ macro_rules! transact_clauses {
                 "Transactions at the same time never both succeed on the same expectation: transfers keep the sum.";
             S2 shards::a_transaction_of_several_kinds_is_whole_or_refused
                 "A transaction of several kinds happens wholly, or is refused because the store has shards and does not happen at all.";
+            S2 shards::a_check_of_another_kind_decides_or_is_refused
+                "A write that depends on an object of another kind is decided by that object, or refused because the store has shards.";
         }
     };
 }
