@@ -4,10 +4,14 @@
 //! `orch_testkit::store_suite!`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod memory;
 mod mvcc;
 pub mod sharded;
 
+#[cfg(feature = "embedded")]
+pub use embedded::{BufferedStore, EmbeddedStore};
 pub use memory::MemoryStore;
 pub use sharded::ShardedStore;
 

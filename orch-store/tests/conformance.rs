@@ -61,3 +61,53 @@ mod sharded {
     orch_testkit::transact_suite!(store(memory::store));
     orch_testkit::claim_suite!(store(orch_testkit::model::ModelStore::default));
 }
+
+#[cfg(feature = "embedded")]
+mod embedded {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use orch_store::embedded::{BufferedStore, EmbeddedStore, EmbeddedStoreConfig};
+
+    /// A folder for one clause, which goes when this does.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            // Best effort: the store may still be closing.
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn new_folder() -> Folder {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Folder(std::env::temp_dir().join(format!("orch-store-conformance-{}-{number}", std::process::id())))
+    }
+
+    /// As by default, but for a short pause before progress marks, so that the clauses that wait for one are quick, and
+    /// for a checkpoint every now and then.
+    fn config(folder: &Folder) -> EmbeddedStoreConfig {
+        let progress_every = Duration::from_millis(20);
+        EmbeddedStoreConfig { progress_every, checkpoint_after: 2_000, ..EmbeddedStoreConfig::new(&folder.0) }
+    }
+
+    mod synced {
+        use super::*;
+
+        orch_testkit::store_suite!(EmbeddedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::compact_suite!(EmbeddedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::transact_suite!(EmbeddedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::claim_suite!(EmbeddedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+    }
+
+    mod buffered {
+        use super::*;
+
+        orch_testkit::store_suite!(BufferedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::compact_suite!(BufferedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::transact_suite!(BufferedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+        orch_testkit::claim_suite!(BufferedStore::open(config(&new_folder())).await.expect("a folder of its own"));
+    }
+}

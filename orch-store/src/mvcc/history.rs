@@ -150,6 +150,21 @@ impl History {
         self.revision
     }
 
+    /// The oldest revision that can be asked for.
+    pub(super) fn oldest(&self) -> Revision {
+        self.oldest
+    }
+
+    /// The changes that are kept, in order.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// Begins, without changes, after `revision`; nothing before `oldest` can be asked for.
+    pub(super) fn resume(&mut self, revision: Revision, oldest: Revision) {
+        (self.revision, self.oldest) = (revision, oldest);
+    }
+
     /// That a state at `requested` can be told.
     pub(super) fn check(&self, requested: Revision) -> Result<(), StoreError> {
         if requested > self.revision {
@@ -261,6 +276,11 @@ impl History {
             change.is_some_and(|change| change.revision() <= after)
         });
         Ok((Arc::clone(&topic.bell), topic.gone + seen as u64))
+    }
+
+    /// The bells of all topics.
+    pub(super) fn bells(&self) -> impl Iterator<Item = &Arc<Bell>> {
+        self.topics.values().map(|topic| &topic.bell)
     }
 
     /// One reader less.

@@ -17,6 +17,7 @@ mod bell;
 mod claims;
 mod history;
 mod index;
+mod snapshot;
 mod state;
 mod watch;
 
@@ -29,6 +30,7 @@ use orch_core::revision::Revision;
 use orch_core::store::{StoreError, Watch};
 use tokio::time::Instant;
 
+pub(crate) use self::snapshot::Snapshot;
 pub(crate) use self::state::{Aftermath, State, check_unique};
 use self::watch::Reader;
 

@@ -18,11 +18,13 @@ use super::index::{Index, Slot, SlotId};
 /// The objects, in the order of their keys, and how they came to be so.
 #[derive(Debug)]
 pub(crate) struct State {
-    objects: Index,
+    pub(super) objects: Index,
     pub(super) history: History,
     claims: Claims,
     /// Who waits for a write anywhere.
     pub(super) any_write: Arc<Bell>,
+    /// Nothing is written any more.
+    pub(super) is_closed: bool,
 }
 
 /// What a write leaves behind; `None` after a deletion.
@@ -45,7 +47,7 @@ pub(crate) struct Aftermath {
 impl State {
     pub(super) fn new(history: usize) -> Self {
         let (objects, claims) = (Index::default(), Claims::default());
-        Self { objects, history: History::new(history), claims, any_write: Arc::default() }
+        Self { objects, history: History::new(history), claims, any_write: Arc::default(), is_closed: false }
     }
 
     /// The revision of the last change.
@@ -205,6 +207,12 @@ impl State {
         let Self { objects, history, .. } = self;
         history.forget_before(revision, &mut |place, change| forget(objects, place, change, after));
         Ok(())
+    }
+
+    /// Ends every watch that has told all.
+    pub(crate) fn close(&mut self, after: &mut Aftermath) {
+        self.is_closed = true;
+        after.bells.extend(self.history.bells().chain([&self.any_write]).map(Arc::clone));
     }
 
     /// What follows every write, or transaction of several.

@@ -114,6 +114,9 @@ impl Reader {
         let state = self.mvcc.read();
         let read = state.history.read(&self.prefix, self.next, self.told)?;
         let Some(Read { batch, outdated }) = read else {
+            if state.is_closed {
+                return Err(StoreError::Closed);
+            }
             let revision = state.history.revision();
             self.own_write.want();
             let found = if revision > self.told {
