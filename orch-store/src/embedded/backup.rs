@@ -18,7 +18,8 @@ use super::recovery::{self, Reader};
 use super::replay::Replay;
 use super::shared::Shared;
 use super::{EmbeddedStoreConfig, EmbeddedStoreError};
-use crate::mvcc::{Mvcc, Snapshot};
+use crate::mvcc::Mvcc;
+use crate::mvcc::snapshot::Snapshot;
 
 /// By how much the revisions of a restored store are ahead of its backup's.
 ///

@@ -10,7 +10,7 @@ use super::files;
 use super::format::frame::{Chain, HEAD};
 use super::format::header::{FileKind, Header};
 use super::format::record::{self, Change, Record};
-use crate::mvcc::Snapshot;
+use crate::mvcc::snapshot::Snapshot;
 
 /// All that a checkpoint holds.
 #[derive(Debug)]

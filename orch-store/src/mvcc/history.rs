@@ -77,29 +77,29 @@ pub(super) struct Read {
 /// is written elsewhere.
 #[derive(Debug)]
 pub(super) struct History {
-    changes: VecDeque<Change>,
+    pub(super) changes: VecDeque<Change>,
     /// The place of the first of `changes`.
     first: Place,
     /// Of the last change.
-    revision: Revision,
+    pub(super) revision: Revision,
     /// The oldest revision that can be asked for.
-    oldest: Revision,
+    pub(super) oldest: Revision,
     capacity: usize,
-    topics: HashMap<Box<str>, Topic>,
+    pub(super) topics: HashMap<Box<str>, Topic>,
     /// After how many more changes every topic is trimmed.
     until_sweep: usize,
 }
 
 /// The changes under one watched prefix.
 #[derive(Debug)]
-struct Topic {
+pub(super) struct Topic {
     /// Their places. Those that are no longer kept go when the topic is next touched, or at the next sweep.
     places: VecDeque<Place>,
     /// How many changes of this topic came before the first of `places`.
     gone: u64,
     /// How many watches read it.
     readers: usize,
-    bell: Arc<Bell>,
+    pub(super) bell: Arc<Bell>,
     /// The batch that was made last, and the number of its first change: who is woken together reads the same.
     latest: Mutex<Option<(u64, Batch)>>,
 }
@@ -148,21 +148,6 @@ impl History {
     /// The revision of the last change.
     pub(super) fn revision(&self) -> Revision {
         self.revision
-    }
-
-    /// The oldest revision that can be asked for.
-    pub(super) fn oldest(&self) -> Revision {
-        self.oldest
-    }
-
-    /// The changes that are kept, in order.
-    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter()
-    }
-
-    /// Begins, without changes, after `revision`; nothing before `oldest` can be asked for.
-    pub(super) fn resume(&mut self, revision: Revision, oldest: Revision) {
-        (self.revision, self.oldest) = (revision, oldest);
     }
 
     /// That a state at `requested` can be told.
@@ -276,11 +261,6 @@ impl History {
             change.is_some_and(|change| change.revision() <= after)
         });
         Ok((Arc::clone(&topic.bell), topic.gone + seen as u64))
-    }
-
-    /// The bells of all topics.
-    pub(super) fn bells(&self) -> impl Iterator<Item = &Arc<Bell>> {
-        self.topics.values().map(|topic| &topic.bell)
     }
 
     /// One reader less.

@@ -17,7 +17,8 @@ mod bell;
 mod claims;
 mod history;
 mod index;
-mod snapshot;
+#[cfg(feature = "embedded")]
+pub(crate) mod snapshot;
 mod state;
 mod watch;
 
@@ -30,7 +31,6 @@ use orch_core::revision::Revision;
 use orch_core::store::{StoreError, Watch};
 use tokio::time::Instant;
 
-pub(crate) use self::snapshot::Snapshot;
 pub(crate) use self::state::{Aftermath, State, check_unique};
 use self::watch::Reader;
 

@@ -1,4 +1,6 @@
-//! [`Snapshot`]: all that a store remembers, to be written down and brought back.
+//! [`Snapshot`]: all that a store remembers, to be written down and brought back; and the end of a store that is closed.
+
+use std::sync::Arc;
 
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
@@ -6,7 +8,7 @@ use orch_core::store::Entry;
 
 use super::history::{NOWHERE, What};
 use super::index::Slot;
-use super::state::State;
+use super::state::{Aftermath, State};
 
 /// All that a store remembers at one moment. Making the same changes to the same objects again leads to the same store.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ impl State {
     /// All that there is to remember, as pointers.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let history = &self.history;
-        let changes = history.changes().map(|change| {
+        let changes = history.changes.iter().map(|change| {
             let entry = match &change.what {
                 What::Put(entry) => Some(entry.clone()),
                 What::Delete(..) => None,
@@ -36,16 +38,16 @@ impl State {
         });
         let changes: Vec<_> = changes.collect();
         let first = changes.first().map(|(_, revision, _)| Revision(revision.0.saturating_sub(1)));
-        let base = first.unwrap_or(history.revision());
+        let base = first.unwrap_or(history.revision);
         let everything = Prefix::all();
         let slots = self.objects.under(&everything, None);
         let objects = slots.filter_map(|slot| history.at(slot.entry.as_ref(), slot.place, base).cloned()).collect();
-        Snapshot { objects, base, oldest: history.oldest(), changes, revision: history.revision() }
+        Snapshot { objects, base, oldest: history.oldest, changes, revision: history.revision }
     }
 
     /// Begins, with nothing in it yet, after `base`; nothing before `oldest` can be asked for.
     pub(crate) fn resume(&mut self, base: Revision, oldest: Revision) {
-        self.history.resume(base, oldest);
+        (self.history.revision, self.history.oldest) = (base, oldest);
     }
 
     /// Adds an object that was there before the first change that is kept. `false` if its key has one already.
@@ -55,5 +57,13 @@ impl State {
         }
         self.objects.insert(entry.key.clone(), Slot { entry: Some(entry), place: NOWHERE });
         true
+    }
+
+    /// Ends every watch that has told all.
+    pub(crate) fn close(&mut self, after: &mut Aftermath) {
+        self.is_closed = true;
+        after
+            .bells
+            .extend(self.history.topics.values().map(|topic| &topic.bell).chain([&self.any_write]).map(Arc::clone));
     }
 }

@@ -209,12 +209,6 @@ impl State {
         Ok(())
     }
 
-    /// Ends every watch that has told all.
-    pub(crate) fn close(&mut self, after: &mut Aftermath) {
-        self.is_closed = true;
-        after.bells.extend(self.history.bells().chain([&self.any_write]).map(Arc::clone));
-    }
-
     /// What follows every write, or transaction of several.
     fn settle(&mut self, after: &mut Aftermath) {
         let Self { objects, history, any_write, .. } = self;
