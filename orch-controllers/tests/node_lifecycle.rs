@@ -1,6 +1,7 @@
 //! The node lifecycle controller under every fault at every point.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,8 @@ use orch_core::object::{
     ConditionStatus, Lease, LeaseSpec, MicroTime, Node, NodeCondition, Pod, PodCondition, Taint, TaintEffect,
     Toleration, TolerationOperator, Uid, find_condition, set_condition,
 };
-use orch_core::store::Store;
+use orch_core::revision::Revision;
+use orch_core::store::{Entry, Expect, ListOptions, Page, Store, StoreError, Value, Watch};
 use orch_testkit::fault::{Actor, Cluster, Scenario, Step, System};
 use orch_testkit::model::ModelStore;
 use orch_testkit::suite;
@@ -167,13 +169,74 @@ fn a_node_that_never_spoke_is_cleared_like_one_that_fell_silent() -> Scenario {
         .step(Step::create(pod("web", "node-3")).as_soon_as(|_| true))
 }
 
-/// A view that shows one pod and nothing else.
-#[derive(Debug)]
-struct OnlyAPod(Arc<Pod>);
+#[test]
+fn pods_of_a_node_that_is_not_seen_yet_are_not_removed() {
+    suite::run(async {
+        let store: Arc<dyn Store> = Arc::new(ModelStore::default());
+        let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+        let pod = client.create(pod("web", "node-1")).await.expect("a pod");
+        let node = client.create(node("node-1")).await.expect("a node");
+        let controller = NodeLifecycleController::new(store, NodeLifecycleConfig::default());
+        controller.observe(&Change::Put { key: pod_key("web"), object: Arc::clone(&pod) as _, previous: None });
+        let view = Only(pod_key("web"), pod);
+        let actions = async |second| {
+            let context = Context { view: &view, now: Timestamp::from_second(second).expect("a time") };
+            controller.reconcile(&node_key("node-1"), context).await.expect("a plan").actions.len()
+        };
+        for second in (0..200).step_by(10) {
+            assert_eq!(actions(second).await, 0, "the node is there, after {second} s");
+        }
+        client.delete(&*node, Grace::Now).await.expect("it is as it was read");
+        assert_eq!(actions(200).await, 1, "the node is gone, and long silent");
+    });
+}
 
-impl View for OnlyAPod {
+/// A store that can be away.
+#[derive(Debug, Default)]
+struct AwayStore {
+    inner: ModelStore,
+    is_away: AtomicBool,
+}
+
+impl AwayStore {
+    fn reached(&self) -> Result<&ModelStore, StoreError> {
+        match self.is_away.load(Ordering::Relaxed) {
+            false => Ok(&self.inner),
+            true => Err(StoreError::Unavailable {
+                message: "a test's fault".to_owned(),
+                outcome_is_unknown: false,
+                source: None,
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for AwayStore {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        self.reached()?.get(key).await
+    }
+    async fn list(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
+        self.reached()?.list(prefix, options).await
+    }
+    async fn put(&self, key: &Key, value: Value, expect: Expect) -> Result<Entry, StoreError> {
+        self.reached()?.put(key, value, expect).await
+    }
+    async fn delete(&self, key: &Key, expect: Revision) -> Result<Revision, StoreError> {
+        self.reached()?.delete(key, expect).await
+    }
+    async fn watch(&self, prefix: &Prefix, after: Revision) -> Result<Watch, StoreError> {
+        self.reached()?.watch(prefix, after).await
+    }
+}
+
+/// A view of one object.
+#[derive(Debug)]
+struct Only(Key, Arc<dyn AnyObject>);
+
+impl View for Only {
     fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        (*key == pod_key(&self.0.metadata.name)).then(|| Arc::clone(&self.0) as _)
+        (*key == self.0).then(|| Arc::clone(&self.1))
     }
     fn list_any(&self, _: &Prefix) -> Vec<Arc<dyn AnyObject>> {
         Vec::new()
@@ -184,24 +247,31 @@ impl View for OnlyAPod {
 }
 
 #[test]
-fn pods_of_a_node_that_is_not_seen_yet_are_not_removed() {
+fn while_the_store_is_away_no_node_falls_silent_and_after_that_each_has_half_of_the_grace_period() {
     suite::run(async {
-        let store: Arc<dyn Store> = Arc::new(ModelStore::default());
-        let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
-        let pod = client.create(pod("web", "node-1")).await.expect("a pod");
-        let node = client.create(node("node-1")).await.expect("a node");
-        let controller = NodeLifecycleController::new(store, NodeLifecycleConfig::default());
-        controller.observe(&Change::Put { key: pod_key("web"), object: Arc::clone(&pod) as _, previous: None });
-        let view = OnlyAPod(pod);
-        let actions = async |second| {
+        let store = Arc::new(AwayStore::default());
+        let client = Client::new(Arc::clone(&store) as _, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+        let view = Only(node_key("node-1"), client.create(node("node-1")).await.expect("a node"));
+        let controller = NodeLifecycleController::new(Arc::clone(&store) as _, NodeLifecycleConfig::default());
+        let look = async |second| {
             let context = Context { view: &view, now: Timestamp::from_second(second).expect("a time") };
-            controller.reconcile(&node_key("node-1"), context).await.expect("a plan").actions.len()
+            controller.reconcile(&node_key("node-1"), context).await.map(|plan| plan.actions.len())
         };
-        for second in (0..200).step_by(10) {
-            assert_eq!(actions(second).await, 0, "the node is there, after {second} s");
+        // Agents cannot renew from second 5 on.
+        let mut told = 0;
+        for second in (0..600).step_by(10) {
+            store.is_away.store((5..300).contains(&second), Ordering::Relaxed);
+            match look(second).await {
+                Ok(0) => {}
+                Ok(_) if second >= 320 => return,
+                Ok(_) => panic!("silent after {second} s, {} s after the store was back", second - 300),
+                Err(error) => {
+                    assert!(error.is_transient() && (5..300).contains(&second), "{error}");
+                    told += 1;
+                }
+            }
         }
-        client.delete(&*node, Grace::Now).await.expect("it is as it was read");
-        assert_eq!(actions(200).await, 1, "the node is gone, and long silent");
+        panic!("a node that says nothing falls silent at last; the store was found away {told} times");
     });
 }
 

@@ -70,8 +70,8 @@ impl NodeLifecycleController {
     /// Where the leases are by which agents say that their nodes are alive.
     pub const LEASE_NAMESPACE: &str = "kube-node-lease";
 
-    /// A controller that asks `store` whether a node is really gone before it removes what is left of its pods: a view
-    /// may show a pod and not yet its node.
+    /// A controller that asks `store` whether a node is really silent, and whether it is really gone before what is left
+    /// of its pods is removed: a view may lag, and show a pod and not yet its node.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, config: NodeLifecycleConfig) -> Self {
         let node = |object: &dyn AnyObject| -> Vec<String> {
@@ -90,10 +90,25 @@ impl NodeLifecycleController {
     }
 
     /// Whether nothing was heard of the node for the grace period.
-    fn is_silent(&self, name: &str, context: Context<'_>) -> bool {
-        let lease = context.view.find::<Lease>(Some(Self::LEASE_NAMESPACE), name);
+    ///
+    /// Of a node that has been silent for half of it the store is asked. While the store is away no agent can renew its
+    /// lease, so silence means nothing, and when it is back each has the other half at least.
+    async fn is_silent(&self, key: &Key, context: Context<'_>) -> Result<bool, ControllerError> {
+        let (name, grace) = (key.name(), self.config.grace);
+        let lease = if self.heartbeats().silent_for(name) < grace / 2 {
+            context.view.find::<Lease>(Some(Self::LEASE_NAMESPACE), name)
+        } else {
+            let lease = Key::new(&Lease::KIND, Some(Self::LEASE_NAMESPACE), name)?;
+            match self.store.get_as::<Lease>(&lease).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    self.heartbeats().forget(name);
+                    return Err(ClientError::from(error).into());
+                }
+            }
+        };
         let lease = lease.as_deref().map(|lease| &lease.spec);
-        self.heartbeats().look(name, lease, context.now, self.interval() * 2) >= self.config.grace
+        Ok(self.heartbeats().look(name, lease, context.now, self.interval() * 2) >= grace)
     }
 
     fn pods_on(&self, node: &str, view: &dyn View) -> Vec<Arc<Pod>> {
@@ -114,8 +129,8 @@ impl NodeLifecycleController {
         nodes.len() > 2 && dead * 100 > nodes.len() * self.config.disruption_percent
     }
 
-    fn look_after(&self, node: &Node, context: Context<'_>) -> Result<Plan, ControllerError> {
-        let silent = self.is_silent(&node.metadata.name, context);
+    async fn look_after(&self, key: &Key, node: &Node, context: Context<'_>) -> Result<Plan, ControllerError> {
+        let silent = self.is_silent(key, context).await?;
         let disrupted = (silent || plan::is_unwell(node)) && self.is_disrupted(context.view);
         let circumstances = Circumstances { silent, disrupted, toleration: self.config.toleration, now: context.now };
         let mut plan = match plan::describe(node, circumstances)? {
@@ -136,7 +151,7 @@ impl NodeLifecycleController {
             self.heartbeats().forget(key.name());
             return Ok(Plan::nothing());
         }
-        if !self.is_silent(key.name(), context) {
+        if !self.is_silent(key, context).await? {
             return Ok(Plan { revisit_after: Some(self.interval()), ..Plan::nothing() });
         }
         // A node that is there and not seen yet will be.
@@ -169,7 +184,7 @@ impl Controller for NodeLifecycleController {
 
     async fn reconcile(&self, key: &Key, context: Context<'_>) -> Result<Plan, ControllerError> {
         match context.view.get::<Node>(key) {
-            Some(node) => self.look_after(&node, context),
+            Some(node) => self.look_after(key, &node, context).await,
             None => self.clear_up(key, context).await,
         }
     }

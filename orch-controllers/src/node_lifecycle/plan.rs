@@ -138,8 +138,12 @@ fn taints(node: &Node, Circumstances { disrupted, now, .. }: Circumstances) -> V
 
 /// How long the pod may stay on the node; `None` for ever. It must tolerate every taint, and of the tolerations that
 /// match a taint the shortest counts, as in Kubernetes.
+///
+/// That a node is unreachable counts only while this controller itself finds it silent. Of a taint that an earlier one put
+/// there the time may long be over, and the node be about to say that it is well.
 fn time_left(pod: &Pod, node: &Node, circumstances: Circumstances) -> Option<Duration> {
-    let expelling = node.spec.taints.iter().filter(|taint| expels(taint));
+    let counts = |taint: &&Taint| expels(taint) && (circumstances.silent || taint.key != Taint::UNREACHABLE);
+    let expelling = node.spec.taints.iter().filter(counts);
     let left = expelling.filter_map(|taint| {
         let tolerated = tolerated(pod, taint, circumstances.toleration)?;
         let since = taint.time_added.map_or(circumstances.now, Time::timestamp);
@@ -337,6 +341,8 @@ mod tests {
             (node(unknown, &since(300)), pod(vec![]), true, false, "delete"),
             (node(unknown, &since(299)), pod(vec![]), true, false, "unready"),
             (node(unknown, &since(299)), pod(vec![]), false, false, ""),
+            // Taints of before this controller was started: it has not found the node silent yet.
+            (node(unknown, &since(900)), pod(vec![]), false, false, ""),
             (node(unknown, &since(300)), pod(vec![]), true, true, ""),
             (node(unknown, &since(300)), deleting, true, false, "unready"),
             (node(unknown, &since(300)), pod(vec![tolerating(Taint::UNREACHABLE, None)]), true, false, "unready"),
