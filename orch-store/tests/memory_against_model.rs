@@ -1,6 +1,7 @@
 //! Whatever is done to a [`MemoryStore`], it answers as the model does.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
 use orch_core::key::{Key, Prefix};
@@ -8,8 +9,8 @@ use orch_core::kind::Object as _;
 use orch_core::object::Lease;
 use orch_core::revision::Revision;
 use orch_core::store::{
-    Check, Compact as _, Continue, Expect, ListFrom, ListOptions, Page, Store, StoreError, Transact as _, Value, Watch,
-    WatchEvent, Write,
+    Check, Claim as _, Claimed, Compact as _, Continue, Expect, ListFrom, ListOptions, Page, Store, StoreError,
+    Transact as _, Value, Watch, WatchEvent, Write,
 };
 use orch_store::memory::{MemoryStore, MemoryStoreConfig};
 use orch_testkit::model::ModelStore;
@@ -30,6 +31,12 @@ enum Operation {
     Read(usize),
     Drop(usize),
     Compact(Past),
+    /// For so many seconds.
+    Claim(usize, u64),
+    Renew(usize),
+    Release(usize),
+    /// Lets so many seconds pass.
+    Pass(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +83,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => (0..9_usize).prop_map(Operation::Read),
         1 => (0..9_usize).prop_map(Operation::Drop),
         1 => past().prop_map(Operation::Compact),
+        4 => (0..KEYS.len(), 0..6_u64).prop_map(|(key, seconds)| Operation::Claim(key, seconds)),
+        2 => (0..9_usize).prop_map(Operation::Renew),
+        1 => (0..9_usize).prop_map(Operation::Release),
+        3 => (1..4_u64).prop_map(Operation::Pass),
     ]
 }
 
@@ -84,7 +95,7 @@ proptest! {
 
     #[test]
     fn a_memory_store_with_all_its_history_answers_as_the_model(operations in prop::collection::vec(operation(), 1..60)) {
-        orch_testkit::suite::run(Pair::new(1 << 16).play(operations));
+        run(Pair::new(1 << 16).play(operations));
     }
 
     #[test]
@@ -92,8 +103,14 @@ proptest! {
         history in 1..12_usize,
         operations in prop::collection::vec(operation(), 1..60),
     ) {
-        orch_testkit::suite::run(Pair::new(history).play(operations));
+        run(Pair::new(history).play(operations));
     }
+}
+
+/// Runs on a clock that goes only when told to.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("the operating system gives a runtime").block_on(test);
 }
 
 /// The two stores, and what was begun on them.
@@ -105,6 +122,8 @@ struct Pair {
     turn: usize,
     pages: Vec<(Prefix, Continue)>,
     watches: Vec<Watched>,
+    /// The same claims of both.
+    claims: Vec<(Claimed, Claimed)>,
     compacted: Revision,
 }
 
@@ -122,8 +141,9 @@ impl Pair {
         let history_limit = NonZeroUsize::new(history).expect("not zero");
         let config = MemoryStoreConfig { history: history_limit, ..MemoryStoreConfig::default() };
         let memory = MemoryStore::with_config(config);
-        let (pages, watches) = (Vec::new(), Vec::new());
-        Self { model: ModelStore::default(), memory, history, turn: 0, pages, watches, compacted: Revision::ZERO }
+        let (pages, watches, claims) = (Vec::new(), Vec::new(), Vec::new());
+        let (model, compacted) = (ModelStore::default(), Revision::ZERO);
+        Self { model, memory, history, turn: 0, pages, watches, claims, compacted }
     }
 
     async fn play(mut self, operations: Vec<Operation>) {
@@ -176,7 +196,21 @@ impl Pair {
             Operation::Drop(number) if !self.watches.is_empty() => {
                 drop(self.watches.remove(number % self.watches.len()));
             }
-            Operation::NextPage(..) | Operation::Read(_) | Operation::Drop(_) => {}
+            Operation::Renew(number) if !self.claims.is_empty() => {
+                let (memory, model) = &self.claims[number % self.claims.len()];
+                self.same(self.memory.renew(memory).await, self.model.renew(model).await);
+            }
+            Operation::Release(number) if !self.claims.is_empty() => {
+                let (memory, model) = &self.claims[number % self.claims.len()];
+                self.same(self.memory.release(memory).await, self.model.release(model).await);
+            }
+            Operation::NextPage(..)
+            | Operation::Read(_)
+            | Operation::Drop(_)
+            | Operation::Renew(_)
+            | Operation::Release(_) => {}
+            Operation::Claim(key, seconds) => self.claim(key_of(key), Duration::from_secs(seconds)).await,
+            Operation::Pass(seconds) => self.pass(seconds).await,
             Operation::Compact(past) => {
                 let revision = self.revision(&past);
                 let result = self.model.compact(revision).await;
@@ -185,6 +219,29 @@ impl Pair {
                 }
                 self.same(self.memory.compact(revision).await, result);
             }
+        }
+    }
+
+    async fn claim(&mut self, key: Key, ttl: Duration) {
+        self.turn += 1;
+        let value = lease(self.turn);
+        let memory = self.memory.claim(&key, value.clone(), ttl).await;
+        let model = self.model.claim(&key, value, ttl).await;
+        if let (Ok(memory), Ok(model)) = (&memory, &model) {
+            self.claims.push((memory.clone(), model.clone()));
+        }
+        self.same(memory, model);
+    }
+
+    /// Each second is noticed, by whatever uses a store: so what ends at different times ends in this order in both.
+    async fn pass(&mut self, seconds: u64) {
+        for second in 0..seconds {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            if second % 2 == 0 {
+                (0..self.watches.len()).for_each(|number| self.read(number));
+            }
+            let key = key_of(0);
+            self.same(self.memory.get(&key).await, self.model.get(&key).await);
         }
     }
 
@@ -268,9 +325,7 @@ impl Pair {
             (Expect::Revision(expect), true) => Write::Delete { key, expect },
             (expect, _) => {
                 self.turn += 1;
-                let mut lease = Lease::default();
-                lease.spec.holder_identity = Some(self.turn.to_string());
-                Write::Put { key, value: Value::new(lease), expect }
+                Write::Put { key, value: lease(self.turn), expect }
             }
         }
     }
@@ -288,6 +343,12 @@ impl Pair {
     fn revision(&self, past: &Past) -> Revision {
         Revision(self.model.revision().0.saturating_add_signed(-past.0))
     }
+}
+
+fn lease(turn: usize) -> Value {
+    let mut lease = Lease::default();
+    lease.spec.holder_identity = Some(turn.to_string());
+    Value::new(lease)
 }
 
 fn key_of(number: usize) -> Key {

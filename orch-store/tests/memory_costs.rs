@@ -11,7 +11,7 @@ use orch_core::key::{Key, Prefix};
 use orch_core::kind::Object as _;
 use orch_core::object::Lease;
 use orch_core::revision::Revision;
-use orch_core::store::{Expect, Store as _, StoreError, Transact as _, Value, WatchEvent, Write};
+use orch_core::store::{Claim as _, Expect, Store as _, StoreError, Transact as _, Value, WatchEvent, Write};
 use orch_store::memory::{MemoryStore, MemoryStoreConfig};
 
 /// Counts how often a task would be woken.
@@ -72,6 +72,45 @@ async fn a_store_in_which_nothing_happens_wakes_nobody() {
     assert!(watch.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_ends_with_nobody_but_a_watch_there_which_is_woken_for_that_and_for_nothing_else() {
+    let store = MemoryStore::new();
+    let (key, ttl) = (key_of("own", "claimed"), Duration::from_secs(10));
+    let claimed = store.claim(&key, Value::new(Lease::default()), ttl).await.expect("nothing is there");
+    let own = Prefix::namespace(&Lease::KIND, "own").expect("a valid prefix");
+    let mut watch = store.watch(&own, claimed.token()).await.expect("the latest revision");
+    let wakes = Arc::new(Wakes::default());
+    let waker = Arc::clone(&wakes).into();
+    let mut context = Context::from_waker(&waker);
+    assert!(watch.poll_next_unpin(&mut context).is_pending());
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    store.renew(&claimed).await.expect("it has not ended");
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "a renewal is no write");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "to wait for the new end");
+    assert!(watch.poll_next_unpin(&mut context).is_pending());
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 2, "to end the claim");
+    match watch.poll_next_unpin(&mut context) {
+        Poll::Ready(Some(Ok(WatchEvent::Delete { revision, .. }))) => assert_eq!(revision, claimed.token().next()),
+        other => panic!("the claim is to end, and {other:?} came"),
+    }
+    assert!(watch.poll_next_unpin(&mut context).is_pending());
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 2, "nothing is claimed any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_century_or_for_nothing_gets_it() {
+    let store = MemoryStore::new();
+    let value = || Value::new(Lease::default());
+    let for_ever = store.claim(&key_of("a", "ever"), value(), Duration::MAX).await.expect("nothing is there");
+    store.renew(&for_ever).await.expect("it has not ended");
+    store.claim(&key_of("a", "never"), value(), Duration::ZERO).await.expect("nothing is there");
+    assert!(store.get(&key_of("a", "never")).await.expect("a read").is_none());
+    store.release(&for_ever).await.expect("it has not ended");
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,9 @@ pub(super) const NOWHERE: Place = Place::MAX;
 /// How many events make a batch: enough to make the lock's price small, not so many that a slow reader holds much.
 const MOST: usize = 128;
 
+/// How many batches of a topic are remembered for readers who come a little later.
+const REMEMBERED: usize = 16;
+
 /// One change.
 #[derive(Debug)]
 pub(super) struct Change {
@@ -66,6 +69,8 @@ pub(super) type Batch = Arc<[WatchEvent]>;
 pub(super) struct Read {
     /// About [`MOST`] events, at least one.
     pub(super) batch: Batch,
+    /// How many of them the reader has got already; not all.
+    pub(super) seen: usize,
     /// To be dropped without the lock.
     pub(super) outdated: Option<Batch>,
 }
@@ -100,8 +105,8 @@ pub(super) struct Topic {
     /// How many watches read it.
     readers: usize,
     pub(super) bell: Arc<Bell>,
-    /// The batch that was made last, and the number of its first change: who is woken together reads the same.
-    latest: Mutex<Option<(u64, Batch)>>,
+    /// The batches that were made last, each with the number of its first change: who is woken together reads the same.
+    batches: Mutex<VecDeque<(u64, Batch)>>,
 }
 
 impl Topic {
@@ -112,23 +117,27 @@ impl Topic {
         }
     }
 
-    /// The batch that begins with the change with the number `next`, if that was made last.
-    fn latest(&self, next: u64) -> Option<Batch> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.as_ref().filter(|(first, _)| *first == next).map(|(_, batch)| Arc::clone(batch))
+    /// What was made already for a reader who gets the change with the number `next` first.
+    fn made(&self, next: u64) -> Option<Read> {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, batch) = batches.iter().rev().find(|(first, _)| *first <= next)?;
+        let seen = usize::try_from(next - first).ok().filter(|seen| *seen < batch.len())?;
+        Some(Read { batch: Arc::clone(batch), seen, outdated: None })
     }
 
-    /// Remembers a batch for others, and returns the one before it.
+    /// Remembers a batch for others, and returns one that is too many.
     fn remember(&self, first: u64, batch: &Batch) -> Option<Batch> {
-        let latest = Some((first, Arc::clone(batch)));
-        let before = std::mem::replace(&mut *self.latest.lock().unwrap_or_else(PoisonError::into_inner), latest);
-        before.map(|(_, batch)| batch)
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = batches.partition_point(|(other, _)| *other < first);
+        batches.insert(place, (first, Arc::clone(batch)));
+        if batches.len() > REMEMBERED { batches.pop_front().map(|(_, batch)| batch) } else { None }
     }
 
-    /// Lets go of a batch that begins with what is no longer kept.
-    fn outdated(&mut self) -> Option<Batch> {
-        let latest = self.latest.get_mut().unwrap_or_else(PoisonError::into_inner);
-        latest.take_if(|(first, _)| *first < self.gone).map(|(_, batch)| batch)
+    /// Lets go of the batches that begin with what is no longer kept.
+    fn outdated(&mut self) -> impl Iterator<Item = Batch> {
+        let batches = self.batches.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let outdated = batches.partition_point(|(first, _)| *first < self.gone);
+        batches.drain(..outdated).map(|(_, batch)| batch)
     }
 }
 
@@ -223,7 +232,7 @@ impl History {
         }
     }
 
-    /// Lets go of the places, and of the last batch, of forgotten changes in topics that nothing happens in: once in a capacity of changes,
+    /// Lets go of the places, and of the batches, of forgotten changes in topics that nothing happens in: once in a capacity of changes,
     /// so that it costs next to nothing for each and the places never number more than a few capacities.
     fn sweep(&mut self) -> Vec<Batch> {
         self.until_sweep -= 1;
@@ -231,8 +240,9 @@ impl History {
             return Vec::new();
         }
         self.until_sweep = self.capacity;
-        let swept = self.topics.values_mut().filter_map(|topic| {
-            topic.trim(self.first);
+        let first = self.first;
+        let swept = self.topics.values_mut().flat_map(|topic| {
+            topic.trim(first);
             topic.outdated()
         });
         swept.collect()
@@ -251,7 +261,7 @@ impl History {
         let topic = self.topics.entry(prefix.as_str().into()).or_insert_with(|| {
             let matching = (self.first..).zip(&self.changes).filter(|(_, change)| prefix.contains(change.key()));
             let places = matching.map(|(place, _)| place).collect();
-            Topic { places, gone: 0, readers: 0, bell: Arc::default(), latest: Mutex::default() }
+            Topic { places, gone: 0, readers: 0, bell: Arc::default(), batches: Mutex::default() }
         });
         topic.trim(self.first);
         topic.readers += 1;
@@ -285,20 +295,21 @@ impl History {
         if start == topic.places.len() {
             return Ok(None);
         }
-        if let Some(batch) = topic.latest(next) {
-            return Ok(Some(Read { batch, outdated: None }));
+        if let Some(read) = topic.made(next) {
+            return Ok(Some(read));
         }
-        let mut events: Vec<WatchEvent> = Vec::with_capacity(MOST.min(topic.places.len() - start));
-        for place in topic.places.range(start..) {
-            let change = self.get(*place).ok_or_else(lost)?;
-            if events.len() >= MOST && events.last().is_some_and(|last| last.revision() < change.revision()) {
-                break;
-            }
-            events.push(change.to_event());
+        if topic.places[start] < self.first {
+            return Err(lost());
         }
-        let batch = Batch::from(events);
+        let change = |place: &Place| self.get(*place).expect("the first place is kept, so those after it are");
+        let revision = |number: usize| change(&topic.places[number]).revision();
+        let mut end = topic.places.len().min(start + MOST);
+        while end < topic.places.len() && revision(end) == revision(end - 1) {
+            end += 1;
+        }
+        let batch: Batch = topic.places.range(start..end).map(|place| change(place).to_event()).collect();
         let outdated = topic.remember(next, &batch);
-        Ok(Some(Read { batch, outdated }))
+        Ok(Some(Read { batch, seen: 0, outdated }))
     }
 }
 

@@ -11,9 +11,9 @@ use orch_core::revision::Revision;
 use orch_core::store::{PROGRESS_WITHIN, StoreError, WatchEvent};
 use tokio::time::{Instant, Sleep};
 
-use super::Mvcc;
 use super::bell::Listener;
 use super::history::{Batch, Read};
+use super::{Aftermath, Mvcc, State};
 
 /// A watch: a place in the shared history, and the few events that were taken from there at one go.
 ///
@@ -43,7 +43,8 @@ pub(super) struct Reader {
 
 /// What a reader finds when it looks.
 enum Found {
-    Events(Batch),
+    /// A batch, and how many of it are to be left out.
+    Events(Batch, usize),
     /// No events, but something was written elsewhere: tell so, though not for every write.
     Behind(Revision),
     /// Nothing to tell until the next write.
@@ -53,10 +54,12 @@ enum Found {
 impl Reader {
     /// A reader of what is under `prefix` after `after`.
     pub(super) fn subscribe(mvcc: Arc<Mvcc>, prefix: Prefix, after: Revision) -> Result<Self, StoreError> {
-        let mut state = mvcc.write();
-        let (bell, next) = state.history.subscribe(&prefix, after)?;
-        let (own_write, any_write) = (Listener::new(bell), Listener::new(Arc::clone(&state.any_write)));
-        drop(state);
+        let subscribe = |state: &mut State, _: &mut Aftermath| {
+            let (own_write, next) = state.history.subscribe(&prefix, after)?;
+            Ok((own_write, Arc::clone(&state.any_write), next))
+        };
+        let (own_write, any_write, next) = mvcc.change(subscribe)?;
+        let (own_write, any_write) = (Listener::new(own_write), Listener::new(any_write));
         let (mark, timer) = (None, None);
         let (batch, taken, told, ended) = (None, 0, after, false);
         Ok(Self { mvcc, prefix, own_write, any_write, next, told, batch, taken, mark, timer, ended })
@@ -70,10 +73,10 @@ impl Reader {
         loop {
             let (found, next_end) = self.look()?;
             match found {
-                Found::Events(batch) => {
-                    let first = batch.first().expect("a batch is not empty").clone();
+                Found::Events(batch, seen) => {
+                    let first = batch[seen].clone();
                     (self.mark, self.timer) = (None, None);
-                    (self.batch, self.taken) = (Some(batch), 1);
+                    (self.batch, self.taken) = (Some(batch), seen + 1);
                     return Poll::Ready(Ok(first));
                 }
                 Found::Behind(revision) => {
@@ -113,7 +116,7 @@ impl Reader {
     fn look(&mut self) -> Result<(Found, Option<Instant>), StoreError> {
         let state = self.mvcc.read();
         let read = state.history.read(&self.prefix, self.next, self.told)?;
-        let Some(Read { batch, outdated }) = read else {
+        let Some(Read { batch, seen, outdated }) = read else {
             if state.is_closed {
                 return Err(StoreError::Closed);
             }
@@ -129,11 +132,11 @@ impl Reader {
         };
         drop(state);
         drop(outdated);
-        self.next += batch.len() as u64;
+        self.next += (batch.len() - seen) as u64;
         if let Some(last) = batch.last() {
             self.told = last.revision();
         }
-        Ok((Found::Events(batch), None))
+        Ok((Found::Events(batch, seen), None))
     }
 }
 
