@@ -317,3 +317,52 @@ impl History {
 fn prefixes(key: &str) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(key.match_indices('/').map(|(slash, _)| &key[..=slash]))
 }
+
+#[cfg(test)]
+mod tests {
+    use orch_core::kind::Object as _;
+    use orch_core::object::Lease;
+    use orch_core::store::Value;
+
+    use super::*;
+
+    /// A history of that many changes, and a topic of all of them.
+    fn history(changes: u64) -> History {
+        let mut history = History::new(1_000);
+        history.subscribe(&Prefix::all(), Revision::ZERO).expect("the latest revision");
+        for number in 1..=changes {
+            let key = Key::new(&Lease::KIND, Some("a"), &format!("n{number}")).expect("a valid key");
+            let entry = Entry::new(key, Revision(number), Revision(number), Value::new(Lease::default()));
+            history.push(Change { what: What::Put(entry), previous: None, before: NOWHERE }, &mut Vec::new());
+        }
+        history
+    }
+
+    fn read(history: &History, next: u64) -> Option<Read> {
+        history.read(&Prefix::all(), next, Revision(next)).expect("all is kept")
+    }
+
+    #[test]
+    fn readers_of_the_same_share_one_copy_though_some_come_later_or_begin_in_the_middle() {
+        let history = history(300);
+        let first = read(&history, 0).expect("300 changes are there");
+        let second = read(&history, 128).expect("172 changes are left");
+        assert_eq!((first.batch.len(), second.batch.len()), (MOST, MOST));
+        for (next, made, seen) in [(0, &first, 0), (5, &first, 5), (127, &first, 127), (128, &second, 0)] {
+            let again = read(&history, next).expect("more changes are there");
+            assert!(Arc::ptr_eq(&again.batch, &made.batch), "what begins with {next} was copied again");
+            assert_eq!(again.seen, seen);
+        }
+        let last = read(&history, 256).expect("44 changes are left");
+        assert_eq!((last.batch.len(), read(&history, 300).is_none()), (44, true));
+    }
+
+    #[test]
+    fn what_is_remembered_for_readers_is_bounded() {
+        let history = history(1_000);
+        (0..1_000).rev().for_each(|next| drop(read(&history, next)));
+        (0..1_000).for_each(|next| drop(read(&history, next)));
+        let remembered = history.topics[""].batches.lock().expect("nobody panicked").len();
+        assert!(remembered <= REMEMBERED, "{remembered} batches are kept");
+    }
+}

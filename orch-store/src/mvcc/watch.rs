@@ -11,9 +11,9 @@ use orch_core::revision::Revision;
 use orch_core::store::{PROGRESS_WITHIN, StoreError, WatchEvent};
 use tokio::time::{Instant, Sleep};
 
+use super::Mvcc;
 use super::bell::Listener;
 use super::history::{Batch, Read};
-use super::{Aftermath, Mvcc, State};
 
 /// A watch: a place in the shared history, and the few events that were taken from there at one go.
 ///
@@ -54,11 +54,10 @@ enum Found {
 impl Reader {
     /// A reader of what is under `prefix` after `after`.
     pub(super) fn subscribe(mvcc: Arc<Mvcc>, prefix: Prefix, after: Revision) -> Result<Self, StoreError> {
-        let subscribe = |state: &mut State, _: &mut Aftermath| {
-            let (own_write, next) = state.history.subscribe(&prefix, after)?;
-            Ok((own_write, Arc::clone(&state.any_write), next))
-        };
-        let (own_write, any_write, next) = mvcc.change(subscribe)?;
+        let (own_write, any_write, next) = mvcc.change(|state, _| {
+            let any_write = Arc::clone(&state.any_write);
+            state.history.subscribe(&prefix, after).map(|(own_write, next)| (own_write, any_write, next))
+        })?;
         let (own_write, any_write) = (Listener::new(own_write), Listener::new(any_write));
         let (mark, timer) = (None, None);
         let (batch, taken, told, ended) = (None, 0, after, false);
