@@ -35,7 +35,8 @@ pub(crate) struct Up {
     /// earlier one that was killed. [default: a folder of this manifest below the temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Where the objects are kept: `memory`, gone with this program. [default: memory]
+    /// Where the objects are kept: `memory`, gone with this program, or `embedded`, in the state folder. With `embedded`,
+    /// processes that an earlier run left go on. [default: embedded with --state-dir, memory without]
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
     /// More about what goes on, on standard error; twice for still more.
@@ -46,7 +47,8 @@ pub(crate) struct Up {
 impl Up {
     /// Where the objects are kept.
     pub(crate) fn store(&self) -> StoreChoice {
-        self.store.clone().unwrap_or(StoreChoice::Memory)
+        let by_default = || if self.state_dir.is_some() { StoreChoice::Embedded } else { StoreChoice::Memory };
+        self.store.clone().unwrap_or_else(by_default)
     }
 }
 

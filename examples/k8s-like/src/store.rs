@@ -6,21 +6,25 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use orch_core::store::Store;
-use orch_store::MemoryStore;
+use orch_store::embedded::{EmbeddedStoreConfig, EmbeddedStoreError};
+use orch_store::{EmbeddedStore, MemoryStore};
 
 /// Where the objects of the cluster live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreChoice {
     /// In this process, and gone with it.
     Memory,
+    /// In files in the state folder.
+    Embedded,
 }
 
 impl StoreChoice {
     /// Opens the store; if it is in files, they are in the state folder.
-    pub(crate) async fn open(&self, _state_dir: &Path) -> Result<Arc<dyn Store>, StoreOpenError> {
-        match self {
-            Self::Memory => Ok(Arc::new(MemoryStore::default())),
-        }
+    pub(crate) async fn open(&self, state_dir: &Path) -> Result<Arc<dyn Store>, StoreOpenError> {
+        Ok(match self {
+            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Embedded => Arc::new(EmbeddedStore::open(EmbeddedStoreConfig::new(state_dir.join("store"))).await?),
+        })
     }
 
     /// Whether the objects are still there when this program is started again.
@@ -30,7 +34,7 @@ impl StoreChoice {
 
     /// Whether its files are in the state folder.
     pub(crate) fn is_in_state_dir(&self) -> bool {
-        false
+        *self == Self::Embedded
     }
 
     /// Whether a program with another state folder can open it too.
@@ -43,6 +47,7 @@ impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory"),
+            Self::Embedded => f.write_str("embedded"),
         }
     }
 }
@@ -53,7 +58,8 @@ impl FromStr for StoreChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "memory" => Ok(Self::Memory),
-            _ => Err("choose `memory`".to_owned()),
+            "embedded" => Ok(Self::Embedded),
+            _ => Err("choose `memory` or `embedded`".to_owned()),
         }
     }
 }
@@ -61,4 +67,8 @@ impl FromStr for StoreChoice {
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum StoreOpenError {}
+pub(crate) enum StoreOpenError {
+    /// The embedded store's own.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedStoreError),
+}

@@ -1,5 +1,6 @@
 //! `k8s-like up`: a cluster that follows a manifest until it is told to stop.
 
+use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     };
     let cluster = match started {
         Some(Ok(cluster)) => cluster,
-        Some(Err(error)) => return failed(&error.to_string()),
+        Some(Err(error)) => return failed(&with_causes(&error)),
         None => return failed("stopped before it was started"),
     };
     let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
@@ -170,6 +171,20 @@ fn lost(cluster: Cluster, store: &StoreChoice) -> ExitCode {
     eprintln!("error: the cluster in {store} does not run from this state folder any more: its lease was taken away");
     eprintln!("error: containers may still run; whoever has the cluster now knows nothing of them");
     ExitCode::FAILURE
+}
+
+/// The error and what caused it, as one line; causes that the error quotes already are left out.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn failed(message: &str) -> ExitCode {

@@ -1,6 +1,6 @@
 //! Runs the real `k8s-like` on a manifest of its own, listens to what it says, and looks at the processes it starts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -57,7 +57,7 @@ impl Place {
 
     /// Starts `k8s-like up` here, with further options.
     pub(crate) fn up_with(&self, options: &[&str]) -> Up {
-        Up::start(&self.manifest(), &self.folder.join("state"), options)
+        Up::start(&self.manifest(), &self.state(), options)
     }
 
     /// The processes that this test's pods run at the moment.
@@ -75,6 +75,82 @@ impl Place {
         found
     }
 
+    /// Every start of a container of [`recorded_web`] so far, in order. A restart of k8s-like forgets none.
+    pub(crate) fn starts(&self) -> Vec<Start> {
+        let text = fs::read_to_string(self.starts_file()).unwrap_or_default();
+        let start = |line: &str| {
+            let (pod, process) = line.split_once(' ').expect("pod and process");
+            Start { pod: pod.to_owned(), process: process.parse().expect("a process") }
+        };
+        text.lines().map(start).collect()
+    }
+
+    /// Waits until this many containers were started, and returns their starts.
+    pub(crate) fn wait_for_starts(&self, count: usize) -> Vec<Start> {
+        wait_for(&format!("{count} starts"), || Some(self.starts()).filter(|starts| starts.len() >= count))
+    }
+
+    fn starts_file(&self) -> PathBuf {
+        self.folder.join("starts")
+    }
+
+    /// [`web`], whose containers write each start down. `version` tells its pods from those of another version.
+    pub(crate) fn recorded_web(&self, replicas: u32, version: &str) -> String {
+        // The shell becomes the server, so the process that it names is the server's. A manifest says $$ for $.
+        let script = format!(
+            "echo $POD_UID $$$$ >> {}; exec hello-web --text {} # {version}",
+            self.starts_file().display(),
+            self.token
+        );
+        let uid = "{name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}";
+        let plain = format!("command: [hello-web, --text, {}]", self.token);
+        let text = web(&self.token, replicas, "");
+        assert!(text.contains(&plain) && text.contains("env: ["), "the places to change are there");
+        text.replace(&plain, &format!("command: [/bin/sh, -c, '{script}']"))
+            .replace("env: [", &format!("env: [{uid}, "))
+    }
+
+    /// The folder with everything of the cluster.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Fails if any process at all is left that was started from here.
+    pub(crate) fn assert_nothing_runs(&self) {
+        let folder = self.folder.display().to_string();
+        let runs = || {
+            let processes = fs::read_dir("/proc").expect("a /proc").flatten();
+            let commands = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+            let commands = commands.map(|command| String::from_utf8_lossy(&command).replace('\0', " "));
+            commands.filter(|command| command.contains(&folder) || command.contains(&self.token)).collect::<Vec<_>>()
+        };
+        let mut last = Vec::new();
+        // What supervised a container ends a moment after it.
+        let gone = (0..250).any(|_| {
+            last = runs();
+            last.is_empty() || {
+                std::thread::park_timeout(Duration::from_millis(20));
+                false
+            }
+        });
+        assert!(gone, "still running: {last:#?}");
+    }
+
+    /// Fails if two processes run for the same pod.
+    pub(crate) fn assert_no_twins(&self) {
+        let mut pods = BTreeMap::new();
+        for process in self.processes() {
+            // Of one that has just ended there is nothing to read.
+            let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+            let uid = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(b"POD_UID="));
+            if let Some(uid) = uid
+                && let Some(twin) = pods.insert(uid.to_owned(), process)
+            {
+                panic!("{twin} and {process} run for the pod {}", String::from_utf8_lossy(uid));
+            }
+        }
+    }
+
     /// Waits until the processes are as wanted.
     pub(crate) fn wait_for_processes(&self, what: &str, wanted: impl Fn(&BTreeSet<i32>) -> bool) -> BTreeSet<i32> {
         wait_for(what, || Some(self.processes()).filter(&wanted))
@@ -88,6 +164,15 @@ impl Drop for Place {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// One start of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Start {
+    /// The pod's uid.
+    pub(crate) pod: String,
+    /// The process.
+    pub(crate) process: i32,
 }
 
 /// A running `k8s-like up`.
@@ -152,6 +237,12 @@ impl Up {
         found.map(Option::unwrap_or_default)
     }
 
+    /// Whether a line that contains all of these was heard by now. Does not wait.
+    pub(crate) fn has_heard(&mut self, parts: &[&str]) -> bool {
+        self.heard.extend(self.lines.try_iter());
+        self.heard.iter().any(|line| parts.iter().all(|part| line.contains(part)))
+    }
+
     /// Waits until the Deployment is complete and the service answers; returns its address.
     pub(crate) fn settles(&mut self) -> String {
         let [_, line] = self.hears_each([&["deployment shop/web is complete"], &["service", "answers at http://"]]);
@@ -167,6 +258,12 @@ impl Up {
     /// Waits for its end and returns the exit code; `None` when a signal ended it.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         wait_for("k8s-like ends", || self.child.try_wait().expect("a child")).code()
+    }
+
+    /// Ends it as a crash does; what it started runs on.
+    pub(crate) fn crash(mut self) {
+        self.signal(Signal::SIGKILL);
+        assert_eq!(self.ended(), None, "killed by a signal");
     }
 
     /// Stops it as Ctrl-C does.

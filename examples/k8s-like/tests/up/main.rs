@@ -1,6 +1,7 @@
 //! The whole system: real processes, killed, edited and started again under its feet.
 
 mod bad_input;
+mod durable;
 mod harness;
 mod life;
 mod restart;

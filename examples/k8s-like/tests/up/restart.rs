@@ -1,9 +1,8 @@
-//! k8s-like itself is killed, and started again on the same state folder.
+//! k8s-like itself is killed, and started again on the same state folder, while its objects are gone.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
 use crate::harness::{Place, wait_for, web};
@@ -12,15 +11,14 @@ use crate::harness::{Place, wait_for, web};
 fn after_kill_9_a_new_run_stops_every_earlier_process_before_its_replacement_starts() {
     let place = Place::new("restart");
     place.write(&web(&place.token, 3, ""));
-    let mut up = place.up();
+    let mut up = place.up_with(&["--store", "memory"]);
     up.hears(&["deployment shop/web is complete"]);
     let earlier = place.wait_for_processes("three run", |pids| pids.len() == 3);
-    up.signal(Signal::SIGKILL);
-    assert_eq!(up.ended(), None, "killed by a signal");
+    up.crash();
     assert_eq!(place.processes(), earlier, "containers survive the agent");
 
     // Of its three nodes one does not come back.
-    let mut up = place.up_with(&["--nodes", "2"]);
+    let mut up = place.up_with(&["--store", "memory", "--nodes", "2"]);
     let mut most = 0;
     let seen = wait_for("three new ones run", || {
         let now = place.processes();
@@ -40,15 +38,14 @@ fn killed_at_any_moment_of_its_start_it_comes_up_again_without_a_twin() {
     place.write(&web(&place.token, 3, ""));
     // From before anything is started, over half a rollout, to a cluster that runs.
     for millis in [150, 400, 650, 900, 1600] {
-        let mut up = place.up();
+        let up = place.up_with(&["--store", "memory"]);
         let end = Instant::now() + Duration::from_millis(millis);
         while Instant::now() < end {
             no_twin(&place, millis);
         }
-        up.signal(Signal::SIGKILL);
-        assert_eq!(up.ended(), None, "killed by a signal");
+        up.crash();
     }
-    let mut up = place.up();
+    let mut up = place.up_with(&["--store", "memory"]);
     wait_for("three run", || {
         no_twin(&place, 0);
         (place.processes().len() == 3).then_some(())
