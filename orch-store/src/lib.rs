@@ -6,12 +6,16 @@
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod memory;
 mod mvcc;
 pub mod sharded;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{BufferedStore, EmbeddedStore};
+#[cfg(feature = "etcd")]
+pub use etcd::EtcdStore;
 pub use memory::MemoryStore;
 pub use sharded::ShardedStore;
 
