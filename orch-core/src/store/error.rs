@@ -99,8 +99,11 @@ pub enum StoreError {
         source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// The request reaches into several shards, whose revisions have nothing to do with each other. Make one request for
-    /// each of them.
-    #[error("{request} reaches into the shards {}, which have no revision in common: make a request for each", shards.join(" and "))]
+    /// each of them, or keep in one shard what belongs together.
+    #[error(
+        "{request} reaches into the shards {}, which have no revision in common: make a request for each, or route all of it to one shard",
+        shards.join(" and ")
+    )]
     SpansShards {
         /// What was asked for.
         request: String,

@@ -13,10 +13,15 @@ use super::FencingToken;
 ///
 /// Once another leader has taken office, writes fail with [`StoreError::Fenced`], however long they were on their way.
 /// Reading is open to all. A replacement costs one read more than without the fence.
+///
+/// A fence guards the shard that it is in. Of a store of several shards, a write into another one than that of the leader's
+/// leases is refused as [`StoreError::SpansShards`]: route what a leader writes to where leases are, or say by
+/// [`unfenced`](Self::unfenced) that a late write does no harm.
 #[derive(Clone, Debug)]
 pub struct FencedStore {
     inner: Arc<dyn Transact>,
     fence: Check,
+    unfenced: Vec<Prefix>,
 }
 
 impl FencedStore {
@@ -24,12 +29,30 @@ impl FencedStore {
     #[must_use]
     pub fn new(inner: Arc<dyn Transact>, token: &FencingToken) -> Self {
         let fence = Check { key: token.fence.clone(), expect: Expect::Revision(token.revision) };
-        Self { inner, fence }
+        Self { inner, fence, unfenced: Vec::new() }
+    }
+
+    /// Lets through, whoever leads, what is written under `prefix` alone: Events, for example, which tell of what a former
+    /// leader did and harm nobody when they are late, and which often live in a shard of their own.
+    #[must_use]
+    pub fn unfenced(mut self, prefix: Prefix) -> Self {
+        self.unfenced.push(prefix);
+        self
+    }
+
+    fn is_unfenced(&self, writes: &[Write]) -> bool {
+        let open = |write: &Write| self.unfenced.iter().any(|prefix| prefix.contains(write.key()));
+        !writes.is_empty() && writes.iter().all(open)
     }
 
     fn error(&self, error: StoreError) -> StoreError {
+        let fence = &self.fence.key;
         match error {
-            StoreError::Conflict { key, .. } if key == self.fence.key => StoreError::Fenced { fence: key },
+            StoreError::Conflict { key, .. } if key == *fence => StoreError::Fenced { fence: key },
+            StoreError::SpansShards { request, shards } => {
+                let request = format!("{request}, the first of which is the leader's fence,");
+                StoreError::SpansShards { request, shards }
+            }
             error => error,
         }
     }
@@ -70,6 +93,9 @@ impl Store for FencedStore {
 #[deny(clippy::missing_trait_methods)]
 impl Transact for FencedStore {
     async fn commit(&self, checks: &[Check], writes: Vec<Write>) -> Result<Revision, StoreError> {
+        if self.is_unfenced(&writes) {
+            return self.inner.commit(checks, writes).await;
+        }
         let fenced: Vec<Check> = std::iter::once(&self.fence).chain(checks).cloned().collect();
         self.inner.commit(&fenced, writes).await.map_err(|error| self.error(error))
     }
