@@ -24,15 +24,16 @@ mod sharded {
     use orch_core::key::{Key, Prefix};
     use orch_core::kind::Object as _;
     use orch_core::object::{Pod, Service};
-    use orch_core::store::{Expect, Store, Value};
+    use orch_core::store::{Expect, Store as _, Value};
+    use orch_store::MemoryStore;
     use orch_store::sharded::{Route, ShardedStore};
 
     use crate::memory;
 
     /// Leases and namespaces, of which the suites consist, live in one of three shards. Into the others, to which pods
     /// are routed, somebody else writes all the time.
-    fn store<S: Store>(new: impl Fn() -> S) -> ShardedStore<S> {
-        let shards = ["main", "pods", "shop"].map(|name| (name, Arc::new(new())));
+    fn store() -> ShardedStore<MemoryStore> {
+        let shards = ["main", "pods", "shop"].map(|name| (name, Arc::new(memory::store())));
         shards[1..].iter().for_each(|(_, shard)| drop(tokio::spawn(write_all_the_time(Arc::clone(shard)))));
         let shop = Prefix::namespace(&Pod::KIND, "shop").expect("a valid prefix");
         let routes = [
@@ -46,7 +47,7 @@ mod sharded {
     }
 
     /// Creates and deletes a pod, until the clause is over and with it the runtime.
-    async fn write_all_the_time(shard: Arc<impl Store>) {
+    async fn write_all_the_time(shard: Arc<MemoryStore>) {
         let key = Key::new(&Pod::KIND, Some("shop"), "busy").expect("a valid key");
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
         loop {
@@ -57,9 +58,9 @@ mod sharded {
         }
     }
 
-    orch_testkit::store_suite!(store(memory::store));
-    orch_testkit::transact_suite!(store(memory::store));
-    orch_testkit::claim_suite!(store(orch_testkit::model::ModelStore::default));
+    orch_testkit::store_suite!(store());
+    orch_testkit::transact_suite!(store());
+    orch_testkit::claim_suite!(store());
 }
 
 #[cfg(feature = "embedded")]
