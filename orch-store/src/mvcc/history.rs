@@ -117,18 +117,24 @@ impl Topic {
         }
     }
 
-    /// What was made already for a reader who gets the change with the number `next` first.
+    /// What was made already for a reader who gets the change with the number `next` first, if it is as much as would be
+    /// made now.
     fn made(&self, next: u64) -> Option<Read> {
+        let end = self.gone + self.places.len() as u64;
         let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, batch) = batches.iter().rev().find(|(first, _)| *first <= next)?;
-        let seen = usize::try_from(next - first).ok().filter(|seen| *seen < batch.len())?;
+        let useful = |(first, batch): &&(u64, Batch)| {
+            let after = first + batch.len() as u64;
+            (*first..after).contains(&next) && (after == end || batch.len() >= MOST)
+        };
+        let (first, batch) = batches.iter().rev().find(useful)?;
+        let seen = usize::try_from(next - first).unwrap_or(usize::MAX);
         Some(Read { batch: Arc::clone(batch), seen, outdated: None })
     }
 
     /// Remembers a batch for others, and returns one that is too many.
     fn remember(&self, first: u64, batch: &Batch) -> Option<Batch> {
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = batches.partition_point(|(other, _)| *other < first);
+        let place = batches.partition_point(|(other, _)| *other <= first);
         batches.insert(place, (first, Arc::clone(batch)));
         if batches.len() > REMEMBERED { batches.pop_front().map(|(_, batch)| batch) } else { None }
     }
