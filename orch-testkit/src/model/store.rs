@@ -65,6 +65,13 @@ impl ModelStore {
         self.shared.lock().revision
     }
 
+    /// Goes on to the next revision without a change, as a store does that others write to as well.
+    pub fn skip_revision(&self) {
+        let mut state = self.shared.lock();
+        state.revision = state.revision.next();
+        self.shared.changed.notify_waiters();
+    }
+
     /// All objects as they are.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<Key, Entry> {

@@ -333,7 +333,8 @@ fn moments(history: &History) -> Vec<(Tick, Moment)> {
             moments.push((at, Moment::Refused(number)));
         }
     }
-    moments.sort_by_key(|(at, _)| *at);
+    // What has the same time was at the same time: it begins before it ends.
+    moments.sort_by_key(|(at, moment)| (*at, !matches!(moment, Moment::Invoked(_) | Moment::Asked(_))));
     moments
 }
 

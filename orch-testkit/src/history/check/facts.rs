@@ -131,7 +131,16 @@ impl Facts {
     }
 
     fn saw(&mut self, case: &Case<'_>, seen: &Seen, source: Source) -> Result<(), Box<Violation>> {
-        self.observe(case, seen.revision.0, case.number(&seen.key), What::of(seen), source)
+        let key = case.number(&seen.key);
+        self.observe(case, seen.revision.0, key, What::of(seen), source)?;
+        if seen.created == seen.revision {
+            return Ok(());
+        }
+        self.observe(case, seen.created.0, key, What::UNSEEN, source).map_err(|mut violation| {
+            violation.promise = "W4";
+            violation.words = format!("{} is told to be created at {}: {}", seen.key, seen.created, violation.words);
+            violation
+        })
     }
 
     /// Adds what was told of a revision; it must not contradict what was told before.

@@ -35,6 +35,9 @@ pub(super) fn decide(case: &Case<'_>) -> Verdict {
     }
 }
 
+/// For each key, revisions that some write of unknown outcome expects.
+type Named = HashMap<usize, Vec<u64>>;
+
 struct Search<'a> {
     case: &'a Case<'a>,
     facts: Facts,
@@ -83,8 +86,9 @@ impl Search<'_> {
             Err(violation) => violation,
         };
         self.first.get_or_insert(violation);
-        let hidden = self.hidden(order, last);
-        if let Some(relaxed) = self.relaxed(&hidden, order)
+        let named = self.named();
+        let hidden = self.hidden(order, &named, last);
+        if let Some(relaxed) = self.relaxed(&hidden, &named, order)
             && let Err(violation) = self.explains(order, &relaxed)
         {
             if certain {
@@ -116,7 +120,7 @@ impl Search<'_> {
     }
 
     /// The writes of unknown outcome that may have happened without leaving a revision behind, and where.
-    fn hidden(&mut self, order: &Order, last: Option<usize>) -> Vec<(usize, Vec<u64>)> {
+    fn hidden(&mut self, order: &Order, named: &Named, last: Option<usize>) -> Vec<(usize, Vec<u64>)> {
         let happened: BTreeSet<usize> = order.values().copied().collect();
         let open: Vec<usize> = (last.map_or(0, |last| last + 1)..self.case.shapes.len())
             .filter(|number| matches!(self.case.write(*number), Some((_, _, Fate::Unknown))))
@@ -131,7 +135,6 @@ impl Search<'_> {
             Shape::List { list, .. } => Some(list.revision),
             _ => None,
         }));
-        let named = self.named_by(&open);
         let mut hidden = Vec::new();
         for operation in &open {
             let mut places = self.places(*operation, order, &marks, open.len());
@@ -148,11 +151,13 @@ impl Search<'_> {
         hidden
     }
 
-    /// Revisions that writes of unknown outcome expect, by key: a client may have guessed one.
-    fn named_by(&self, open: &[usize]) -> HashMap<usize, Vec<u64>> {
-        let mut named: HashMap<usize, Vec<u64>> = HashMap::new();
-        for operation in open {
-            for Need { key, state } in self.needs(*operation) {
+    /// Revisions that writes of unknown outcome expect, by key: if they happened, so did the writes that made these, be it
+    /// that the client had guessed them.
+    fn named(&self) -> Named {
+        let mut named = Named::new();
+        let unknown = |number: &usize| matches!(self.case.write(*number), Some((_, _, Fate::Unknown)));
+        for operation in (0..self.case.shapes.len()).filter(unknown) {
+            for Need { key, state } in self.needs(operation) {
                 named.entry(key).or_default().extend(state);
             }
         }
@@ -220,18 +225,21 @@ impl Search<'_> {
     }
 
     /// All hidden deletions together, each from the first revision on at which it may have been. `None` if that would
-    /// not be a relaxation, because one of them expects what another write of unknown outcome may have left.
-    fn relaxed(&self, hidden: &[(usize, Vec<u64>)], order: &Order) -> Option<Hidden> {
+    /// not be a relaxation, because one of the hidden writes may have left what another write expects.
+    fn relaxed(&self, hidden: &[(usize, Vec<u64>)], named: &Named, order: &Order) -> Option<Hidden> {
         let mut relaxed = Hidden::new();
         for (operation, places) in hidden {
-            let writes = self.case.writes(*operation);
-            for write in writes.iter().filter(|write| write.leave.is_none()) {
-                let state = write.find.state?;
-                if !order.get(&state).is_some_and(|other| writes_to(self.case, *other, write.find.key)) {
-                    return None;
+            let first = *places.first()?;
+            for write in self.case.writes(*operation) {
+                let key = write.find.key;
+                if write.leave.is_some() {
+                    let by_name = named.get(&key).into_iter().flatten();
+                    if by_name.into_iter().any(|revision| !order.contains_key(revision)) {
+                        return None;
+                    }
+                } else if let Some(state) = write.find.state {
+                    relaxed.entry((key, state)).and_modify(|at| *at = first.min(*at)).or_insert(first);
                 }
-                let first = *places.first()?;
-                relaxed.entry((write.find.key, state)).and_modify(|at| *at = first.min(*at)).or_insert(first);
             }
         }
         Some(relaxed)

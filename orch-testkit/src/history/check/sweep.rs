@@ -59,7 +59,7 @@ impl Sweep<'_> {
                         "a write happened at revision {revision}, though revision {} had been reached before it began",
                         self.floor
                     );
-                    Err(self.violation("W1", words, operation, None))
+                    Err(self.violation(if self.floor_was_read() { "R1" } else { "W1" }, words, operation, None))
                 }
                 happened => Ok(happened),
             },
@@ -117,7 +117,11 @@ impl Sweep<'_> {
             return Err(self.case.violation("C1", words, &shown_by));
         }
         match self.timeline.contradicts(list) {
-            Some(words) => Err(self.violation("R2", words, operation, None)),
+            Some((words, write)) => {
+                let write = write.and_then(|revision| self.order.get(&revision)).map(|write| Source::Operation(*write));
+                let shown_by: Vec<Source> = write.into_iter().chain([Source::Operation(operation)]).collect();
+                Err(self.case.violation("R2", words, &shown_by))
+            }
             None => Ok(self.floor.max(list.revision)),
         }
     }
@@ -156,6 +160,12 @@ impl Sweep<'_> {
         }
         self.raise(current.0, source);
         Ok(())
+    }
+
+    /// Whether the floor was shown by a read that can only have been right later than it was made.
+    fn floor_was_read(&self) -> bool {
+        matches!(self.floor_from, Some(Source::Operation(operation))
+            if matches!(self.case.shapes[operation], Shape::Look { promise: "R1", .. }))
     }
 
     fn raise(&mut self, slot: u64, source: Source) {

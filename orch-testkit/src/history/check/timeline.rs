@@ -159,8 +159,8 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// What is wrong with a listing, if anything is.
-    pub(super) fn contradicts(&self, list: &Listing<'_>) -> Option<String> {
+    /// What is wrong with a listing, if anything is, and the write that it contradicts.
+    pub(super) fn contradicts(&self, list: &Listing<'_>) -> Option<(String, Option<u64>)> {
         let mut entries = list.entries.iter().peekable();
         for key in self.case.under(list.prefix) {
             let name = self.case.key(key);
@@ -175,10 +175,12 @@ impl<'a> Timeline<'a> {
             let may_be_gone = || self.next(Need { key, state: None }, list.revision) == Some(list.revision);
             if listed != truth && !(listed.is_none() && may_be_gone()) {
                 let (truth, listed) = (in_words(truth), in_words(listed));
-                return Some(format!("at revision {} {name} is {truth}, and it is listed {listed}", list.revision));
+                let words = format!("at revision {} {name} is {truth}, and it is listed {listed}", list.revision);
+                return Some((words, self.last_write(key, list.revision)));
             }
         }
-        entries.next().map(|seen| format!("{} is listed out of its place or outside of the prefix", seen.key))
+        let stray = entries.next()?;
+        Some((format!("{} is listed out of its place or outside of the prefix", stray.key), None))
     }
 }
 

@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const WATCHES: usize = 3;
 /// How many revisions a client remembers, to look back to.
 const REMEMBERED: usize = 200;
+/// How far a client asks beyond what it has seen, to be refused.
+const FUTURE: u64 = 1_000_000;
 
 /// One of those who do anything.
 pub(super) struct Client<S: ?Sized> {
@@ -81,7 +83,7 @@ impl<S: orch_core::store::Store> Client<S> {
             172..180 => self.list_the_past().await,
             180..192 => self.watch().await,
             192..198 => self.abandon().await,
-            198 if self.below(4) == 0 => self.compact().await,
+            198 => self.compact().await,
             _ => {
                 let dropped = self.below(WATCHES);
                 self.watches.truncate(dropped);
@@ -216,8 +218,13 @@ impl<S: orch_core::store::Store> Client<S> {
         Ok(())
     }
 
+    /// Now and then a revision that can hardly be reached yet.
+    fn past_or_future(&self) -> Revision {
+        if self.below(25) == 0 { Revision(self.past().0 + FUTURE) } else { self.past() }
+    }
+
     async fn list_the_past(&mut self) -> Result<(), StoreError> {
-        let (prefix, from) = (objects::prefix(self.chance()), ListFrom::At(self.past()));
+        let (prefix, from) = (objects::prefix(self.chance()), ListFrom::At(self.past_or_future()));
         let limit = NonZeroUsize::new(self.below(8));
         let page = self.store.list(&prefix, ListOptions { limit, from }).await?;
         self.remember(prefix, page);
@@ -230,7 +237,10 @@ impl<S: orch_core::store::Store> Client<S> {
     }
 
     async fn watch(&mut self) -> Result<(), StoreError> {
-        let after = self.past();
+        self.watch_after(self.past_or_future()).await
+    }
+
+    async fn watch_after(&mut self, after: Revision) -> Result<(), StoreError> {
         let watch = self.store.watch(&objects::prefix(self.chance()), after).await?;
         if self.watches.len() == WATCHES {
             self.watches.remove(0);
@@ -260,7 +270,10 @@ impl<S: orch_core::store::Store> Client<S> {
 
     async fn compact(&mut self) -> Result<(), StoreError> {
         let Some(compact) = self.abilities.compact else { return Ok(()) };
-        compact(&self.store, self.past()).await
+        let revision = self.past();
+        compact(&self.store, revision).await?;
+        // The last place from which everything must still be told.
+        self.watch_after(Revision(revision.0.saturating_sub(1))).await
     }
 
     /// Reads what its watches have to tell at once, but not always all of it.
