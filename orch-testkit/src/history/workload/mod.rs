@@ -2,6 +2,7 @@
 
 mod client;
 mod objects;
+mod share;
 mod witness;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use orch_core::store::{Check, Compact, Store, StoreError, Transact, Watch, Write
 use tokio::sync::watch;
 
 use self::client::Client;
+pub use self::share::{check_by_turns, check_in_threads};
 use self::witness::Witness;
 use super::recorder::{History, Recorder};
 use super::recording_store::RecordingStore;
