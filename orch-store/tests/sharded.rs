@@ -15,6 +15,8 @@ use orch_core::store::{
 };
 use orch_store::MemoryStore;
 use orch_store::sharded::{Route, ShardedStore};
+use orch_testkit::history::workload::Workload;
+use orch_testkit::history::{DistantStore, check};
 use orch_testkit::model::ModelStore;
 use orch_testkit::suite::store::shards as clauses;
 
@@ -125,6 +127,29 @@ async fn everything_is_served_where_all_routes_lead_to_one_shard() {
     let listed = store.list(&Prefix::all(), ListOptions::default()).await.expect("one shard is reached");
     assert_eq!((listed.entries.len(), listed.revision), (1, made.revision));
     assert_eq!(store.commit(&[], Vec::new()).await.expect("one shard is reached"), made.revision);
+}
+
+/// Many clients do anything at the same time, on a store that cuts through what they do it to.
+#[tokio::test(start_paused = true)]
+async fn each_shard_has_one_order_of_writes_that_explains_what_its_clients_saw() {
+    let parts = [
+        ("a", within(&Lease::KIND, "a")),
+        ("a-b", within(&Lease::KIND, "a-b")),
+        ("b", within(&Lease::KIND, "b")),
+        ("namespaces", all_of(&Namespace::KIND)),
+    ];
+    let routes: Vec<Route> = parts.iter().map(|(name, prefix)| Route::new(prefix.clone(), *name)).collect();
+    let routes = [routes, vec![Route::new(Prefix::all(), "a")]].concat();
+    for seed in 0..8 {
+        let shards = parts.each_ref().map(|(name, _)| (*name, Arc::new(MemoryStore::new())));
+        let store = ShardedStore::new(shards, &routes).expect("the routes fit together");
+        let workload = Workload::new(seed).operations(600).with_transactions();
+        let history = workload.run(DistantStore::new(store, seed)).await;
+        for (_, part) in &parts {
+            let checked = check(&history.clone().restricted_to(part)).expect_kept();
+            assert!(checked.writes > 5 && checked.operations > 20, "{part}: {checked:?}");
+        }
+    }
 }
 
 #[tokio::test]
