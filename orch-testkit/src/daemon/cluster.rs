@@ -1,18 +1,17 @@
 //! [`EtcdCluster`].
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_ok;
 use tokio::time::{sleep, timeout};
 
 use super::etcd::{self, Etcd, EtcdConfig};
-use super::network::Network;
+use super::network::{Gate, Isolated, Network};
 
 /// A real etcd of three members, each a process that can be killed, paused, restarted, and cut off from the others.
 #[derive(Debug)]
 pub struct EtcdCluster {
-    members: Arc<Vec<Etcd>>,
+    members: Vec<Etcd>,
     network: Network,
 }
 
@@ -23,8 +22,9 @@ impl EtcdCluster {
     /// When it cannot be started.
     pub async fn start() -> Self {
         let make = async || {
-            let members = Arc::new(etcd::prepare(&["a", "b", "c"], &EtcdConfig::default()));
-            Ok(Self { network: Network::open(&members)?, members })
+            let members = etcd::prepare(&["a", "b", "c"], &EtcdConfig::default());
+            let gates = members.iter().map(Etcd::ports).map(|ports| Gate { from: ports.advertised, to: ports.peer });
+            Ok(Self { network: Network::open(gates)?, members })
         };
         etcd::launch(make, Self::members).await
     }
@@ -66,10 +66,11 @@ impl EtcdCluster {
     /// three as before.
     ///
     /// # Panics
-    /// When it is no member of this cluster.
-    pub fn isolate(&self, member: &Etcd) {
-        let number = self.members.iter().position(|other| std::ptr::eq(other, member));
-        self.network.isolate(Some(number.expect("a member of another cluster")));
+    /// When it is no member of this cluster, or does not run.
+    pub async fn isolate(&self, member: &Etcd) {
+        assert!(self.members.iter().any(|other| std::ptr::eq(other, member)), "a member of another cluster");
+        let id = member.id().await.unwrap_or_else(|error| panic!("a member does not say who it is: {error}"));
+        self.network.isolate(Some(Isolated { port: member.ports().peer, id }));
     }
 
     /// Lets all members reach one another again.

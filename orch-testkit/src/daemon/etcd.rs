@@ -156,12 +156,11 @@ impl Etcd {
         self.ports
     }
 
-    /// Whether its process has this file open.
-    pub(super) fn has(&self, file: &str) -> bool {
-        let process = self.process();
-        let Some(process) = process.as_ref() else { return false };
-        let Ok(mut open) = fs::read_dir(format!("/proc/{}/fd", process.id())) else { return false };
-        open.any(|link| link.and_then(|link| fs::read_link(link.path())).is_ok_and(|target| target.as_os_str() == file))
+    /// What it calls itself to the other members.
+    pub(super) async fn id(&self) -> std::io::Result<String> {
+        let metrics = http::get(self.ports.metrics, "/metrics").await?;
+        let (_, found) = metrics.split_once("etcd_server_id{server_id=\"").ok_or(std::io::ErrorKind::NotFound)?;
+        Ok(found.split('"').next().unwrap_or_default().to_owned())
     }
 
     /// Whether it says that it leads.

@@ -1,121 +1,123 @@
 //! [`Network`]: the connections between the members of a cluster, which can be cut.
 
-use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
-
-use super::etcd::Etcd;
+use tokio::time::sleep;
 
 /// The connections between the members of a cluster. Each member is reached by the others through a gate, which passes
 /// everything on, unless either end is cut off.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Network {
     gates: Vec<AbortHandle>,
-    traffic: Arc<Mutex<Traffic>>,
+    isolated: watch::Sender<Option<Isolated>>,
 }
 
-#[derive(Debug, Default)]
-struct Traffic {
-    /// The member that is cut off from the others.
-    isolated: Option<usize>,
-    connections: Vec<Connection>,
+/// Who is cut off.
+#[derive(Clone, Debug)]
+pub(super) struct Isolated {
+    /// Its port behind its gate.
+    pub(super) port: u16,
+    /// What it calls itself to the others.
+    pub(super) id: String,
 }
 
-#[derive(Debug)]
-struct Connection {
-    from: usize,
-    to: usize,
-    passing: AbortHandle,
-}
-
-impl Network {
-    /// Opens a gate for each member, at the address that the others have of it.
-    ///
-    /// # Errors
-    /// When a port was taken meanwhile.
-    pub(super) fn open(members: &Arc<Vec<Etcd>>) -> io::Result<Self> {
-        let mut network = Self::default();
-        for (to, member) in members.iter().enumerate() {
-            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, member.ports().advertised))?;
-            listener.set_nonblocking(true)?;
-            let gate = accept(listener, to, Arc::downgrade(members), Arc::clone(&network.traffic));
-            network.gates.push(RUNTIME.spawn(gate).abort_handle());
-        }
-        Ok(network)
-    }
-
-    /// Ends all connections of this member with others, and lets no new one come about. `None` ends the isolation.
-    pub(super) fn isolate(&self, member: Option<usize>) {
-        let mut traffic = lock(&self.traffic);
-        traffic.isolated = member;
-        traffic.connections.retain(|connection| {
-            let cut = member == Some(connection.from) || member == Some(connection.to);
-            if cut {
-                connection.passing.abort();
-            }
-            !cut && !connection.passing.is_finished()
-        });
-    }
+/// A way to one member.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    /// Where the others find it.
+    pub(super) from: u16,
+    /// Where it listens.
+    pub(super) to: u16,
 }
 
 /// A runtime of a thread of its own: that of a test stands still while the test does something that blocks.
 static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
-    let runtime = Builder::new_current_thread().enable_io().build().expect("the operating system gives a runtime");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("the operating system gives a runtime");
     let handle = runtime.handle().clone();
     let run = move || runtime.block_on(std::future::pending::<()>());
     thread::Builder::new().name("network".to_owned()).spawn(run).expect("the operating system gives a thread");
     handle
 });
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        self.gates.iter().for_each(AbortHandle::abort);
-        lock(&self.traffic).connections.iter().for_each(|connection| connection.passing.abort());
+impl Network {
+    /// Opens the gates.
+    ///
+    /// # Errors
+    /// When a port was taken meanwhile.
+    pub(super) fn open(gates: impl IntoIterator<Item = Gate>) -> io::Result<Self> {
+        let mut network = Self { gates: Vec::new(), isolated: watch::Sender::new(None) };
+        for gate in gates {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, gate.from))?;
+            listener.set_nonblocking(true)?;
+            let accept = accept(listener, gate.to, network.isolated.subscribe());
+            network.gates.push(RUNTIME.spawn(accept).abort_handle());
+        }
+        Ok(network)
+    }
+
+    /// Lets nothing pass any more between this member and others, as if the network had lost it. Connections stay until
+    /// `None` ends the isolation.
+    pub(super) fn isolate(&self, member: Option<Isolated>) {
+        self.isolated.send_replace(member);
     }
 }
 
-/// Changes under the lock are made in one go: a panic elsewhere leaves them whole.
-fn lock(traffic: &Mutex<Traffic>) -> MutexGuard<'_, Traffic> {
-    traffic.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Connections end when they see that there is nobody any more who could cut them.
+        self.gates.iter().for_each(AbortHandle::abort);
+    }
 }
 
-/// The gate of member `to`.
-async fn accept(listener: std::net::TcpListener, to: usize, members: Weak<Vec<Etcd>>, traffic: Arc<Mutex<Traffic>>) {
+async fn accept(listener: std::net::TcpListener, port: u16, isolated: watch::Receiver<Option<Isolated>>) {
     let listener = TcpListener::from_std(listener).expect("the runtime takes a socket");
-    // An error is of the one connection that could not be accepted; without members nobody needs the gate.
-    while let (accepted, Some(members)) = (listener.accept().await, members.upgrade()) {
-        let Ok((incoming, caller)) = accepted else { continue };
-        let Some(from) = socket_of(caller).and_then(|socket| members.iter().position(|member| member.has(&socket)))
-        else {
-            continue;
-        };
-        let port = members[to].ports().peer;
-        let mut traffic = lock(&traffic);
-        if traffic.isolated.is_none_or(|isolated| isolated != from && isolated != to) {
-            let passing = RUNTIME.spawn(pass(incoming, port)).abort_handle();
-            traffic.connections.push(Connection { from, to, passing });
+    loop {
+        match listener.accept().await {
+            Ok((incoming, _)) => drop(tokio::spawn(pass(incoming, port, isolated.clone()))),
+            // Of one connection, or of all while there are too many open files.
+            Err(_) => sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn pass(mut incoming: TcpStream, port: u16) {
-    if let Ok(mut outgoing) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-        // A broken connection is an ended one; who is at its ends finds out.
-        let _ = tokio::io::copy_bidirectional(&mut incoming, &mut outgoing).await;
+async fn pass(mut incoming: TcpStream, port: u16, mut isolated: watch::Receiver<Option<Isolated>>) {
+    let Ok(caller) = caller_of(&incoming).await else { return };
+    let Ok(mut outgoing) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+    // Of a caller who does not say who it is nothing is known: it may be the one.
+    let is_cut = |isolated: &Option<Isolated>| {
+        isolated.as_ref().is_some_and(|who| who.port == port || caller.as_ref().is_none_or(|caller| *caller == who.id))
+    };
+    tokio::select! { biased;
+        _ = isolated.wait_for(is_cut) => {}
+        // However it ends: who is at its ends finds out.
+        _ = tokio::io::copy_bidirectional(&mut incoming, &mut outgoing) => return,
     }
+    // Either it is over, or nobody is left who could say so.
+    let _ = isolated.wait_for(|isolated| !is_cut(isolated)).await;
 }
 
-/// The socket that calls from this address on this machine, as Linux names it among the open files of its process.
-fn socket_of(caller: SocketAddr) -> Option<String> {
-    let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    // proc(5): after a number, the local address in hexadecimal, then much else; the tenth word is the inode.
-    let local = format!("0100007F:{:04X}", caller.port());
-    let line = table.lines().find(|line| line.split_whitespace().nth(1) == Some(&local))?;
-    Some(format!("socket:[{}]", line.split_whitespace().nth(9)?))
+/// Who calls, if it says so in its first request, as etcd does in all that matter. Takes nothing off the connection.
+async fn caller_of(incoming: &TcpStream) -> io::Result<Option<String>> {
+    let mut head = [0; 2048];
+    loop {
+        let length = incoming.peek(&mut head).await?;
+        let text = String::from_utf8_lossy(&head[..length]);
+        if let Some((_, after)) = text.split_once("\r\nX-Server-From: ")
+            && let Some((id, _)) = after.split_once("\r\n")
+        {
+            return Ok(Some(id.to_owned()));
+        }
+        if length == 0 || length == head.len() || text.contains("\r\n\r\n") {
+            return Ok(None);
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
 }
