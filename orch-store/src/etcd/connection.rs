@@ -16,9 +16,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prost::Message;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -26,7 +27,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::endpoint::Endpoint;
-use super::error::{Failure, Meaning, NotSent};
+use super::error::{Failure, Meaning, NotSent, in_words};
 use super::version::Version;
 use super::wire::{StatusRequest, Unary};
 
@@ -70,15 +71,25 @@ impl Connection {
         let sender = match tls {
             None => handshake(TokioIo::new(stream)).await,
             Some(tls) => {
-                let name = endpoint.server_name().clone();
-                let stream = encrypt(tls, name, stream).await.map_err(|error| not_trusted(endpoint, &error))?;
+                let encrypted = tls.connect(endpoint.server_name().clone(), stream).await;
+                let stream = encrypted.map_err(|error| not_trusted(endpoint, &error))?;
                 handshake(TokioIo::new(stream)).await
             }
         };
-        let sender = sender.map_err(|error| Failure::new(Meaning::AskAnother, format!("{endpoint}: {error}")))?;
+        let (sender, end) =
+            sender.map_err(|error| Failure::new(Meaning::AskAnother, format!("{endpoint}: {error}")))?;
         let nobody = Member { shown: endpoint.to_string(), cluster_id: 0, version: None };
         let unknown = Self { sender, origin: endpoint.origin().clone(), member: Arc::new(nobody) };
-        let answer = unknown.unary(StatusRequest {}, None).await.map_err(|failure| not_etcd(failure, endpoint))?;
+        let answer = match unknown.unary(StatusRequest {}, None).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let failure = not_etcd(failure, end, endpoint).await;
+                return Err(match tls {
+                    Some(tls) => is_certificate_refused(endpoint, tls).await.unwrap_or(failure),
+                    None => failure,
+                });
+            }
+        };
         if answer.is_learner {
             let message = format!("{endpoint} is a learner, which answers no requests yet");
             return Err(Failure::new(Meaning::AskAnother, message));
@@ -147,14 +158,6 @@ fn with_metadata<R>(request: R, token: Option<&Token>) -> Request<R> {
     request
 }
 
-async fn encrypt(
-    tls: &TlsConnector,
-    name: ServerName<'static>,
-    stream: TcpStream,
-) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    tls.connect(name, stream).await
-}
-
 /// What rustls itself finds wrong, such as a certificate, stays wrong; what the network does may pass.
 fn not_trusted(endpoint: &Endpoint, error: &io::Error) -> Failure {
     let refused = error.get_ref().is_some_and(|cause| cause.is::<tokio_rustls::rustls::Error>());
@@ -162,26 +165,44 @@ fn not_trusted(endpoint: &Endpoint, error: &io::Error) -> Failure {
     Failure::new(meaning, format!("{endpoint}: no TLS connection: {error}"))
 }
 
-/// A failure to say who it is: nothing was asked of it yet.
-fn not_etcd(failure: Failure, endpoint: &Endpoint) -> Failure {
-    if failure.has_cause::<tokio_rustls::rustls::Error>() {
-        return Failure::new(
-            Meaning::Refused,
-            format!("{}: does it want another client certificate?", failure.message),
-        );
+/// What a failure to say who it is means: nothing was asked of it yet. How the connection ended tells more than how the
+/// request did; of what HTTP/2 has to say, the layers between keep only the words.
+async fn not_etcd(failure: Failure, end: End, endpoint: &Endpoint) -> Failure {
+    const ENDS_WITHIN: Duration = Duration::from_millis(100);
+    if failure.meaning == Meaning::Refused {
+        return failure;
     }
-    // What the HTTP/2 client says of bytes that are none.
-    if failure.message.contains("connection error detected") {
-        let message = format!("{endpoint} does not speak HTTP/2: is it etcd, and without TLS? ({})", failure.message);
+    let message = match tokio::time::timeout(ENDS_WITHIN, end).await {
+        Ok(Ok(end)) => format!("{endpoint}: {}", in_words(&end)),
+        _ => failure.message,
+    };
+    if message.contains("connection error detected") {
+        let message = format!("{message}: it does not speak HTTP/2; is it etcd, and without TLS?");
         return Failure::new(Meaning::Refused, message);
     }
-    match failure.meaning {
-        Meaning::Refused => failure,
-        _ => Failure::new(Meaning::AskAnother, failure.message),
-    }
+    Failure::new(Meaning::AskAnother, message)
 }
 
-async fn handshake<T>(io: T) -> hyper::Result<Sender>
+/// Why the server does not want this client, if that is so. It says so after the client believes the connection to be made,
+/// and what the client sends meanwhile can make the network lose the answer: so connect once more and only listen.
+async fn is_certificate_refused(endpoint: &Endpoint, tls: &TlsConnector) -> Option<Failure> {
+    const SAYS_SO_WITHIN: Duration = Duration::from_millis(300);
+    let listen = async {
+        let stream = TcpStream::connect((endpoint.host(), endpoint.port())).await?;
+        tls.connect(endpoint.server_name().clone(), stream).await?.read_u8().await
+    };
+    let error = tokio::time::timeout(SAYS_SO_WITHIN, listen).await.ok()?.err()?;
+    let failure = not_trusted(endpoint, &error);
+    (failure.meaning == Meaning::Refused).then(|| {
+        let message = format!("{}: it wants another client certificate, or any", failure.message);
+        Failure::new(Meaning::Refused, message)
+    })
+}
+
+/// Tells why the connection ended.
+type End = oneshot::Receiver<hyper::Error>;
+
+async fn handshake<T>(io: T) -> hyper::Result<(Sender, End)>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -193,12 +214,15 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .handshake(io)
         .await?;
+    let (ended, end) = oneshot::channel();
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection to etcd broke");
+            // Somebody listens only while the connection is new.
+            let _ = ended.send(error);
         }
     });
-    Ok(Sender(sender))
+    Ok((Sender(sender), end))
 }
 
 /// What sends requests on the connection.

@@ -122,20 +122,6 @@ impl Failure {
         Self { meaning, ..self }
     }
 
-    /// Whether an error of this type is among the causes.
-    pub(super) fn has_cause<E: Error + 'static>(&self) -> bool {
-        let mut cause = self.source.as_ref().map(|source| &**source as &(dyn Error + 'static));
-        while let Some(error) = cause {
-            // What rustls says comes wrapped in an error of the network's, which shows it but not as its cause.
-            let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if error.is::<E>() || inside.is_some_and(|inside| inside.is::<E>()) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
-    }
-
     /// Whether the same request may be made at another member: nothing happened here.
     pub(super) fn may_ask_another(&self) -> bool {
         self.meaning == Meaning::AskAnother
@@ -197,11 +183,19 @@ fn broken(status: &Status) -> Option<(Meaning, &'static str)> {
 
 /// The status and all its causes in a line.
 fn words(status: &Status) -> String {
-    let mut words = match status.message() {
+    let head = match status.message() {
         "" => status.code().to_string(),
         message => message.to_owned(),
     };
-    let mut cause = status.source();
+    with_causes(head, status.source())
+}
+
+/// An error and all its causes in a line.
+pub(super) fn in_words(error: &dyn Error) -> String {
+    with_causes(error.to_string(), error.source())
+}
+
+fn with_causes(mut words: String, mut cause: Option<&(dyn Error + 'static)>) -> String {
     while let Some(error) = cause {
         let text = error.to_string();
         if !words.contains(&text) {
