@@ -1,5 +1,6 @@
 //! What cannot be seen from outside: every crash, every flipped bit, disks that fail.
 
+mod against_model;
 mod crashes;
 mod damage;
 mod failures;
