@@ -16,9 +16,9 @@
 //!   changes after an arbitrary point: the number alone does not tell where it is from. Watch a collection after the revision
 //!   of a listing of that collection. (Marking revisions with their shard would show the mistake, and cost a copy of every
 //!   object that is read, because objects carry their revision.)
-//! - *There is no moment that all shards share.* A caller who writes to one shard and then to another is never seen to
-//!   have done the second without the first by whoever reads in the opposite order, since single reads and writes are
-//!   linearizable in each; but no listing or watch shows the two in an order.
+//! - *There is no moment that all shards share.* Single reads and writes are linearizable across shards too: whoever sees
+//!   a write in one shard, and then reads in another, sees what its writer had written there before. But no listing and no
+//!   watch shows the writes of two shards in an order.
 //!
 //! A shard that does not answer fails the requests that go there, and disturbs no others.
 //!
@@ -148,14 +148,14 @@ impl<S: Store + ?Sized> ShardedStore<S> {
 }
 
 impl<S: ?Sized> Shard<S> {
-    /// Tells which of the shards does not answer.
+    /// Tells which of the shards does not answer, or refuses.
     fn error(&self, error: StoreError) -> StoreError {
         at_shard(&self.name, error)
     }
 }
 
 fn at_shard(shard: &str, mut error: StoreError) -> StoreError {
-    if let StoreError::Unavailable { message, .. } = &mut error {
+    if let StoreError::Unavailable { message, .. } | StoreError::Refused { message, .. } = &mut error {
         *message = format!("shard {shard}: {message}");
     }
     error
