@@ -35,8 +35,12 @@ pub(crate) struct Up {
     /// earlier one that was killed. [default: a folder of this manifest below the temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Where the objects are kept: `memory`, gone with this program, or `embedded`, in the state folder. With `embedded`,
-    /// processes that an earlier run left go on. [default: embedded with --state-dir, memory without]
+    /// Where the objects are kept: `memory`, gone with this program; `embedded`, in the state folder; or in an etcd
+    /// cluster, `etcd://HOST:PORT[,HOST:PORT…][/PREFIX]`. What an earlier run left running with one of the latter two goes
+    /// on. [default: embedded with --state-dir, memory without]
+    ///
+    /// With a user: etcd://USER@HOST:PORT?password-file=FILE. Encrypted, with PEM files:
+    /// etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME].
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
     /// More about what goes on, on standard error; twice for still more.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod causes;
 mod cli;
 mod cluster;
 mod layout;

@@ -1,6 +1,5 @@
 //! `k8s-like up`: a cluster that follows a manifest until it is told to stop.
 
-use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use orch_core::object::{Deployment, Namespace, Pod, ReplicaSet, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apply::Applier;
+use crate::causes::with_causes;
 use crate::cli::Up;
 use crate::cluster::Cluster;
 use crate::layout::Layout;
@@ -171,20 +171,6 @@ fn lost(cluster: Cluster, store: &StoreChoice) -> ExitCode {
     eprintln!("error: the cluster in {store} does not run from this state folder any more: its lease was taken away");
     eprintln!("error: containers may still run; whoever has the cluster now knows nothing of them");
     ExitCode::FAILURE
-}
-
-/// The error and what caused it, as one line; causes that the error quotes already are left out.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn failed(message: &str) -> ExitCode {

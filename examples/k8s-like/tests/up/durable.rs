@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use crate::harness::{Place, Start, get, wait_for};
 
 /// By what `up` is told which store to use.
-type Options<'a> = &'a [&'a str];
+pub(crate) type Options<'a> = &'a [&'a str];
 
 #[test]
 fn killed_half_way_through_a_rollout_it_takes_over_what_runs_and_completes() {
     half_way(&Place::new("half-way"), &["--store", "embedded"]);
 }
 
-fn half_way(place: &Place, store: Options<'_>) {
+pub(crate) fn half_way(place: &Place, store: Options<'_>) {
     place.write(&place.recorded_web(3, "one"));
     let mut up = place.up_with(store);
     up.hears(&["deployment shop/web is complete"]);
@@ -50,7 +50,7 @@ fn killed_again_and_again_at_any_moment_no_pod_ever_runs_twice() {
     any_moment(&Place::new("moments"), &["--store", "embedded"]);
 }
 
-fn any_moment(place: &Place, store: Options<'_>) {
+pub(crate) fn any_moment(place: &Place, store: Options<'_>) {
     for (round, millis) in [120, 900, 350, 1500, 60, 600].into_iter().enumerate() {
         // Each time into the rollout of another version.
         place.write(&place.recorded_web(3, &format!("version {round}")));
@@ -88,7 +88,7 @@ fn stopped_by_ctrl_c_its_objects_stay_and_the_next_run_starts_their_pods_anew() 
     stopped(&Place::new("stopped"), &["--store", "embedded"]);
 }
 
-fn stopped(place: &Place, store: Options<'_>) {
+pub(crate) fn stopped(place: &Place, store: Options<'_>) {
     place.write(&place.recorded_web(2, "one"));
     let mut up = place.up_with(store);
     let address = up.settles();

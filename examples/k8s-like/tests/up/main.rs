@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod durable;
+mod etcd;
 mod harness;
 mod life;
 mod restart;
