@@ -8,14 +8,19 @@ use std::time::Duration;
 use orch_core::controller::Change;
 use orch_core::key::Key;
 use orch_core::object::{EndpointSlice, Service};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 
 /// Between two attempts to connect.
 const ATTEMPT_EVERY: Duration = Duration::from_millis(50);
 
 /// The label by which a slice names its service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// How long a connection must stay open to count as taken. To be refused at its end takes this machine less.
+const STAYS_OPEN: Duration = Duration::from_millis(100);
 
 type Say = dyn Fn(String) + Send + Sync;
 
@@ -89,11 +94,21 @@ impl Answers {
 /// Tries until the service answers at each of its addresses, and says so.
 async fn connect(key: Key, addresses: Vec<String>, say: Arc<Say>) {
     for address in addresses {
-        while TcpStream::connect(&address).await.is_err() {
-            tokio::time::sleep(ATTEMPT_EVERY).await;
+        while !takes_connections(&address).await {
+            sleep(ATTEMPT_EVERY).await;
         }
         let namespace = key.namespace().unwrap_or_default();
         say(format!("service {namespace}/{} answers at http://{address}", key.name()));
+    }
+}
+
+/// Whether a connection stays open, or is even spoken on. The proxy of a service takes every connection, and resets it when
+/// no endpoint does.
+async fn takes_connections(address: &str) -> bool {
+    let Ok(mut connection) = TcpStream::connect(address).await else { return false };
+    match timeout(STAYS_OPEN, connection.read_u8()).await {
+        Ok(spoken) => spoken.is_ok(),
+        Err(_) => true,
     }
 }
 
