@@ -85,7 +85,7 @@ impl Tenancy {
         };
         let lease = Key::new(&Lease::KIND, Some(NAMESPACE), NAME)?;
         let cluster = hold(client, &lease, &record.folder, state_dir, store).await?;
-        let leftovers = leftovers(record.tenant.as_ref(), &cluster);
+        let leftovers = leftovers(record.tenant.as_ref(), &cluster, &store.to_string());
         let store = store.clone();
         Ok((Self { client: client.clone(), lease, file, record, store, cluster }, leftovers))
     }
@@ -163,11 +163,13 @@ fn is_held_by_another(lease: &Lease, folder: &Uid) -> bool {
     lease.spec.holder_identity.is_some() && !is_held_by(lease, folder)
 }
 
-fn leftovers(tenant: Option<&Tenant>, cluster: &Uid) -> Leftovers {
+fn leftovers(tenant: Option<&Tenant>, cluster: &Uid, store: &str) -> Leftovers {
     match tenant {
         Some(tenant) if tenant.cluster == *cluster => Leftovers::Own,
-        Some(tenant) if tenant.store != StoreChoice::Memory.to_string() => Leftovers::Others(tenant.store.clone()),
-        _ => Leftovers::Nobodys,
+        // Gone with the process, or not what it was: emptied, or the lease was deleted by hand.
+        Some(tenant) if tenant.store == StoreChoice::Memory.to_string() || tenant.store == store => Leftovers::Nobodys,
+        Some(tenant) => Leftovers::Others(tenant.store.clone()),
+        None => Leftovers::Nobodys,
     }
 }
 
@@ -220,4 +222,41 @@ pub(crate) enum TenancyError {
     /// The name of the lease.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_taken_over_only_by_the_cluster_that_started_it() {
+        let tenant = |cluster: &str, store: &str| Tenant { cluster: Uid::new(cluster), store: store.to_owned() };
+        let others = || Leftovers::Others("etcd://a".to_owned());
+        for (tenant, expected) in [
+            (None, Leftovers::Nobodys),
+            (Some(tenant("1", "embedded")), Leftovers::Own),
+            (Some(tenant("2", "embedded")), Leftovers::Nobodys),
+            (Some(tenant("2", "memory")), Leftovers::Nobodys),
+            (Some(tenant("2", "etcd://a")), others()),
+            // The same cluster by another address.
+            (Some(tenant("1", "etcd://a")), Leftovers::Own),
+        ] {
+            assert_eq!(leftovers(tenant.as_ref(), &Uid::new("1"), "embedded"), expected, "{tenant:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_no_record_is_told_with_its_file() {
+        let folder = std::env::temp_dir().join(format!("k8s-like-tenancy-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("cluster.json");
+        let record = FolderRecord { folder: Uid::new("f"), tenant: None };
+        assert_eq!(read(&file).expect("none"), None);
+        write(&file, &record).expect("written");
+        assert_eq!(read(&file).expect("one"), Some(record));
+        std::fs::write(&file, "{").expect("written");
+        let error = read(&file).expect_err("half a record").to_string();
+        assert!(error.contains("cannot read") && error.contains("cluster.json"), "{error}");
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
 }

@@ -2,12 +2,12 @@
 
 use orch_core::controller::Change;
 use orch_core::object::{
-    Deployment, DeploymentCondition, Event, EventType, Namespace, Node, NodeCondition, Pod, find_condition,
+    Deployment, DeploymentCondition, Event, EventType, Namespace, Node, NodeCondition, Pod, Time, find_condition,
     is_condition_true,
 };
 
-/// The lines to show for a change; most changes need none.
-pub(super) fn describe(change: &Change) -> Vec<String> {
+/// The lines to show for a change; most changes need none. Events of before `since` are old news.
+pub(super) fn describe(change: &Change, since: Time) -> Vec<String> {
     let (old, new) = (change.previous(), change.current());
     let (Some(any), name) = (new.or(old), change.key()) else { return Vec::new() };
     let name = match name.namespace() {
@@ -30,6 +30,7 @@ pub(super) fn describe(change: &Change) -> Vec<String> {
         return vec![format!("namespace {name} is gone")];
     }
     match new.and_then(|object| object.downcast_ref::<Event>()) {
+        Some(event) if event.last_timestamp.is_some_and(|last| last < since) => Vec::new(),
         Some(event) => warning(event, old.and_then(|object| object.downcast_ref::<Event>())),
         None => Vec::new(),
     }

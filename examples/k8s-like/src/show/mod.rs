@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::controller::{Change, Context, Controller, ControllerError, Plan, Trigger};
 use orch_core::key::Key;
-use orch_core::object::{Deployment, EndpointSlice, Event, Namespace, Node, Pod, Service};
+use orch_core::object::{Deployment, EndpointSlice, Event, Namespace, Node, Pod, Service, Time};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use answers::Answers;
@@ -58,7 +59,8 @@ pub(crate) fn show() -> (ShowController, Voice, impl Future<Output = ()> + Send)
             let _ = notices.send(Notice::Line(line));
         }
     });
-    (ShowController { notices }, voice, run(incoming, answers))
+    let since = Time::from(SystemClock.now());
+    (ShowController { notices }, voice, run(incoming, answers, since))
 }
 
 #[async_trait]
@@ -88,7 +90,7 @@ impl Controller for ShowController {
     }
 }
 
-async fn run(mut incoming: UnboundedReceiver<Notice>, mut answers: Answers) {
+async fn run(mut incoming: UnboundedReceiver<Notice>, mut answers: Answers, since: Time) {
     let mut screen = Screen::new();
     let mut objects = BTreeMap::new();
     let mut notices = Vec::new();
@@ -98,7 +100,7 @@ async fn run(mut incoming: UnboundedReceiver<Notice>, mut answers: Answers) {
             match notice {
                 Notice::Line(line) => lines.push(printable(&line)),
                 Notice::Change(change) => {
-                    lines.extend(describe(&change).iter().map(|line| printable(line)));
+                    lines.extend(describe(&change, since).iter().map(|line| printable(line)));
                     answers.observe(&change);
                     match change.current() {
                         Some(object) => objects.insert(change.key().clone(), object.clone()),

@@ -1,9 +1,15 @@
 //! What holds of a cluster in a real etcd, and what happens when that is away.
 
+use std::fs;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use orch_testkit::daemon::Etcd;
+use orch_core::key::Key;
+use orch_core::kind::Object as _;
+use orch_core::object::Lease;
+use orch_core::store::Store as _;
+use orch_store::etcd::{EtcdConfig, EtcdStore};
+use orch_testkit::daemon::{Access, Etcd, EtcdConfig as Daemon};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -17,7 +23,7 @@ fn runtime() -> &'static Runtime {
 }
 
 fn url(etcd: &Etcd) -> String {
-    etcd.endpoints().remove(0).replace("http://", "etcd://")
+    etcd.endpoints().remove(0).replacen("http", "etcd", 1)
 }
 
 /// A part of the etcd that tests share that is nobody else's.
@@ -106,6 +112,68 @@ fn a_cluster_that_runs_from_one_state_folder_is_refused_to_another_until_it_is_s
     up.hears(&["deployment shop/web is complete"]);
     up.stop();
     other.assert_nothing_runs();
+}
+
+#[test]
+fn a_cluster_whose_lease_is_taken_away_is_left_as_it_is() {
+    let url = part();
+    let place = Place::new("etcd-lost");
+    place.write(&place.recorded_web(1, "one"));
+    let mut up = place.up_with(&["--store", &url]);
+    up.hears(&["deployment shop/web is complete"]);
+    let running = place.processes();
+    runtime().block_on(async {
+        let store = EtcdStore::new(EtcdConfig::from_url(&url).expect("a URL")).expect("a store");
+        let key = Key::new(&Lease::KIND, Some("kube-system"), "k8s-like").expect("a key");
+        let lease = store.get(&key).await.expect("an answer").expect("the lease");
+        store.delete(&key, lease.revision).await.expect("deleted");
+    });
+    up.hears(&["its lease was taken away"]);
+    assert_eq!(up.ended(), Some(1));
+    assert_eq!(place.processes(), running);
+    // Whose they are now nobody can tell, so they are ended before they are started anew.
+    let mut up = place.up_with(&["--store", &url]);
+    up.hears(&["stopping 1 pods of an earlier run"]);
+    up.hears(&["deployment shop/web is complete"]);
+    assert!(place.processes().is_disjoint(&running));
+    up.stop();
+    place.assert_nothing_runs();
+}
+
+#[test]
+fn etcd_is_asked_with_a_password_from_a_file_or_with_a_certificate() {
+    let place = Place::new("etcd-secret");
+    place.write(&place.recorded_web(1, "one"));
+    let file = |name: &str, text: &str| {
+        let path = place.state().with_file_name(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let start = |access| runtime().block_on(Etcd::start_with(Daemon { access, ..Default::default() }));
+
+    let etcd = start(Access::Password("secret".to_owned()));
+    let url = url(&etcd).replace("etcd://", "etcd://root@");
+    for (password, said) in [("wrong", "authentication failed"), ("secret\n", "deployment shop/web is complete")] {
+        let mut up = place.up_with(&["--store", &format!("{url}/?password-file={}", file("password", password))]);
+        up.hears(&[said]);
+        match password {
+            "wrong" => assert_eq!(up.ended(), Some(1)),
+            _ => up.stop(),
+        }
+    }
+
+    let etcd = start(Access::ClientCertificate);
+    let certificates = etcd.certificates().expect("those that were asked for");
+    let files = format!(
+        "ca={}&cert={}&key={}",
+        file("authority.pem", &certificates.authority),
+        file("client.pem", &certificates.client),
+        file("client.key", &certificates.client_key)
+    );
+    let mut up = place.up_with(&["--store", &format!("{}/?{files}", self::url(&etcd))]);
+    up.hears(&["deployment shop/web is complete"]);
+    up.stop();
+    place.assert_nothing_runs();
 }
 
 #[test]
