@@ -21,7 +21,8 @@ cargo xtask COMMAND
   fix       format, and what clippy can mend by itself
   tidy      the house rules that a program can check
   clauses   every clause of every contract, and how many faults each controller survived
-  bench     the tables of docs/benchmarks.md, measured here and now
+  bench     the tables of docs/benchmarks.md, measured here and now; `bench store queue`
+            measures these parts alone (store, queue, engine, sched)
   help      this text
 ";
 
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         ["fix"] => fix(&root),
         ["tidy"] => tidy::run(&root),
         ["clauses"] => clauses::run(&root),
-        ["bench"] => bench(&root),
+        ["bench", ref parts @ ..] => bench(&root, parts),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -81,6 +82,9 @@ fn fix(root: &Path) -> Result<(), Failed> {
     cargo(root, &["fmt", "--all"])
 }
 
-fn bench(root: &Path) -> Result<(), Failed> {
-    cargo_in(&root.join("benches/peers"), &["run", "--release", "--quiet"])
+fn bench(root: &Path, parts: &[&str]) -> Result<(), Failed> {
+    if parts.is_empty() || parts.contains(&"store") {
+        parts::provide(root)?;
+    }
+    cargo_in(&root.join("benches/peers"), &[&["run", "--release", "--quiet", "--"], parts].concat())
 }

@@ -25,8 +25,9 @@ use orch_core::store::{Expect, Store as _, Value};
 use orch_store::MemoryStore;
 use tokio::sync::Notify;
 
-use crate::measure::{Cost, Row, block_on, cost_async};
+use crate::measure::{Cost, block_on, cost_async};
 use crate::objects::pod;
+use crate::row::Row;
 
 const PODS: usize = 20_000;
 /// As many as both sides ask for by default.

@@ -1,33 +1,51 @@
-//! Measures this project against other people's crates, or against the least that the job costs, and prints a table.
+//! Measures this project against other people's crates and programs, or against the least that the job costs, and
+//! prints tables.
 #![forbid(unsafe_code)]
 
 mod engine;
 mod measure;
 mod objects;
 mod queue;
+mod row;
 mod sched;
 mod store;
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use measure::Row;
+use row::Row;
 
 /// What ours runs on, and what it is held against.
-const PACKAGES: [&str; 4] = ["k8s-openapi", "kube", "kube-runtime", "tokio"];
+const PACKAGES: [&str; 6] = ["k8s-openapi", "kube", "kube-runtime", "prost", "tokio", "tonic"];
 
 /// What is measured. Arguments choose among the parts; without any all are.
-const PARTS: [(&str, fn() -> Vec<Row>); 4] =
-    [("store", store::rows), ("queue", queue::rows), ("engine", engine::rows), ("sched", sched::rows)];
+const PARTS: [(&str, fn()); 4] = [
+    ("store", store::run),
+    ("queue", || Row::print_all(&queue::rows())),
+    ("engine", || Row::print_all(&engine::rows())),
+    ("sched", || Row::print_all(&sched::rows())),
+];
 
-fn main() {
-    println!("{}\n\n{}", circumstances(), Row::HEAD);
+fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    for (part, rows) in PARTS {
+    if let [flag, name] = &wanted[..]
+        && flag == store::LOAD
+    {
+        store::load(name);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) = wanted.iter().find(|wanted| PARTS.iter().all(|(part, _)| part != wanted)) {
+        let parts: Vec<&str> = PARTS.iter().map(|(part, _)| *part).collect();
+        eprintln!("there is no part `{unknown}`, only {}", parts.join(", "));
+        return ExitCode::from(2);
+    }
+    println!("{}", circumstances());
+    for (part, run) in PARTS {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == part) {
-            rows().iter().for_each(|row| println!("{}", row.markdown()));
+            run();
         }
     }
     println!("\nLoad at the end: {}.", load());
+    ExitCode::SUCCESS
 }
 
 /// What is measured, with what, where, and what else goes on there.
@@ -37,13 +55,12 @@ fn circumstances() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let packages: Vec<String> = PACKAGES.iter().map(|package| format!("{package} {}", version(package))).collect();
     format!(
-        "Commit {}, {}; {}; {}. {} pairs each: medians, and from least to most. {cores} cores of {}. Load at the start: \
-         {}.",
+        "Commit {}, {}; {}; {}. {} rounds: medians, and from least to most. {cores} cores of {}. Load at the start: {}.",
         answer("git", &["describe", "--always", "--dirty"]),
         answer("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
         answer("rustc", &["--version"]),
         packages.join(", "),
-        measure::PAIRS,
+        measure::ROUNDS,
         model.trim_start_matches(['\t', ':', ' ']),
         load()
     )
@@ -57,10 +74,10 @@ fn version(package: &str) -> &str {
     version.expect("the lock file names every package")
 }
 
-/// What a command says, for what this program cannot know by itself.
+/// The first line that a command says, for what this program cannot know by itself.
 fn answer(command: &str, arguments: &[&str]) -> String {
     let said = Command::new(command).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    let said = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned();
     if said.is_empty() { format!("unknown ({command} does not say)") } else { said }
 }
 

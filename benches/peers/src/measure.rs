@@ -1,11 +1,12 @@
-//! Measuring in pairs: ours and the other, in turn, in one run.
+//! Measuring what operations cost, and the sides of a comparison in turn.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// How often each pair is measured.
-pub const PAIRS: usize = 7;
+/// How often each side is measured.
+pub const ROUNDS: usize = 7;
 
 /// What one operation cost, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub struct Cost {
 
 /// Measures `operations` operations that `run` performs. What it returns is dropped after the measurement.
 pub fn cost<T>(operations: usize, run: impl FnOnce() -> T) -> Cost {
-    let watch = Stopwatch::start();
+    let watch = Stopwatch::start(None);
     let kept = run();
     let cost = watch.stop(operations);
     drop(std::hint::black_box(kept));
@@ -27,7 +28,12 @@ pub fn cost<T>(operations: usize, run: impl FnOnce() -> T) -> Cost {
 
 /// Measures `operations` operations that `run` performs. What it returns is dropped after the measurement.
 pub async fn cost_async<T>(operations: usize, run: impl Future<Output = T>) -> Cost {
-    let watch = Stopwatch::start();
+    cost_with_server(None, operations, run).await
+}
+
+/// As [`cost_async`], with the processor time of another process, which does part of the work.
+pub async fn cost_with_server<T>(server: Option<u32>, operations: usize, run: impl Future<Output = T>) -> Cost {
+    let watch = Stopwatch::start(server);
     let kept = run.await;
     let cost = watch.stop(operations);
     drop(std::hint::black_box(kept));
@@ -39,112 +45,90 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
+/// Runs a future on a runtime with a thread for each core, where the point is that many do something at once.
+pub fn block_on_all_cores<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// One side of a comparison.
+pub struct Side<'a> {
+    name: String,
+    run: Box<dyn FnMut() -> Cost + 'a>,
+}
+
+impl<'a> Side<'a> {
+    /// A side that is measured by `run`.
+    pub fn new(name: impl Into<String>, run: impl FnMut() -> Cost + 'a) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+}
+
+/// What a side cost, round by round.
+pub struct Measured {
+    /// Of the side.
+    pub name: String,
+    /// The first of one side and the first of another were measured one after the other, and so on.
+    pub costs: Vec<Cost>,
+}
+
+/// Measures all sides in turn, after one round that does not count. Every other round goes backwards, so that nobody
+/// always comes first.
+pub fn in_turn<const N: usize>(mut sides: [Side<'_>; N]) -> [Measured; N] {
+    let mut costs: [Vec<Cost>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
+    for side in &mut sides {
+        (side.run)();
+    }
+    for round in 0..ROUNDS {
+        let mut order: Vec<usize> = (0..N).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
+            costs[index].push((sides[index].run)());
+        }
+    }
+    let mut sides = sides.into_iter();
+    costs.map(|costs| Measured { name: sides.next().expect("as many").name, costs })
+}
+
+/// Minimum, median and maximum.
+pub fn spread(mut numbers: Vec<f64>) -> (f64, f64, f64) {
+    numbers.sort_by(f64::total_cmp);
+    (numbers[0], numbers[numbers.len() / 2], numbers[numbers.len() - 1])
+}
+
 struct Stopwatch {
+    server: Option<u32>,
     wall: Instant,
     cpu: Duration,
 }
 
 impl Stopwatch {
-    fn start() -> Self {
-        Self { cpu: processor_time(), wall: Instant::now() }
+    fn start(server: Option<u32>) -> Self {
+        let cpu = processor_time(server);
+        Self { server, cpu, wall: Instant::now() }
     }
 
     fn stop(self, operations: usize) -> Cost {
-        let (wall, cpu) = (self.wall.elapsed(), processor_time() - self.cpu);
+        let wall = self.wall.elapsed();
+        let cpu = processor_time(self.server) - self.cpu;
         let each = |time: Duration| time.as_nanos() as f64 / operations as f64;
         Cost { wall: each(wall), cpu: each(cpu) }
     }
 }
 
-fn processor_time() -> Duration {
+/// Of this process, and of another one if there is one.
+fn processor_time(server: Option<u32>) -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_SELF).expect("the kernel tells a process its own usage");
     let part = |time: nix::sys::time::TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1_000);
-    part(usage.user_time()) + part(usage.system_time())
+    part(usage.user_time()) + part(usage.system_time()) + server.map_or(Duration::ZERO, processor_time_of)
 }
 
-/// A row of the table: what was done, ours, and what it is held against.
-pub struct Row {
-    what: String,
-    ours: Vec<Cost>,
-    peer: &'static str,
-    theirs: Vec<Cost>,
-    remark: String,
-}
-
-impl Row {
-    /// The head of the table.
-    pub const HEAD: &str = "\
-| what | ours, per operation | held against, per operation | our speed ÷ the other’s, wall | the same, processor time |
-|---|---|---|---|---|";
-
-    /// Measures ours and the peer in turn, after one round of each that does not count. Who begins alternates.
-    pub fn pair(
-        what: impl Into<String>,
-        peer: &'static str,
-        mut ours: impl FnMut() -> Cost,
-        mut theirs: impl FnMut() -> Cost,
-    ) -> Self {
-        (ours(), theirs());
-        let mut row = Self { what: what.into(), ours: Vec::new(), peer, theirs: Vec::new(), remark: String::new() };
-        for round in 0..PAIRS {
-            if round % 2 == 0 {
-                row.ours.push(ours());
-                row.theirs.push(theirs());
-            } else {
-                row.theirs.push(theirs());
-                row.ours.push(ours());
-            }
-        }
-        row
-    }
-
-    /// Adds a remark about our median of operations a second.
-    pub fn remark(mut self, remark: impl FnOnce(f64) -> String) -> Self {
-        self.remark = format!("; {}", remark(1e9 / wall(&self.ours)));
-        self
-    }
-
-    /// The row in Markdown.
-    pub fn markdown(&self) -> String {
-        let ratio = |part: fn(&Cost) -> f64| {
-            let pairs = self.ours.iter().zip(&self.theirs);
-            let (least, middle, most) = spread(pairs.map(|(ours, theirs)| part(theirs) / part(ours)).collect());
-            format!("{} ({}–{})", factor(middle), factor(least), factor(most))
-        };
-        let (wall, cpu) = (ratio(|cost| cost.wall), ratio(|cost| cost.cpu));
-        let (ours, theirs) = (shown(&self.ours), shown(&self.theirs));
-        format!("| {} | {ours}{} | {}: {theirs} | {wall} | {cpu} |", self.what, self.remark, self.peer)
-    }
-}
-
-/// The median of time on the wall.
-fn wall(costs: &[Cost]) -> f64 {
-    spread(costs.iter().map(|cost| cost.wall).collect()).1
-}
-
-/// Median of time on the wall, and operations a second.
-fn shown(costs: &[Cost]) -> String {
-    let nanoseconds = wall(costs);
-    let time = match nanoseconds {
-        n if n < 1e3 => format!("{n:.0} ns"),
-        n if n < 1e6 => format!("{:.1} µs", n / 1e3),
-        n => format!("{:.1} ms", n / 1e6),
-    };
-    let rate = match 1e9 / nanoseconds {
-        r if r >= 1e6 => format!("{:.2}M/s", r / 1e6),
-        r if r >= 1e3 => format!("{:.1}K/s", r / 1e3),
-        r => format!("{r:.1}/s"),
-    };
-    format!("{time} ({rate})")
-}
-
-/// A factor, small ones as fractions.
-fn factor(factor: f64) -> String {
-    if factor < 0.1 { format!("1/{:.0}", 1.0 / factor) } else { format!("{factor:.2}") }
-}
-
-/// Minimum, median and maximum.
-fn spread(mut numbers: Vec<f64>) -> (f64, f64, f64) {
-    numbers.sort_by(f64::total_cmp);
-    (numbers[0], numbers[numbers.len() / 2], numbers[numbers.len() - 1])
+/// Of another process, to a hundredth of a second: Linux counts it so in `/proc`.
+fn processor_time_of(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the server runs");
+    // The name, in brackets, may have spaces. After it, the 12th and 13th fields are user and system time.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
+    Duration::from_millis(10 * (ticks(11) + ticks(12)))
 }

@@ -12,8 +12,9 @@ use orch_core::key::Key;
 use orch_core::kind::Object as _;
 use tokio::time::Instant;
 
-use crate::measure::{Cost, Row, block_on, cost, cost_async};
+use crate::measure::{Cost, block_on, cost, cost_async};
 use crate::objects::pod;
+use crate::row::Row;
 
 const KEYS: usize = 10_000;
 const ROUNDS: usize = 20;

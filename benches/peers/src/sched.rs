@@ -6,8 +6,9 @@ use orch_core::object::Pod;
 use orch_core::scheduler::{Outcome, Scheduler as _, SupplyChange};
 use orch_sched::FilterScoreScheduler;
 
-use crate::measure::{Cost, Row, cost};
+use crate::measure::{Cost, cost};
 use crate::objects::{node, pod};
+use crate::row::Row;
 
 const PODS: usize = 50;
 const PODS_ON_EACH_NODE: usize = 30;

@@ -115,6 +115,12 @@ impl Etcd {
         self.certificates.as_ref()
     }
 
+    /// Its process, unless it was killed: to ask the operating system what it uses.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
     /// Ends it by SIGKILL, as a crash would; no harm if it does not run. Its data stays.
     pub fn kill(&self) {
         if let Some(mut process) = self.process().take() {

@@ -1,0 +1,150 @@
+//! Reading: one object, many, and some of many.
+
+use std::cell::RefCell;
+
+use futures::future::join_all;
+use orch_core::key::{Key, Prefix};
+use orch_core::kind::Object as _;
+use orch_core::object::Pod;
+use orch_core::store::Expect;
+use orch_testkit::daemon::Etcd;
+use tokio::runtime::Runtime;
+
+use super::subject::{Opened, Subject, Target, pods};
+use crate::measure::{Cost, Measured, Side, block_on, cost_with_server, in_turn};
+use crate::row::{Goal, Row};
+
+/// As in the goal for a snapshot.
+const SNAPSHOT: usize = 100_000;
+/// As in the published figure of Kubernetes' watch cache, which takes 499 ms to filter them.
+const FILTERED: usize = 300_000;
+/// How many writers fill a store.
+const FILLERS: usize = 200;
+
+pub fn rows() -> Vec<Row> {
+    let etcd = block_on(Etcd::start());
+    let mut rows = snapshots(&etcd);
+    rows.extend(gets(&etcd));
+    rows.extend(filtered());
+    rows
+}
+
+/// A store with so many pods in it.
+struct Full {
+    runtime: Runtime,
+    opened: Opened,
+}
+
+impl Full {
+    fn new(subject: Subject<'_>, count: usize) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let opened = runtime.block_on(async {
+            let opened = subject.open().await;
+            fill(subject, &opened.target, count).await;
+            opened
+        });
+        Self { runtime, opened }
+    }
+
+    fn list(&self, prefix: &Prefix, expected: usize, times: usize) -> Cost {
+        let target = &self.opened.target;
+        self.runtime.block_on(async {
+            let run = async {
+                let mut kept = None;
+                for _ in 0..times {
+                    let listed = target.list(prefix).await;
+                    assert_eq!(listed.len(), expected);
+                    // What was listed last is dropped after the measurement.
+                    kept = Some(listed);
+                }
+                kept
+            };
+            cost_with_server(self.opened.server, times, run).await
+        })
+    }
+}
+
+/// Puts so many pods there, by many writers.
+pub async fn fill(subject: Subject<'_>, target: &Target, count: usize) {
+    let pods = RefCell::new(pods("old", count));
+    let next = || pods.borrow_mut().next();
+    let writers = (0..FILLERS).map(|_| async {
+        while let Some((key, pod)) = next() {
+            target.put(&key, subject.value(&pod), Expect::Absent).await;
+        }
+    });
+    join_all(writers).await;
+}
+
+fn snapshots(etcd: &Etcd) -> Vec<Row> {
+    let prefix = &Prefix::collection(&Pod::KIND);
+    let side = |subject: Subject<'_>, name: &str| {
+        let full = Full::new(subject, SNAPSHOT);
+        Side::new(name.to_owned(), move || full.list(prefix, SNAPSHOT, 1))
+    };
+    let [memory, map, raw] = in_turn([
+        side(Subject::Memory, "MemoryStore"),
+        side(Subject::Map, "cloning the pointers out of a BTreeMap"),
+        side(Subject::RawEtcd(etcd), "etcd, bare calls, pages of 10,000"),
+    ]);
+    let what = format!("list of {SNAPSHOT} pods, whole");
+    vec![Row::of(&what, &memory, &map).goal(Goal::Nanoseconds(1e6)), Row::of(&what, &memory, &raw)]
+}
+
+fn gets(etcd: &Etcd) -> Vec<Row> {
+    const STORED: usize = 10_000;
+    let side = |subject: Subject<'_>, count: usize| {
+        let full = Full::new(subject, STORED);
+        let keys: Vec<Key> = pods("old", STORED).map(|(key, _)| key).collect();
+        Side::new(subject.name(), move || {
+            let target = &full.opened.target;
+            full.runtime.block_on(async {
+                let run = async {
+                    for number in 0..count {
+                        // Some other place each time, as a prime is no divisor of how many there are.
+                        target.get(&keys[number * 7_919 % keys.len()]).await;
+                    }
+                };
+                cost_with_server(full.opened.server, count, run).await
+            })
+        })
+    };
+    let [memory, map, raw] =
+        in_turn([side(Subject::Memory, 100_000), side(Subject::Map, 100_000), side(Subject::RawEtcd(etcd), 1_000)]);
+    let what = format!("get of one of {STORED} pods, one reader");
+    vec![Row::of(&what, &memory, &map), Row::of(&what, &memory, &raw)]
+}
+
+/// By what is in the key, which is an index, and by a label, which needs a look at every object.
+fn filtered() -> Vec<Row> {
+    let (memory, map) = (Full::new(Subject::Memory, FILTERED), Full::new(Subject::Map, FILTERED));
+    let namespace = Prefix::namespace(&Pod::KIND, "namespace-1234").expect("a name");
+    let by_namespace = |full: &Full| full.list(&namespace, 100, 100);
+    let [ours, floor]: [Measured; 2] = in_turn([
+        Side::new("MemoryStore", || by_namespace(&memory)),
+        Side::new("range of a BTreeMap", || by_namespace(&map)),
+    ]);
+    let what = format!("the 100 of {FILTERED} pods that are in one namespace");
+    let mut rows = vec![Row::of(&what, &ours, &floor).goal(Goal::Nanoseconds(50e3))];
+    let [ours, floor] = in_turn([
+        Side::new("MemoryStore", || by_label(&memory)),
+        Side::new("the same over a BTreeMap", || by_label(&map)),
+    ]);
+    let what = format!("the pods among {FILTERED} that have a label");
+    let kubernetes = |rate: f64| format!("{:.0} × Kubernetes' watch cache as published, 499 ms", rate * 0.499);
+    rows.push(Row::of(&what, &ours, &floor).remark(kubernetes).goal(Goal::Nanoseconds(10e6)));
+    rows
+}
+
+fn by_label(full: &Full) -> Cost {
+    let prefix = Prefix::collection(&Pod::KIND);
+    full.runtime.block_on(async {
+        let run = async {
+            let listed = full.opened.target.list(&prefix).await;
+            let found = listed.labelled("group", "group-1234");
+            assert_eq!(found.len(), 100);
+            (listed, found)
+        };
+        cost_with_server(None, 1, run).await
+    })
+}
