@@ -54,8 +54,13 @@ impl Row {
     }
 
     /// Says what the row should show.
-    pub fn goal(mut self, goal: Goal) -> Self {
-        self.goal = Some(goal);
+    pub fn goal(self, goal: Goal) -> Self {
+        self.goal_if(true, goal)
+    }
+
+    /// Says what the row should show, if the goal is about such rows.
+    pub fn goal_if(mut self, is_about_it: bool, goal: Goal) -> Self {
+        self.goal = is_about_it.then_some(goal);
         self
     }
 

@@ -106,7 +106,8 @@ pub fn print_latencies() {
     let etcd = block_on(Etcd::start());
     for watchers in WATCHERS {
         let rate = if watchers == 1_000 { 100.0 } else { 1_000.0 };
-        let subjects = [Subject::Memory, Subject::Sharded, Subject::RawEtcd(&etcd)];
+        let subjects =
+            [Subject::Memory, Subject::Sharded, Subject::Buffered, Subject::Embedded, Subject::RawEtcd(&etcd)];
         let load = Load { watchers, rate };
         let mut all = subjects.map(|_| Vec::new());
         for _ in 0..ROUNDS {

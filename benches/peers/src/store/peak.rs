@@ -13,7 +13,8 @@ use crate::measure::block_on;
 pub const LOAD: &str = "--load";
 
 const OBJECTS: usize = 300_000;
-const SUBJECTS: [Subject<'static>; 3] = [Subject::Map, Subject::Memory, Subject::Sharded];
+const SUBJECTS: [Subject<'static>; 6] =
+    [Subject::Map, Subject::Memory, Subject::Sharded, Subject::Buffered, Subject::Embedded, Subject::EmbeddedEncoding];
 
 /// Fills the store of this name and prints the peak of this process.
 pub fn load(name: &str) {

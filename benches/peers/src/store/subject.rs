@@ -13,6 +13,7 @@ use orch_core::object::{Lease, Node, Pod};
 use orch_core::revision::Revision;
 use orch_core::store::{Entry, Expect, ListFrom, ListOptions, Store, Value, Watch, WatchEvent};
 use orch_store::MemoryStore;
+use orch_store::embedded::{BufferedStore, EmbeddedStore, EmbeddedStoreConfig};
 use orch_store::sharded::{Route, ShardedStore};
 use orch_testkit::daemon::Etcd;
 
@@ -28,6 +29,12 @@ pub enum Subject<'a> {
     Memory,
     /// The same as one of four shards.
     Sharded,
+    /// `BufferedStore`.
+    Buffered,
+    /// `EmbeddedStore`.
+    Embedded,
+    /// `EmbeddedStore`, given objects that it has to encode.
+    EmbeddedEncoding,
     /// Real etcd, by calls that do no more than they must.
     RawEtcd(&'a Etcd),
     /// No store: a map and a log in memory, which check and promise nothing.
@@ -41,6 +48,9 @@ impl Subject<'_> {
         match self {
             Self::Memory => "MemoryStore",
             Self::Sharded => "ShardedStore over MemoryStore",
+            Self::Buffered => "BufferedStore",
+            Self::Embedded => "EmbeddedStore",
+            Self::EmbeddedEncoding => "EmbeddedStore, which encodes",
             Self::RawEtcd(_) => "etcd, bare calls",
             Self::Map => "Mutex, BTreeMap insert, log of the last changes",
             Self::HandOver => "handed to one thread that appends and syncs",
@@ -53,6 +63,14 @@ impl Subject<'_> {
         let target = match self {
             Self::Memory => Target::Store(Arc::new(MemoryStore::new())),
             Self::Sharded => Target::Store(Arc::new(sharded())),
+            Self::Buffered => {
+                let config = EmbeddedStoreConfig::new(scratch.insert(Scratch::new()).path());
+                Target::Store(Arc::new(BufferedStore::open(config).await.expect("a new store")))
+            }
+            Self::Embedded | Self::EmbeddedEncoding => {
+                let config = EmbeddedStoreConfig::new(scratch.insert(Scratch::new()).path());
+                Target::Store(Arc::new(EmbeddedStore::open(config).await.expect("a new store")))
+            }
             Self::RawEtcd(etcd) => {
                 server = Some(etcd.process_id().expect("it runs"));
                 Target::Etcd(RawEtcd::connect(&etcd.endpoints()[0], &etcd.unique_prefix()).await)
@@ -69,8 +87,8 @@ impl Subject<'_> {
     /// A pod as this takes it: JSON where it is written as such, so that nobody's encoder is measured with it.
     pub fn value(self, pod: &Pod) -> Value {
         match self {
-            Self::Memory | Self::Sharded | Self::Map => Value::new(pod.clone()),
-            Self::RawEtcd(_) | Self::HandOver => {
+            Self::Memory | Self::Sharded | Self::EmbeddedEncoding | Self::Map => Value::new(pod.clone()),
+            Self::Buffered | Self::Embedded | Self::RawEtcd(_) | Self::HandOver => {
                 Value::from_json(Value::new(pod.clone()).encode().expect("a pod has a JSON form"))
             }
         }

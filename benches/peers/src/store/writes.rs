@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::disk::{Place, loop_of_syncs};
 use super::subject::{Subject, Target, pods};
-use crate::measure::{Cost, Side, block_on, block_on_all_cores, cost_with_server, in_turn};
+use crate::measure::{Cost, Measured, Side, block_on, block_on_all_cores, cost_with_server, in_turn};
 use crate::row::{Goal, Row};
 
 const WRITERS: [usize; 2] = [1, 200];
@@ -40,34 +40,39 @@ fn rows_of(operation: Operation, writers: usize, etcd: &Etcd) -> Vec<Row> {
     let bare = Side::new(format!("bare loop that appends {writers} of the same length and syncs"), || {
         loop_of_syncs(amount(Subject::HandOver, writers), writers, record_length(), Place::End)
     });
-    let [memory, sharded, map, raw, hand_over, bare] = in_turn([
+    let [memory, sharded, map, buffered, embedded, encoding, raw, hand_over, bare] = in_turn([
         side(Subject::Memory),
         side(Subject::Sharded),
         side(Subject::Map),
+        side(Subject::Buffered),
+        side(Subject::Embedded),
+        side(Subject::EmbeddedEncoding),
         raw,
         side(Subject::HandOver),
         bare,
     ]);
-    let mut rows = vec![
-        Row::of(&what, &memory, &map),
-        Row::of(&what, &sharded, &memory),
-        Row::of(&what, &hand_over, &bare),
-        Row::of(&what, &hand_over, &raw),
-    ];
-    if operation == Operation::Swap {
-        rows[0] = rows.remove(0).goal(Goal::PerSecond(2e6));
-    }
-    rows
+    let of = |ours: &Measured, peer: &Measured| Row::of(&what, ours, peer);
+    let in_process = Goal::PerSecond(2e6);
+    let (times_etcd, of_ceiling) = (Goal::TimesAsFast(40.0), Goal::TimesAsFast(0.8));
+    vec![
+        of(&memory, &map).goal_if(operation == Operation::Swap, in_process),
+        of(&sharded, &memory),
+        of(&buffered, &memory),
+        of(&embedded, &hand_over).goal(of_ceiling),
+        of(&embedded, &bare),
+        of(&embedded, &raw).goal_if(writers > 1, times_etcd),
+        of(&encoding, &embedded),
+    ]
 }
 
 /// How many writes take a fraction of a second.
 fn amount(subject: Subject<'_>, writers: usize) -> usize {
     match (subject, writers) {
-        (Subject::Memory | Subject::Sharded | Subject::Map, _) => 100_000,
+        (Subject::Memory | Subject::Sharded | Subject::Map | Subject::Buffered, _) => 100_000,
         (Subject::RawEtcd(_), 1) => 500,
         (Subject::RawEtcd(_), _) => 6_000,
-        (Subject::HandOver, 1) => 1_000,
-        (Subject::HandOver, _) => 40_000,
+        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, 1) => 1_000,
+        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, _) => 40_000,
     }
 }
 
