@@ -20,9 +20,9 @@ const PACKAGES: [&str; 6] = ["k8s-openapi", "kube", "kube-runtime", "prost", "to
 /// What is measured. Arguments choose among the parts; without any all are.
 const PARTS: [(&str, fn()); 4] = [
     ("store", store::run),
-    ("queue", || Row::print_all(&queue::rows())),
-    ("engine", || Row::print_all(&engine::rows())),
-    ("sched", || Row::print_all(&sched::rows())),
+    ("queue", || Row::print_table([queue::rows()])),
+    ("engine", || Row::print_table([engine::rows()])),
+    ("sched", || Row::print_table([sched::rows()])),
 ];
 
 fn main() -> ExitCode {

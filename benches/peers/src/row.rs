@@ -25,7 +25,7 @@ pub enum Goal {
 
 impl Row {
     /// The head of the table.
-    pub const HEAD: &str = "\
+    const HEAD: &str = "\
 | what | ours, per operation | held against, per operation | our speed ÷ the other’s, wall | the same, processor time | goal |
 |---|---|---|---|---|---|";
 
@@ -64,10 +64,10 @@ impl Row {
         self
     }
 
-    /// Prints rows as a table.
-    pub fn print_all(rows: &[Self]) {
+    /// Prints rows as a table, each group as soon as it is measured.
+    pub fn print_table(groups: impl IntoIterator<Item = Vec<Self>>) {
         println!("\n{}", Self::HEAD);
-        rows.iter().for_each(|row| println!("{}", row.markdown()));
+        groups.into_iter().flatten().for_each(|row| println!("{}", row.markdown()));
     }
 
     /// The row in Markdown.

@@ -28,7 +28,8 @@ const WATCHERS: [usize; 3] = [1, 100, 1_000];
 /// The goal: so many writes a second to a thousand watchers, 99 of 100 deliveries within a millisecond.
 const GOAL: (f64, f64) = (100_000.0, 1e6);
 
-pub fn rows() -> Vec<Row> {
+/// A group of a row for each number of watchers.
+pub fn rows() -> impl Iterator<Item = Vec<Row>> {
     let row = |watchers: usize| {
         let writes = (WRITES * 100 / watchers).min(WRITES);
         let what = format!("put until {watchers} watchers have it, per delivery");
@@ -36,9 +37,9 @@ pub fn rows() -> Vec<Row> {
             Side::new("MemoryStore", move || deliveries(Subject::Memory, writes, watchers)),
             Side::new("tokio broadcast channel of pointers", move || broadcast(writes, watchers)),
         ]);
-        Row::of(&what, &memory, &broadcast)
+        vec![Row::of(&what, &memory, &broadcast)]
     };
-    WATCHERS.map(row).into()
+    WATCHERS.into_iter().map(row)
 }
 
 fn deliveries(subject: Subject<'_>, writes: usize, watchers: usize) -> Cost {
@@ -106,8 +107,14 @@ pub fn print_latencies() {
     let etcd = block_on(Etcd::start());
     for watchers in WATCHERS {
         let rate = if watchers == 1_000 { 100.0 } else { 1_000.0 };
-        let subjects =
-            [Subject::Memory, Subject::Sharded, Subject::Buffered, Subject::Embedded, Subject::RawEtcd(&etcd)];
+        let subjects = [
+            Subject::Memory,
+            Subject::Sharded,
+            Subject::Buffered,
+            Subject::Embedded,
+            Subject::Etcd(&etcd),
+            Subject::RawEtcd(&etcd),
+        ];
         let load = Load { watchers, rate };
         let mut all = subjects.map(|_| Vec::new());
         for _ in 0..ROUNDS {

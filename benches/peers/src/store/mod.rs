@@ -18,9 +18,7 @@ use crate::row::Row;
 /// Measures all of it, and prints tables.
 pub fn run() {
     println!("\nStores. {}. {}.", answer("etcd", &["--version"]), disk::described());
-    Row::print_all(&writes::rows());
-    Row::print_all(&reads::rows());
-    Row::print_all(&fan_out::rows());
+    Row::print_table(writes::rows().chain(reads::rows()).chain(fan_out::rows()));
     fan_out::print_latencies();
     peak::print();
 }

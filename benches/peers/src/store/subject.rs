@@ -14,6 +14,7 @@ use orch_core::revision::Revision;
 use orch_core::store::{Entry, Expect, ListFrom, ListOptions, Store, Value, Watch, WatchEvent};
 use orch_store::MemoryStore;
 use orch_store::embedded::{BufferedStore, EmbeddedStore, EmbeddedStoreConfig};
+use orch_store::etcd::{EtcdConfig, EtcdStore};
 use orch_store::sharded::{Route, ShardedStore};
 use orch_testkit::daemon::Etcd;
 
@@ -35,6 +36,8 @@ pub enum Subject<'a> {
     Embedded,
     /// `EmbeddedStore`, given objects that it has to encode.
     EmbeddedEncoding,
+    /// Real etcd through `EtcdStore`.
+    Etcd(&'a Etcd),
     /// Real etcd, by calls that do no more than they must.
     RawEtcd(&'a Etcd),
     /// No store: a map and a log in memory, which check and promise nothing.
@@ -51,6 +54,7 @@ impl Subject<'_> {
             Self::Buffered => "BufferedStore",
             Self::Embedded => "EmbeddedStore",
             Self::EmbeddedEncoding => "EmbeddedStore, which encodes",
+            Self::Etcd(_) => "EtcdStore",
             Self::RawEtcd(_) => "etcd, bare calls",
             Self::Map => "Mutex, BTreeMap insert, log of the last changes",
             Self::HandOver => "handed to one thread that appends and syncs",
@@ -71,6 +75,12 @@ impl Subject<'_> {
                 let config = EmbeddedStoreConfig::new(scratch.insert(Scratch::new()).path());
                 Target::Store(Arc::new(EmbeddedStore::open(config).await.expect("a new store")))
             }
+            Self::Etcd(etcd) => {
+                server = Some(etcd.process_id().expect("it runs"));
+                let (endpoints, prefix) = (etcd.endpoints(), format!("/{}/", etcd.unique_prefix()));
+                let config = EtcdConfig { endpoints, prefix, ..EtcdConfig::default() };
+                Target::Store(Arc::new(EtcdStore::new(config).expect("a valid configuration")))
+            }
             Self::RawEtcd(etcd) => {
                 server = Some(etcd.process_id().expect("it runs"));
                 Target::Etcd(RawEtcd::connect(&etcd.endpoints()[0], &etcd.unique_prefix()).await)
@@ -88,7 +98,7 @@ impl Subject<'_> {
     pub fn value(self, pod: &Pod) -> Value {
         match self {
             Self::Memory | Self::Sharded | Self::EmbeddedEncoding | Self::Map => Value::new(pod.clone()),
-            Self::Buffered | Self::Embedded | Self::RawEtcd(_) | Self::HandOver => {
+            Self::Buffered | Self::Embedded | Self::Etcd(_) | Self::RawEtcd(_) | Self::HandOver => {
                 Value::from_json(Value::new(pod.clone()).encode().expect("a pod has a JSON form"))
             }
         }

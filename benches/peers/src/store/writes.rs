@@ -15,12 +15,12 @@ use crate::row::{Goal, Row};
 
 const WRITERS: [usize; 2] = [1, 200];
 
-pub fn rows() -> Vec<Row> {
-    let etcd = &block_on(Etcd::start());
-    [Operation::Create, Operation::Swap]
-        .into_iter()
-        .flat_map(|operation| WRITERS.into_iter().flat_map(move |writers| rows_of(operation, writers, etcd)))
-        .collect()
+/// A group of rows for each operation and number of writers.
+pub fn rows() -> impl Iterator<Item = Vec<Row>> {
+    let etcd = block_on(Etcd::start());
+    let operations = [Operation::Create, Operation::Swap].into_iter();
+    let groups = operations.flat_map(|operation| WRITERS.map(|writers| (operation, writers)));
+    groups.map(move |(operation, writers)| rows_of(operation, writers, &etcd))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +35,19 @@ fn rows_of(operation: Operation, writers: usize, etcd: &Etcd) -> Vec<Row> {
         Operation::Swap => "compare-and-swap put",
     };
     let what = format!("{what}, {writers} writer{}", if writers == 1 { "" } else { "s" });
-    let side = |subject: Subject<'static>| Side::new(subject.name(), move || measured(subject, operation, writers));
-    let raw = Side::new(Subject::RawEtcd(etcd).name(), || measured(Subject::RawEtcd(etcd), operation, writers));
+    let side = |subject| side(subject, operation, writers);
     let bare = Side::new(format!("bare loop that appends {writers} of the same length and syncs"), || {
         loop_of_syncs(amount(Subject::HandOver, writers), writers, record_length(), Place::End)
     });
-    let [memory, sharded, map, buffered, embedded, encoding, raw, hand_over, bare] = in_turn([
+    let [memory, sharded, map, buffered, embedded, encoding, adapter, raw, hand_over, bare] = in_turn([
         side(Subject::Memory),
         side(Subject::Sharded),
         side(Subject::Map),
         side(Subject::Buffered),
         side(Subject::Embedded),
         side(Subject::EmbeddedEncoding),
-        raw,
+        side(Subject::Etcd(etcd)),
+        side(Subject::RawEtcd(etcd)),
         side(Subject::HandOver),
         bare,
     ]);
@@ -62,17 +62,22 @@ fn rows_of(operation: Operation, writers: usize, etcd: &Etcd) -> Vec<Row> {
         of(&embedded, &bare),
         of(&embedded, &raw).goal_if(writers > 1, times_etcd),
         of(&encoding, &embedded),
+        of(&adapter, &raw).goal(Goal::TimesAsFast(0.95)),
     ]
+}
+
+fn side(subject: Subject<'_>, operation: Operation, writers: usize) -> Side<'_> {
+    Side::new(subject.name(), move || measured(subject, operation, writers))
 }
 
 /// How many writes take a fraction of a second.
 fn amount(subject: Subject<'_>, writers: usize) -> usize {
     match (subject, writers) {
-        (Subject::Memory | Subject::Sharded | Subject::Map | Subject::Buffered, _) => 100_000,
-        (Subject::RawEtcd(_), 1) => 500,
-        (Subject::RawEtcd(_), _) => 6_000,
-        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, 1) => 1_000,
-        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, _) => 40_000,
+        (Subject::Memory | Subject::Sharded | Subject::Map | Subject::Buffered, _) => 50_000,
+        (Subject::Etcd(_) | Subject::RawEtcd(_), 1) => 300,
+        (Subject::Etcd(_) | Subject::RawEtcd(_), _) => 4_000,
+        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, 1) => 300,
+        (Subject::Embedded | Subject::EmbeddedEncoding | Subject::HandOver, _) => 20_000,
     }
 }
 
