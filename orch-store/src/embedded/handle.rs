@@ -2,7 +2,7 @@
 //! which is everything but when a write is acknowledged.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -56,6 +56,7 @@ impl Handle {
             desk: Mutex::new(Desk { staging, mode: Mode::Open }),
             wake: Condvar::new(),
             publishing: Mutex::new(()),
+            unpublished: AtomicUsize::new(0),
             checkpoint_len: AtomicU64::new(checkpoint_len),
             is_checkpointing: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),

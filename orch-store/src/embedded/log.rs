@@ -84,6 +84,11 @@ impl Log {
         self.header.synced == (self.durability == Durability::Synced)
     }
 
+    /// Whether to append takes as long as the disk does.
+    pub(super) fn waits_for_disk(&self) -> bool {
+        self.durability == Durability::Synced
+    }
+
     /// Where it ends.
     pub(super) fn end(&self) -> End {
         self.chain.end()

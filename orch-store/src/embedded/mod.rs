@@ -29,7 +29,8 @@
 //!   next frame.
 //! - `writer`: a thread appends the frame and waits for the disk, then takes what has gathered meanwhile.
 //! - `publisher`: another thread makes visible what is durable, in the same memory that
-//!   [`MemoryStore`](crate::MemoryStore) has, and answers.
+//!   [`MemoryStore`](crate::MemoryStore) has, and answers; when nothing waits for the disk, the thread that writes does
+//!   so itself.
 //! - `recovery`, `replay`: opening. `checkpoint`, `backup`: all of it in one file.
 //! - `disk`: the few things that are asked of a file system, so that tests can crash it anywhere.
 //!

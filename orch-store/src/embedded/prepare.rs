@@ -14,8 +14,8 @@ pub(super) fn prepare(mut write: Write, limit: usize) -> Result<Prepared, StoreE
     if json.len() > limit {
         return Err(StoreError::TooLarge { key: key.clone(), size: json.len(), limit });
     }
-    if let Some(column) = json.iter().position(|byte| *byte == 0) {
-        let message = format!("{key} has a zero byte at {column}, which no JSON has");
+    if json.contains(&0) {
+        let message = format!("{key} has a zero byte, which no JSON has");
         return Err(StoreError::Refused { message, source: None });
     }
     Ok(Prepared { write, json: Some(json) })

@@ -31,6 +31,9 @@ pub(super) enum Written {
     Rotated { segment: u64 },
 }
 
+/// How many writes become visible at once: enough to make the lock cheap, not so many that readers wait long.
+const AT_ONCE: usize = 128;
+
 /// The thread that makes visible what is durable, and answers. It is apart from the thread that writes, so that the disk
 /// is never idle while somebody waits for it.
 #[derive(Debug)]
@@ -42,9 +45,6 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// How many writes become visible at once: enough to make the lock cheap, not so many that readers wait long.
-    const AT_ONCE: usize = 128;
-
     /// Starts the thread, which ends when the sender is dropped.
     pub(super) fn start(shared: Arc<Shared>, disk: Arc<dyn Disk>) -> io::Result<Sender<Written>> {
         let (sender, receiver) = channel();
@@ -57,70 +57,18 @@ impl Publisher {
         let shared = Arc::clone(&self.shared);
         while let Ok(written) = written.recv() {
             match written {
-                Written::Durable(decided) => self.publish(decided),
+                Written::Durable(decided) => self.shared.publish(decided),
                 Written::Failed { decided, is_unknown, built_on_it, reason, done } => {
                     self.take_back(decided, is_unknown, built_on_it, &reason);
                     let _ = done.send(());
                 }
                 Written::Rotated { segment } => self.begin_checkpoint(segment),
             }
+            self.shared.unpublished.fetch_sub(1, Ordering::Release);
         }
         self.wait_for_checkpoint();
         drop(self);
         shared.end();
-    }
-
-    fn publish(&self, mut decided: Vec<Decided>) {
-        let mut rest = decided.drain(..).peekable();
-        let mut answers = Vec::new();
-        let mut keys: Vec<(Key, Revision)> = Vec::new();
-        while rest.peek().is_some() {
-            {
-                let _publishing = self.shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-                self.shared.mvcc.change(|state, after| {
-                    for Decided { what, answer } in rest.by_ref().take(Self::AT_ONCE) {
-                        let result = self.happen(what, state, after, &mut keys);
-                        answers.extend(answer.map(|answer| (answer, result)));
-                    }
-                });
-            }
-            for (answer, result) in answers.drain(..) {
-                // Who dropped the future does not want to know.
-                let _ = answer.send(result);
-            }
-            let mut desk = self.shared.desk();
-            for (key, revision) in keys.drain(..) {
-                desk.staging.is_durable(&key, revision);
-            }
-        }
-    }
-
-    /// Makes visible what was decided; notes in `keys` what was written.
-    fn happen(&self, what: What, state: &mut State, after: &mut Aftermath, keys: &mut Vec<(Key, Revision)>) -> Answer {
-        match what {
-            What::Refusal(error) => Err(error),
-            What::Nothing => Ok((None, state.revision())),
-            What::Compact { oldest } => state.compact(oldest, after).map(|()| (None, state.revision())),
-            What::Commit { writes, revision, ttl } => {
-                for write in &writes {
-                    keys.push((write.key().clone(), revision));
-                    match (write, ttl) {
-                        (Write::Put { key, .. }, Some(ttl)) => {
-                            self.shared.claims.begin(key.clone(), revision, ttl);
-                            self.shared.wake.notify_one();
-                        }
-                        (Write::Put { .. }, None) => {}
-                        (Write::Delete { key, .. }, _) => self.shared.claims.end(key),
-                    }
-                }
-                let result = one_or_more(writes, state, after);
-                debug_assert!(
-                    matches!(result, Ok((_, happened)) if happened == revision),
-                    "{result:?} came of what was decided as {revision}"
-                );
-                result
-            }
-        }
     }
 
     /// Tells those who wait that what they wanted did not happen, and makes the desk as if it had not been handed in.
@@ -174,6 +122,60 @@ impl Publisher {
 }
 
 impl Shared {
+    /// Makes visible what is durable, and answers. One thread does so at a time.
+    pub(super) fn publish(&self, mut decided: Vec<Decided>) {
+        let mut rest = decided.drain(..).peekable();
+        let mut answers = Vec::new();
+        let mut keys: Vec<(Key, Revision)> = Vec::new();
+        while rest.peek().is_some() {
+            {
+                let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+                self.mvcc.change(|state, after| {
+                    for Decided { what, answer } in rest.by_ref().take(AT_ONCE) {
+                        let result = self.happen(what, state, after, &mut keys);
+                        answers.extend(answer.map(|answer| (answer, result)));
+                    }
+                });
+            }
+            for (answer, result) in answers.drain(..) {
+                // Who dropped the future does not want to know.
+                let _ = answer.send(result);
+            }
+            let mut desk = self.desk();
+            for (key, revision) in keys.drain(..) {
+                desk.staging.is_durable(&key, revision);
+            }
+        }
+    }
+
+    /// Makes visible what was decided; notes in `keys` what was written.
+    fn happen(&self, what: What, state: &mut State, after: &mut Aftermath, keys: &mut Vec<(Key, Revision)>) -> Answer {
+        match what {
+            What::Refusal(error) => Err(error),
+            What::Nothing => Ok((None, state.revision())),
+            What::Compact { oldest } => state.compact(oldest, after).map(|()| (None, state.revision())),
+            What::Commit { writes, revision, ttl } => {
+                for write in &writes {
+                    keys.push((write.key().clone(), revision));
+                    match (write, ttl) {
+                        (Write::Put { key, .. }, Some(ttl)) => {
+                            self.claims.begin(key.clone(), revision, ttl);
+                            self.wake.notify_one();
+                        }
+                        (Write::Put { .. }, None) => {}
+                        (Write::Delete { key, .. }, _) => self.claims.end(key),
+                    }
+                }
+                let result = one_or_more(writes, state, after);
+                debug_assert!(
+                    matches!(result, Ok((_, happened)) if happened == revision),
+                    "{result:?} came of what was decided as {revision}"
+                );
+                result
+            }
+        }
+    }
+
     /// All that there is, at one revision.
     pub(super) fn contents(&self) -> Contents {
         let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);

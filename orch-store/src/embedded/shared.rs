@@ -1,6 +1,6 @@
 //! [`Shared`]: what the threads of a store and its handles have in common.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use orch_core::store::StoreError;
@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) wake: Condvar,
     /// Held while durable writes and their claims are made visible, so that who holds it sees both as of one revision.
     pub(super) publishing: Mutex<()>,
+    /// How much was passed on to the publisher, that it is not done with.
+    pub(super) unpublished: AtomicUsize,
     /// How long the last checkpoint is.
     pub(super) checkpoint_len: AtomicU64,
     /// A checkpoint is being written.

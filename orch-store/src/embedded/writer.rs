@@ -100,7 +100,11 @@ impl Writer {
                     _ => None,
                 });
                 self.revision = revisions.next().unwrap_or(self.revision);
-                self.pass_on(Written::Durable(decided));
+                if self.can_publish() {
+                    self.shared.publish(decided);
+                } else {
+                    self.pass_on(Written::Durable(decided));
+                }
             }
             Err(failure) => self.fail(failure, decided),
         }
@@ -154,7 +158,15 @@ impl Writer {
         }
     }
 
+    /// Whether this thread may as well make visible what it wrote: the publisher has nothing to do that comes before, and
+    /// the disk would not be idle for that. It saves waking another thread.
+    fn can_publish(&self) -> bool {
+        let is_first = self.shared.unpublished.load(Ordering::Acquire) == 0;
+        is_first && (!self.log.waits_for_disk() || self.shared.desk().staging.decided.is_empty())
+    }
+
     fn pass_on(&self, written: Written) {
+        self.shared.unpublished.fetch_add(1, Ordering::Relaxed);
         // Only a publisher that panicked is not there to take it: then everyone who waits is told by the channel's end.
         let _ = self.written.send(written);
     }
