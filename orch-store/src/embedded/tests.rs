@@ -1,6 +1,7 @@
-//! What cannot be seen from outside: every crash, every flipped bit, disks that fail.
+//! What cannot be seen from outside: every crash, every flipped bit, disks that fail, what is asked of a disk.
 
 mod against_model;
+mod costs;
 mod crashes;
 mod damage;
 mod failures;

@@ -13,7 +13,11 @@ const SECTOR: usize = 512;
 
 /// A disk in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SimulatedDisk(Arc<Mutex<Inside>>);
+pub(super) struct SimulatedDisk {
+    inside: Arc<Mutex<Inside>>,
+    /// Taken for every sync of a file.
+    busy: Arc<Mutex<()>>,
+}
 
 #[derive(Debug, Default)]
 struct Inside {
@@ -126,7 +130,12 @@ impl Torn {
 
 impl SimulatedDisk {
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets no file be synced as long as this is held.
+    pub(super) fn keep_busy(&self) -> MutexGuard<'_, ()> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A disk with these files, all synced.
@@ -313,6 +322,7 @@ impl DiskFile for OpenFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        let _busy = self.disk.keep_busy();
         let mut inside = self.disk.lock();
         if let Some(left) = &mut inside.syncs_left {
             *left = left.checked_sub(1).ok_or_else(|| io::Error::other("the disk is on fire"))?;
