@@ -79,7 +79,10 @@ async fn a_watch_goes_on_after_its_last_revision_across_a_restart() {
     }
     let past = ListOptions { from: ListFrom::At(first), ..ListOptions::default() };
     let page = store.list(&Prefix::all(), past).await.expect("history is kept");
-    assert_eq!(page.entries[0].decode::<Lease>().expect("a lease").spec.holder_identity.as_deref(), Some("one"));
+    assert_eq!(
+        page.entries.first().expect("one object").decode::<Lease>().expect("a lease").spec.holder_identity.as_deref(),
+        Some("one")
+    );
     store.close().await;
 }
 

@@ -11,7 +11,10 @@ use orch_core::key::{Key, Prefix};
 use orch_core::kind::Object as _;
 use orch_core::object::Lease;
 use orch_core::revision::Revision;
-use orch_core::store::{Claim as _, Expect, Store as _, StoreError, Transact as _, Value, WatchEvent, Write};
+use orch_core::store::{
+    Claim as _, Continue, Expect, ListFrom, ListOptions, Store as _, StoreError, Transact as _, Value, WatchEvent,
+    Write,
+};
 use orch_store::memory::{MemoryStore, MemoryStoreConfig};
 
 /// Counts how often a task would be woken.
@@ -155,6 +158,19 @@ async fn a_transaction_larger_than_the_history_is_kept_whole_until_the_next_writ
     assert!(matches!(late, Err(StoreError::Compacted { .. })), "two changes are kept, and {late:?} begins before them");
     let told = watch.next().await;
     assert!(matches!(told, Some(Err(StoreError::Compacted { .. }))), "{told:?} came of {revision}");
+}
+
+#[tokio::test]
+async fn to_go_on_after_a_key_that_lies_elsewhere_is_an_empty_page_or_the_whole() {
+    let store = MemoryStore::new();
+    let revision = write(&store, &key_of("b", "one"), 1).await;
+    for (after, listed) in [("c", 0), ("a", 1)] {
+        let next = Continue { revision, after: key_of(after, "one") };
+        let options = ListOptions { limit: None, from: ListFrom::Continue(next) };
+        let prefix = Prefix::namespace(&Lease::KIND, "b").expect("a valid prefix");
+        let page = store.list(&prefix, options).await.expect("the latest revision");
+        assert_eq!((page.entries.len(), page.next), (listed, None), "after {after}");
+    }
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ impl Store for WithoutOffice {
 
     async fn list(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
         let mut page = self.0.list(prefix, options).await?;
-        page.entries.retain(|entry| !is_of_office(&entry.key));
+        page.entries = page.entries.into_iter().filter(|entry| !is_of_office(&entry.key)).collect();
         Ok(page)
     }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::Entry;
+use super::Entries;
 use crate::key::Key;
 use crate::revision::Revision;
 
@@ -40,7 +40,7 @@ pub struct Continue {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The objects, in the order of their keys.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// The revision at which the listing is: a watch after it continues the listing.
     pub revision: Revision,
     /// Where to go on, if there is more.

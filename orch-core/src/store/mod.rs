@@ -1,6 +1,7 @@
 //! [`Store`]: where the state of a cluster lives.
 
 mod claim;
+mod entries;
 mod entry;
 mod error;
 mod ext;
@@ -13,6 +14,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use claim::{Claim, Claimed, ENDS_WITHIN};
+pub use entries::Entries;
 pub use entry::{Entry, Stored, Value};
 pub use error::StoreError;
 pub use ext::StoreExt;

@@ -124,6 +124,7 @@ fn read(from: &Path) -> Result<Contents, EmbeddedStoreError> {
     let page = mvcc.read().list(&Prefix::all(), &ListOptions::default());
     let page = page.expect("the latest revision can always be listed");
     let revision = Revision(page.revision.0.saturating_add(AHEAD));
-    let snapshot = Snapshot { objects: page.entries, base: revision, oldest: revision, changes: Vec::new(), revision };
+    let objects = page.entries.into_iter().collect();
+    let snapshot = Snapshot { objects, base: revision, oldest: revision, changes: Vec::new(), revision };
     Ok(Contents { snapshot, claims: claims.all() })
 }

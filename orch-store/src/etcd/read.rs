@@ -49,11 +49,11 @@ impl Inner {
             let known = |kv: KeyValue| self.key(&kv.key).map(|key| entry(key, kv));
             entries.extend(answer.kvs.into_iter().filter_map(known));
             let Some(last) = last.filter(|_| answer.more) else {
-                return Ok(Page { entries, revision, next: None });
+                return Ok(Page { entries: entries.into(), revision, next: None });
             };
             if let (Some(_), Some(last)) = (options.limit, entries.last()) {
                 let next = Some(Continue { revision, after: last.key.clone() });
-                return Ok(Page { entries, revision, next });
+                return Ok(Page { entries: entries.into(), revision, next });
             }
             key = just_after(&last);
         }

@@ -4,7 +4,9 @@
 //! How it works, room by room:
 //! - `state`: the objects and the history. A write looks up its key, checks the expectation, and adds one change to the
 //!   history.
-//! - `index`: the objects by look-up and in order.
+//! - `index`: the objects by look-up.
+//! - `order`: the objects in order, in chunks. A listing shares the chunks in which nothing was written since the one before
+//!   it, so that it costs what has changed.
 //! - `history`: the latest changes in order, at most so many as configured. Each knows what it replaced and where the
 //!   change of the same key before it is. So a past state needs no copies: it is the present one, with the changes since
 //!   undone on those keys that are asked for, and a page at a past revision costs what it returns.
@@ -17,6 +19,7 @@ mod bell;
 mod claims;
 mod history;
 mod index;
+mod order;
 #[cfg(feature = "embedded")]
 pub(crate) mod snapshot;
 mod state;

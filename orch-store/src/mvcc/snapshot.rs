@@ -8,6 +8,7 @@ use orch_core::store::Entry;
 
 use super::history::{NOWHERE, What};
 use super::index::Slot;
+use super::order::Span;
 use super::state::{Aftermath, State};
 
 /// All that a store remembers at one moment. Making the same changes to the same objects again leads to the same store.
@@ -40,7 +41,8 @@ impl State {
         let first = changes.first().map(|(_, revision, _)| Revision(revision.0.saturating_sub(1)));
         let base = first.unwrap_or(history.revision);
         let everything = Prefix::all();
-        let slots = self.objects.under(&everything, None);
+        let everything = Span::new(&everything, None);
+        let slots = self.objects.slots(&everything);
         let objects = slots.filter_map(|slot| history.at(slot.entry.as_ref(), slot.place, base).cloned()).collect();
         Snapshot { objects, base, oldest: history.oldest, changes, revision: history.revision }
     }

@@ -14,6 +14,7 @@ use super::bell::Bell;
 use super::claims::Claims;
 use super::history::{Batch, Change, History, NOWHERE, Place, What};
 use super::index::{Index, Slot, SlotId};
+use super::order::Span;
 
 /// The objects, in the order of their keys, and how they came to be so.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub(crate) struct Aftermath {
     /// To be dropped: what no longer can be asked for, which may take a while to free.
     pub(super) forgotten: Vec<Change>,
     swept: Vec<Batch>,
+    listed: Vec<Arc<[Entry]>>,
 }
 
 impl State {
@@ -71,14 +73,16 @@ impl State {
             ListFrom::Continue(Continue { revision, after }) => (*revision, Some(after)),
         };
         self.history.check(revision)?;
-        let slots = self.objects.under(prefix, after);
-        let mut rest = slots.filter_map(|slot| self.history.at(slot.entry.as_ref(), slot.place, revision));
-        let limit = options.limit.map_or(usize::MAX, std::num::NonZero::get);
-        let entries: Vec<Entry> = rest.by_ref().take(limit).cloned().collect();
-        let next = match entries.last() {
-            Some(last) if entries.len() == limit => rest.next().map(|_| Continue { revision, after: last.key.clone() }),
-            _ => None,
+        let (span, limit) = (Span::new(prefix, after), options.limit.map_or(usize::MAX, std::num::NonZero::get));
+        let (entries, is_more) = if revision == self.history.revision() {
+            self.objects.list(&span, limit)
+        } else {
+            let slots = self.objects.slots(&span);
+            let mut rest = slots.filter_map(|slot| self.history.at(slot.entry.as_ref(), slot.place, revision));
+            (rest.by_ref().take(limit).cloned().collect(), rest.next().is_some())
         };
+        let last = entries.last().filter(|_| is_more);
+        let next = last.map(|last| Continue { revision, after: last.key.clone() });
         Ok(Page { entries, revision, next })
     }
 
@@ -187,14 +191,15 @@ impl State {
         if entry.is_none() {
             self.claims.remove(&key);
         }
-        match slot.and_then(|slot| self.objects.get_mut(slot)) {
-            Some(slot) => {
+        match slot.and_then(|slot| self.objects.change(slot)) {
+            Some((slot, listed)) => {
+                after.listed.extend(listed);
                 let previous = std::mem::replace(&mut slot.entry, entry);
                 slot.place = self.history.push(Change { what, previous, before: slot.place }, &mut after.bells);
             }
             None => {
                 let place = self.history.push(Change { what, previous: None, before: NOWHERE }, &mut after.bells);
-                self.objects.insert(key, Slot { entry, place });
+                after.listed.extend(self.objects.insert(key, Slot { entry, place }));
             }
         }
     }

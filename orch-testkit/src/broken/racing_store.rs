@@ -190,10 +190,11 @@ impl RacingStore {
                 yield_now().await;
                 let later = model.list(prefix, options).await?;
                 let half = page.entries.len() / 2;
-                let rest = later.entries.into_iter().filter(|entry| entry.key > page.entries[half].key);
-                let rest: Vec<Entry> = if page.entries.is_empty() { Vec::new() } else { rest.collect() };
-                page.entries.truncate(half + 1);
-                page.entries.extend(rest);
+                let mut entries: Vec<Entry> = page.entries.into_iter().take(half + 1).collect();
+                if let Some(seen) = entries.last().map(|last| last.key.clone()) {
+                    entries.extend(later.entries.into_iter().filter(|entry| entry.key > seen));
+                }
+                page.entries = entries.into();
                 page.next = None;
                 page.revision = later.revision;
                 Ok(page)

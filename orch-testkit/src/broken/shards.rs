@@ -86,7 +86,7 @@ impl Store for FlawedShards {
             (Err(_), Some(ShardFlaw::MergesListings)) => {
                 let mut page = self.others.list(prefix, options.clone()).await?;
                 let rest = self.namespaces.list(prefix, options).await?;
-                page.entries.extend(rest.entries);
+                page.entries = page.entries.into_iter().chain(rest.entries).collect();
                 page.revision = page.revision.max(rest.revision);
                 Ok(page)
             }

@@ -150,7 +150,7 @@ impl FlawedStore {
     async fn list_loosely(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
         let mut page = self.model.list(&Prefix::all(), ListOptions { limit: None, ..options.clone() }).await?;
         let loose = prefix.as_str().trim_end_matches('/');
-        page.entries.retain(|entry| entry.key.as_str().starts_with(loose));
+        page.entries = page.entries.into_iter().filter(|entry| entry.key.as_str().starts_with(loose)).collect();
         Ok(page)
     }
 }

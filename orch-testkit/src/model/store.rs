@@ -244,7 +244,7 @@ impl Store for ModelStore {
         let entries: Vec<Entry> = rest.by_ref().take(limit).cloned().collect();
         let last = entries.last().filter(|_| rest.peek().is_some());
         let next = last.map(|last| Continue { revision, after: last.key.clone() });
-        Ok(Page { entries, revision, next })
+        Ok(Page { entries: entries.into(), revision, next })
     }
 
     async fn put(&self, key: &Key, value: Value, expect: Expect) -> Result<Entry, StoreError> {

@@ -10,7 +10,7 @@ use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{
-    Check, Continue, Entry, Expect, ListFrom, ListOptions, Page, Store as _, StoreError, Watch, Write,
+    Check, Continue, Entries, Expect, ListFrom, ListOptions, Page, Store as _, StoreError, Watch, Write,
 };
 use tokio::task::yield_now;
 
@@ -114,7 +114,7 @@ impl<S: orch_core::store::Store> Client<S> {
         }
     }
 
-    fn know_all(&mut self, entries: &[Entry]) {
+    fn know_all(&mut self, entries: &Entries) {
         for entry in entries {
             self.know(&entry.key, Some(entry.revision));
         }

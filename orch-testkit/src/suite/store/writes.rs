@@ -209,11 +209,12 @@ pub async fn what_comes_from_a_store_carries_its_revision(store: impl Store) {
     let second = change(&store, &first, "second").await;
     let got = get(&store, &key).await.expect("it is there");
     let page = store.list(&leases(), Default::default()).await.expect("a listing");
+    let listed = page.entries.first().expect("one object is there");
     let mut watch = watch(&store, &leases(), first.revision).await;
     let WatchEvent::Put { entry: told, previous } = next_event(&mut watch).await else {
         panic!("a change must be told as a put")
     };
-    for entry in [&first, &second, &got, &page.entries[0], &told].into_iter().chain(&previous) {
+    for entry in [&first, &second, &got, listed, &told].into_iter().chain(&previous) {
         let revision = entry.decode::<Lease>().expect("a lease").metadata.revision;
         assert_eq!(revision, Some(entry.revision), "W4: the object says another revision than its entry");
     }
