@@ -1,7 +1,10 @@
 //! [`Fingerprint`]: what tells one object's content from another's.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use std::sync::{Mutex, PoisonError};
 
 use orch_core::store::Value;
 
@@ -16,19 +19,33 @@ impl Fingerprint {
     /// Of an object. One that cannot be written as JSON has that error's.
     #[must_use]
     pub fn of(value: &Value) -> Self {
-        let text = match value.encode() {
-            Ok(text) => text,
-            Err(error) => return Self(hash(error.to_string().as_bytes())),
-        };
-        match serde_json::from_slice::<serde_json::Value>(&text) {
+        value.encode().map_or_else(|error| Self(hash(error.to_string().as_bytes())), |text| Self::of_text(&text))
+    }
+
+    fn of_text(text: &[u8]) -> Self {
+        match serde_json::from_slice::<serde_json::Value>(text) {
             Ok(mut object) => {
                 if let Some(metadata) = object.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
                     metadata.remove("resourceVersion");
                 }
                 Self(hash(object.to_string().as_bytes()))
             }
-            Err(_) => Self(hash(&text)),
+            Err(_) => Self(hash(text)),
         }
+    }
+}
+
+/// The fingerprints of texts seen before: a store returns the same ones over and over.
+#[derive(Debug, Default)]
+pub(super) struct Fingerprints {
+    by_text: Mutex<HashMap<u64, Fingerprint>>,
+}
+
+impl Fingerprints {
+    pub(super) fn of(&self, value: &Value) -> Fingerprint {
+        let Ok(text) = value.encode() else { return Fingerprint::of(value) };
+        let mut by_text = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
+        *by_text.entry(hash(&text)).or_insert_with(|| Fingerprint::of_text(&text))
     }
 }
 

@@ -7,7 +7,7 @@ use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{Check, Continue, Entry, Expect, ListFrom, StoreError};
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, Fingerprints};
 
 /// A moment of a recording: a counter that every invocation, answer and watch event takes a step of, so that what ended
 /// before something else began has the smaller number.
@@ -194,13 +194,12 @@ pub struct Seen {
 
 impl Seen {
     /// The entry, with its object by fingerprint.
-    #[must_use]
-    pub fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &Entry, fingerprints: &Fingerprints) -> Self {
         Self {
             key: entry.key.clone(),
             revision: entry.revision,
             created: entry.created,
-            value: Fingerprint::of(&entry.value),
+            value: fingerprints.of(&entry.value),
         }
     }
 }

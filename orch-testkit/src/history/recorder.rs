@@ -8,6 +8,7 @@ use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::Store;
 
+use super::fingerprint::Fingerprints;
 use super::operation::{ClientId, Operation, Outcome, Refusal, Request, Tick};
 use super::recording_store::RecordingStore;
 use super::watched::{Told, WatchEnd, Watched};
@@ -41,7 +42,7 @@ impl History {
     }
 
     /// The part that is about some keys only, for a store whose order of writes holds for these alone (one shard of
-    /// several): operations and watches that may be about others too are left out.
+    /// several): operations and watches that may be about others too are left out, so no transaction that happened may be.
     #[must_use]
     pub fn restricted_to(mut self, prefix: &Prefix) -> Self {
         let under = |inner: &Prefix| inner.as_str().starts_with(prefix.as_str());
@@ -52,8 +53,14 @@ impl History {
                 let keys = checks.iter().map(|check| &check.key).chain(writes.iter().map(|write| &write.key));
                 keys.clone().next().is_some() && keys.into_iter().all(|key: &Key| prefix.contains(key))
             }
-            Request::Compact { .. } => false,
+            Request::Compact { .. } => true,
         });
+        // Whose history a compaction was about is not told, only that something was forgotten.
+        for operation in &mut self.operations {
+            if let Request::Compact { .. } = operation.request {
+                operation.outcome = Outcome::Unknown;
+            }
+        }
         self.watches.retain(|watch| under(&watch.prefix));
         self
     }
@@ -73,6 +80,7 @@ struct Log {
     tick: AtomicU64,
     clients: AtomicUsize,
     history: Mutex<History>,
+    fingerprints: Fingerprints,
 }
 
 impl Recorder {
@@ -110,6 +118,10 @@ impl Recorder {
     /// that has not is silent, though it had something to tell.
     pub fn settled(&self, revision: Revision) {
         self.lock().settled = Some(revision);
+    }
+
+    pub(super) fn fingerprints(&self) -> &Fingerprints {
+        &self.log.fingerprints
     }
 
     pub(super) fn tick(&self) -> Tick {

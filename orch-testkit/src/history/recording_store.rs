@@ -12,7 +12,7 @@ use orch_core::store::{
     Check, Compact, Entry, Expect, ListOptions, Page, Store, StoreError, Transact, Value, Watch, WatchEvent, Write,
 };
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::Fingerprints;
 use super::operation::{Answer, ClientId, Intent, Outcome, Refusal, Request, Seen, Tick};
 use super::recorder::Recorder;
 use super::watched::{Told, WatchEnd};
@@ -39,6 +39,10 @@ impl<S: Store + ?Sized> RecordingStore<S> {
         Self { recorder, client, store }
     }
 
+    fn seen(&self, entry: &Entry) -> Seen {
+        Seen::of(entry, self.recorder.fingerprints())
+    }
+
     /// Does it, and writes down when it was asked for, when it was answered and what came of it.
     async fn record<T>(
         &self,
@@ -63,14 +67,14 @@ impl<S: Store + ?Sized> RecordingStore<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: Store + ?Sized> Store for RecordingStore<S> {
     async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        let answer = |found: &Option<Entry>| Answer::Found(found.as_ref().map(Seen::of));
+        let answer = |found: &Option<Entry>| Answer::Found(found.as_ref().map(|entry| self.seen(entry)));
         self.record(Request::Get { key: key.clone() }, self.store.get(key), answer).await
     }
 
     async fn list(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
         let request = Request::List { prefix: prefix.clone(), from: options.from.clone(), limit: options.limit };
         let answer = |page: &Page| Answer::Page {
-            entries: page.entries.iter().map(Seen::of).collect(),
+            entries: page.entries.iter().map(|entry| self.seen(entry)).collect(),
             revision: page.revision,
             next: page.next.clone(),
         };
@@ -78,8 +82,8 @@ impl<S: Store + ?Sized> Store for RecordingStore<S> {
     }
 
     async fn put(&self, key: &Key, value: Value, expect: Expect) -> Result<Entry, StoreError> {
-        let request = Request::Put { key: key.clone(), value: Fingerprint::of(&value), expect };
-        self.record(request, self.store.put(key, value, expect), |entry| Answer::Put(Seen::of(entry))).await
+        let request = Request::Put { key: key.clone(), value: self.recorder.fingerprints().of(&value), expect };
+        self.record(request, self.store.put(key, value, expect), |entry| Answer::Put(self.seen(entry))).await
     }
 
     async fn delete(&self, key: &Key, expect: Revision) -> Result<Revision, StoreError> {
@@ -107,7 +111,10 @@ impl<S: Store + ?Sized> Store for RecordingStore<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: Transact + ?Sized> Transact for RecordingStore<S> {
     async fn commit(&self, checks: &[Check], writes: Vec<Write>) -> Result<Revision, StoreError> {
-        let request = Request::Commit { checks: checks.to_vec(), writes: writes.iter().map(intent).collect() };
+        let request = Request::Commit {
+            checks: checks.to_vec(),
+            writes: writes.iter().map(|write| intent(write, self.recorder.fingerprints())).collect(),
+        };
         self.record(request, self.store.commit(checks, writes), |revision| Answer::Done(*revision)).await
     }
 }
@@ -120,9 +127,9 @@ impl<S: Compact + ?Sized> Compact for RecordingStore<S> {
     }
 }
 
-fn intent(write: &Write) -> Intent {
+fn intent(write: &Write, fingerprints: &Fingerprints) -> Intent {
     let value = match write {
-        Write::Put { value, .. } => Some(Fingerprint::of(value)),
+        Write::Put { value, .. } => Some(fingerprints.of(value)),
         Write::Delete { .. } => None,
     };
     Intent { key: write.key().clone(), expect: write.expect(), value }
@@ -143,7 +150,7 @@ impl Stream for RecordedWatch {
         let item = ready!(inner.poll_next_unpin(context));
         let at: Tick = self.recorder.tick();
         match &item {
-            Some(Ok(event)) => self.recorder.told(self.place, at, Told::of(event)),
+            Some(Ok(event)) => self.recorder.told(self.place, at, Told::of(event, self.recorder.fingerprints())),
             Some(Err(error)) => self.recorder.watch_refused(self.place, at, Refusal::of(error)),
             None => self.recorder.watch_ended(self.place, WatchEnd::WithoutAWord(at)),
         }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
-use orch_core::store::WatchEvent;
+use orch_core::store::{Entry, WatchEvent};
 
+use super::fingerprint::Fingerprints;
 use super::operation::{ClientId, Refusal, Seen, Tick};
 
 /// What one watch told, and when.
@@ -50,11 +51,11 @@ pub enum Told {
 
 impl Told {
     /// An event, with its objects by fingerprint.
-    #[must_use]
-    pub fn of(event: &WatchEvent) -> Self {
-        let seen = |entry: &Option<_>| entry.as_ref().map(Seen::of);
+    pub(super) fn of(event: &WatchEvent, fingerprints: &Fingerprints) -> Self {
+        let one = |entry: &Entry| Seen::of(entry, fingerprints);
+        let seen = |entry: &Option<Entry>| entry.as_ref().map(one);
         match event {
-            WatchEvent::Put { entry, previous } => Self::Put { seen: Seen::of(entry), previous: seen(previous) },
+            WatchEvent::Put { entry, previous } => Self::Put { seen: one(entry), previous: seen(previous) },
             WatchEvent::Delete { key, revision, previous } => {
                 Self::Delete { key: key.clone(), revision: *revision, previous: seen(previous) }
             }

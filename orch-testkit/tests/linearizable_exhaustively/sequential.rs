@@ -10,12 +10,13 @@ use orch_testkit::history::{Answer, Fingerprint, History, Intent, Operation, Out
 
 /// Whether some order of the operations explains what they were answered. Watches are not looked at.
 pub(crate) fn explains(history: &History) -> bool {
-    let says_something = |operation: &&Operation| match (&operation.request, &operation.outcome) {
-        (_, Outcome::Refused(Refusal::Other(_))) => false,
-        (Request::Get { .. } | Request::List { .. }, Outcome::Unknown) => false,
-        _ => true,
+    let says_nothing = |operation: &&Operation| {
+        matches!(
+            (&operation.request, &operation.outcome),
+            (_, Outcome::Refused(Refusal::Other(_))) | (Request::Get { .. } | Request::List { .. }, Outcome::Unknown)
+        )
     };
-    let operations: Vec<&Operation> = history.operations.iter().filter(says_something).collect();
+    let operations: Vec<&Operation> = history.operations.iter().filter(|operation| !says_nothing(operation)).collect();
     let highest = operations.iter().flat_map(|operation| named(operation)).max().unwrap_or(0);
     let mut search = Search { latest: highest + operations.len() as u64, operations, failed: BTreeSet::new() };
     search.from(0, &State::default())

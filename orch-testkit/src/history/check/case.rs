@@ -218,7 +218,7 @@ impl<'a> Case<'a> {
                     ListFrom::Continue(next) => Some(&next.after),
                     ListFrom::Latest | ListFrom::At(_) => None,
                 };
-                if !asked_revision(from).is_none_or(|asked| asked == *revision)
+                if asked_revision(from).is_some_and(|asked| asked != *revision)
                     || next.as_ref().is_some_and(|next| next.revision != *revision)
                 {
                     return Err(broken("R2", "the listing goes on at another revision than its own"));
@@ -255,7 +255,6 @@ impl<'a> Case<'a> {
                         else {
                             return Err(broken("W2", "the write was refused although the object is as expected"));
                         };
-                        // The write is kept for those who look for the origin of what they saw.
                         Shape::Look { promise: "W2", needs, at: None }
                     }
                     Outcome::Refused(_) => Shape::Write { checks, writes, fate: Fate::Never },
