@@ -215,9 +215,7 @@ async fn a_cluster_without_space_says_so_and_still_reads() {
     let first = create(&store, "first", 1).await.expect("there is space");
     let full = async {
         for number in 0..100 {
-            if let Err(error) = create(&store, &format!("n{number}"), 500_000).await {
-                return Err(error);
-            }
+            create(&store, &format!("n{number}"), 500_000).await?;
         }
         Ok(())
     };

@@ -3,7 +3,6 @@
 //! Written by hand from `rpc.proto`, so that no build needs `protoc`. What is not read is left out: a decoder skips fields
 //! that it does not know, and an encoder leaves at their defaults those that it does not have. The conformance suite on
 //! a real etcd shows that the numbers are right.
-#![allow(missing_docs, reason = "the names and their meanings are etcd's")]
 
 use bytes::Bytes;
 use prost::{Message, Oneof};

@@ -1,6 +1,6 @@
 //! Where a watch's progress marks come from: [`Marks`]. Shared by all watches of a store: [`Progress`].
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use orch_core::key::Prefix;
@@ -21,6 +21,12 @@ pub(in crate::etcd) struct Progress {
     /// Held by the task that keeps it up, which ends when nobody listens.
     pulse: Mutex<Weak<watch::Sender<Revision>>>,
     tail: Mutex<Weak<Tail>>,
+}
+
+impl Progress {
+    pub(super) fn tail(&self) -> MutexGuard<'_, Weak<Tail>> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where the progress marks of one watch come from.
@@ -53,8 +59,8 @@ impl Marks {
         let source = if by_requests {
             Source::Requests { latest: latest(inner) }
         } else {
-            let tail = Tail::shared(inner, &inner.progress.tail, position);
-            Source::Tail { seen: tail.seen(), tail, prefix: prefix.clone() }
+            let (tail, seen) = Tail::shared(inner, position);
+            Source::Tail { tail, seen, prefix: prefix.clone() }
         };
         Self { source, not_before: Instant::now() + EVERY }
     }
@@ -76,10 +82,8 @@ impl Marks {
                 if let Some(mark) = tail.mark(prefix, position) {
                     break Due::Mark(mark);
                 }
-                if seen.changed().await.is_err() {
-                    *tail = Tail::shared(inner, &inner.progress.tail, position);
-                    *seen = tail.seen();
-                }
+                // Its sender is in the tail that is held here.
+                let _ = seen.changed().await;
             },
         };
         self.not_before = Instant::now() + EVERY;

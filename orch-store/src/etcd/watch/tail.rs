@@ -40,24 +40,31 @@ struct Known {
 }
 
 impl Tail {
-    /// The store's, begun if there is none, that knows everything after `position`.
-    pub(super) fn shared(inner: &Arc<Inner>, shared: &Mutex<Weak<Self>>, position: Revision) -> Arc<Self> {
-        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The store's, begun if there is none, that knows everything after `position`. It is kept up as long as there is a
+    /// receiver, which is told when there is more to know.
+    pub(super) fn shared(inner: &Arc<Inner>, position: Revision) -> (Arc<Self>, watch::Receiver<Revision>) {
+        let mut shared = inner.progress.tail();
         if let Some(tail) = shared.upgrade() {
             tail.rewind(position);
-            return tail;
+            let seen = tail.seen.subscribe();
+            return (tail, seen);
         }
         let known = Known { base: position, seen: position, last: HashMap::new() };
-        let tail = Self { known: Mutex::new(known), seen: watch::Sender::new(position), rewound: Notify::new() };
-        let tail = Arc::new(tail);
+        let (sender, seen) = watch::channel(position);
+        let tail = Arc::new(Self { known: Mutex::new(known), seen: sender, rewound: Notify::new() });
         *shared = Arc::downgrade(&tail);
         tokio::spawn(follow(Arc::downgrade(inner), Arc::downgrade(&tail)));
-        tail
+        (tail, seen)
     }
 
-    /// Changes when there is more to know.
-    pub(super) fn seen(&self) -> watch::Receiver<Revision> {
-        self.seen.subscribe()
+    /// Whether nobody listens, and nobody will: whoever comes next begins another one.
+    fn is_over(&self, inner: &Inner) -> bool {
+        let mut shared = inner.progress.tail();
+        let over = self.seen.receiver_count() == 0;
+        if over {
+            *shared = Weak::new();
+        }
+        over
     }
 
     /// Up to where a watch of `prefix`, that has told everything up to `position`, has told everything; if that is more.
@@ -144,7 +151,7 @@ async fn follow_one(inner: Arc<Inner>, tail: Arc<Tail>, mut stream: EventStream)
     loop {
         tokio::select! {
             biased;
-            () = tail.seen.closed() => return true,
+            () = tail.seen.closed() => if tail.is_over(&inner) { return true },
             () = tail.rewound.notified() => return false,
             answer = stream.next() => match answer {
                 Ok(answer) if answer.compact_revision > 0 => {
