@@ -11,8 +11,8 @@ pub(super) use folder::Folder;
 /// A folder of files.
 ///
 /// What a crash of the machine leaves of it: what was synced. Of other bytes appended since, any 512-byte sectors may be
-/// there and the rest zero or cut off. Files made, renamed or removed since the folder was last synced may be or not, in
-/// the order in which that happened. A process that is killed loses nothing but part of what it was just appending.
+/// there and the rest zero or cut off. Of files made, renamed or removed since the folder was last synced, any may be so or
+/// not. A process that is killed loses nothing but part of what it was just appending.
 pub(super) trait Disk: Debug + Send + Sync + 'static {
     /// Where a file is, for people.
     fn path(&self, name: &str) -> PathBuf;

@@ -248,3 +248,97 @@ impl Window {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of these records behind a chain.
+    fn frame(chain: &mut Chain, records: &[u8]) -> Vec<u8> {
+        let mut frame = [&[0; HEAD], records].concat();
+        chain.seal(&mut frame);
+        frame
+    }
+
+    fn chain() -> Chain {
+        Chain::new(&[7; header::LEN])
+    }
+
+    #[derive(Debug)]
+    struct Bytes(Vec<u8>);
+
+    impl DiskFile for Bytes {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+
+        fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+            // As short as a read may be.
+            let rest = &self.0[offset as usize..];
+            let count = rest.len().min(into.len()).min(100);
+            into[..count].copy_from_slice(&rest[..count]);
+            Ok(count)
+        }
+
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+
+        fn truncate(&mut self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::ReadOnlyFilesystem.into())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(frames: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Fault>) {
+        let file = Bytes([&[7; header::LEN], &*frames.concat()].concat());
+        let mut reader = FrameReader::new(&file, true, chain()).expect("it is in memory");
+        let mut read = Vec::new();
+        loop {
+            match reader.next() {
+                Ok(Some(records)) => read.push(records.to_vec()),
+                Ok(None) => return (read, None),
+                Err(fault) => return (read, Some(fault)),
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_read_as_they_were_written() {
+        let mut chain = chain();
+        let long = vec![1; Window::LEN + 10];
+        let frames = [frame(&mut chain, b"one"), frame(&mut chain, &long), frame(&mut chain, b"three")];
+        let (records, fault) = read(&frames.each_ref().map(Vec::as_slice));
+        assert_eq!(records, [b"one".to_vec(), long, b"three".to_vec()]);
+        assert!(fault.is_none(), "{fault:?}");
+    }
+
+    #[test]
+    fn an_earlier_frame_in_the_place_of_a_later_one_is_found_by_what_follows() {
+        let (mut first, mut second) = (chain(), chain());
+        let (old, new) = (frame(&mut first, b"old"), frame(&mut second, b"new"));
+        let next = frame(&mut second, b"next");
+        let (_, fault) = read(&[&old, &next]);
+        assert!(matches!(fault, Some(Fault::Damaged(_))), "{fault:?}");
+        assert!(read(&[&new, &next]).1.is_none());
+    }
+
+    #[test]
+    fn a_zero_sector_is_torn_at_the_end_and_damage_anywhere_else() {
+        let mut chain = chain();
+        let (one, two) = (frame(&mut chain, &[1; 2_000]), frame(&mut chain, &[2; 2_000]));
+        let zeroed = |frame: &[u8], offset: usize| {
+            let mut zeroed = frame.to_vec();
+            let start = (header::LEN + offset).next_multiple_of(512) - header::LEN - offset;
+            zeroed[start..start + 512].fill(0);
+            zeroed
+        };
+        let (records, fault) = read(&[&one, &zeroed(&two, one.len())]);
+        assert!(records.len() == 1 && matches!(fault, Some(Fault::Torn)), "{fault:?}");
+        let (records, fault) = read(&[&zeroed(&one, 0), &two]);
+        assert!(records.is_empty() && matches!(fault, Some(Fault::Damaged(_))), "{fault:?}");
+    }
+}

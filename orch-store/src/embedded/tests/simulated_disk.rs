@@ -53,6 +53,7 @@ pub(super) enum Event {
     Rename {
         from: String,
         to: String,
+        file: FileId,
     },
     Remove {
         name: String,
@@ -180,22 +181,21 @@ impl Inside {
     }
 }
 
-/// How many names, made, changed or removed since the folder was last synced, a crash after `events` may leave or not.
+/// How many names were made, changed or removed since the folder was last synced.
 pub(super) fn unsynced_names(events: &[Event]) -> usize {
-    let is_name = |event: &&Event| matches!(event, Event::Create { .. } | Event::Rename { .. } | Event::Remove { .. });
-    events.iter().rev().take_while(|event| !matches!(event, Event::SyncFolder)).filter(is_name).count()
+    events.iter().rev().take_while(|event| !matches!(event, Event::SyncFolder)).filter(|event| is_naming(event)).count()
 }
 
-/// The files that a crash leaves after `events`, with so many of the names that were not synced, and so much of the bytes.
-pub(super) fn after_crash(events: &[Event], names_kept: usize, torn: Torn) -> BTreeMap<String, Vec<u8>> {
+/// The files that a crash leaves after `events`: of the names that were not synced those whose bit is set, counted from
+/// the first, and so much of the bytes.
+pub(super) fn after_crash(events: &[Event], names_kept: u32, torn: Torn) -> BTreeMap<String, Vec<u8>> {
     let mut files: BTreeMap<FileId, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     let mut names: BTreeMap<String, FileId> = BTreeMap::new();
-    let names_lost = unsynced_names(events) - names_kept;
-    let total = events.iter().filter(|event| is_naming(event)).count();
+    let synced = events.iter().filter(|event| is_naming(event)).count() - unsynced_names(events);
     let mut named = 0;
     for event in events {
         named += usize::from(is_naming(event));
-        let is_kept = named <= total - names_lost;
+        let is_kept = named <= synced || names_kept & (1 << (named - synced - 1)) != 0;
         match event {
             Event::Create { name, file } => {
                 files.insert(*file, (Vec::new(), Vec::new()));
@@ -215,10 +215,9 @@ pub(super) fn after_crash(events: &[Event], names_kept: usize, torn: Torn) -> BT
                 let (synced, unsynced) = files.entry(*file).or_default();
                 synced.append(unsynced);
             }
-            Event::Rename { from, to } if is_kept => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
+            Event::Rename { from, to, file } if is_kept => {
+                names.remove(from);
+                names.insert(to.clone(), *file);
             }
             Event::Remove { name } if is_kept => drop(names.remove(name)),
             Event::Rename { .. } | Event::Remove { .. } | Event::SyncFolder | Event::Acknowledged(_) => {}
@@ -267,7 +266,7 @@ impl Disk for SimulatedDisk {
         let mut inside = self.lock();
         let file = inside.names.remove(from).ok_or_else(not_found)?;
         inside.names.insert(to.to_owned(), file);
-        inside.events.push(Event::Rename { from: from.to_owned(), to: to.to_owned() });
+        inside.events.push(Event::Rename { from: from.to_owned(), to: to.to_owned(), file });
         Ok(())
     }
 
