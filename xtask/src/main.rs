@@ -18,7 +18,7 @@ cargo xtask COMMAND
   lint      what must hold before a change is accepted, without running tests:
             format, tidy, clippy, documentation, benches compile
   ci        lint, then test
-  fix       format, and what clippy can mend by itself
+  fix       format, what clippy can mend by itself, the lock file of the benches
   tidy      the house rules that a program can check
   clauses   every clause of every contract, and how many faults each controller survived
   bench     the tables of docs/benchmarks.md, measured here and now; `bench store queue`
@@ -64,6 +64,7 @@ fn test(root: &Path) -> Result<(), Failed> {
 
 fn lint(root: &Path) -> Result<(), Failed> {
     cargo(root, &["fmt", "--all", "--check"])?;
+    cargo_in(&root.join("benches/peers"), &["fmt", "--check"])?;
     tidy::run(root)?;
     cargo(root, &["clippy", "--workspace", "--all-features", "--all-targets", "--", "-D", "warnings"])?;
     command::cargo_with(
@@ -71,7 +72,8 @@ fn lint(root: &Path) -> Result<(), Failed> {
         &[("RUSTDOCFLAGS", "-D warnings")],
         &["doc", "--workspace", "--all-features", "--no-deps"],
     )?;
-    cargo_in(&root.join("benches/peers"), &["check", "--benches"])
+    // Its lock file is its own, and is not seen to be out of date by anything else. `fix` brings it up to date.
+    cargo_in(&root.join("benches/peers"), &["check", "--locked", "--benches"])
 }
 
 fn fix(root: &Path) -> Result<(), Failed> {
@@ -79,12 +81,14 @@ fn fix(root: &Path) -> Result<(), Failed> {
         root,
         &["clippy", "--workspace", "--all-features", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"],
     )?;
-    cargo(root, &["fmt", "--all"])
+    cargo(root, &["fmt", "--all"])?;
+    cargo_in(&root.join("benches/peers"), &["fmt"])?;
+    cargo_in(&root.join("benches/peers"), &["update", "--workspace"])
 }
 
 fn bench(root: &Path, parts: &[&str]) -> Result<(), Failed> {
     if parts.is_empty() || parts.contains(&"store") {
         parts::provide(root)?;
     }
-    cargo_in(&root.join("benches/peers"), &[&["run", "--release", "--quiet", "--"], parts].concat())
+    cargo_in(&root.join("benches/peers"), &[&["run", "--locked", "--release", "--quiet", "--"], parts].concat())
 }
