@@ -100,13 +100,12 @@ fn values(subject: Subject<'_>, writes: usize) -> Vec<(Key, Value)> {
     pods("new", writes).map(|(key, pod)| (key, subject.value(&pod))).collect()
 }
 
-/// Measures and prints the time from commit to delivery.
+/// Measures and prints how long deliveries take.
 pub fn print_latencies() {
-    println!("\n| from commit to delivery | asked for | held | half within | 99 of 100 within | all within | goal |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("\n| {WATCHING_HEAD} |\n|---|---|---|---|---|---|---|---|");
     let etcd = block_on(Etcd::start());
     for watchers in WATCHERS {
-        let rate = if watchers == 1_000 { 100.0 } else { 1_000.0 };
+        let load = Load { watchers, rate: if watchers == 1_000 { 100.0 } else { 1_000.0 } };
         let subjects = [
             Subject::Memory,
             Subject::Sharded,
@@ -115,7 +114,6 @@ pub fn print_latencies() {
             Subject::Etcd(&etcd),
             Subject::RawEtcd(&etcd),
         ];
-        let load = Load { watchers, rate };
         let mut all = subjects.map(|_| Vec::new());
         for _ in 0..ROUNDS {
             subjects.iter().zip(&mut all).for_each(|(subject, all)| all.push(load.put_on(*subject)));
@@ -124,13 +122,16 @@ pub fn print_latencies() {
     }
     let load = Load { watchers: 1_000, rate: fastest(1_000) };
     let all: Vec<Delivered> = (0..ROUNDS).map(|_| load.put_on(Subject::Memory)).collect();
-    let asked = format!("{} with 99 of 100 ≤ {}", per_second(GOAL.0), time(GOAL.1));
+    let asked = format!("{} with 99 of 100 within {} of the commit", per_second(GOAL.0), time(GOAL.1));
     load.print(Subject::Memory.name(), &all, &verdict(&asked, load.rate / GOAL.0));
 }
 
+const WATCHING_HEAD: &str = "\
+told at a steady rate | writes asked for | told to all | half within, since the call | 99 of 100 | half within, since the commit | 99 of 100 | goal";
+
 /// The highest rate of some at which the store in memory keeps the goal's latency.
 fn fastest(watchers: usize) -> f64 {
-    const RATES: [f64; 9] = [500.0, 1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3, 200e3];
+    const RATES: [f64; 8] = [1e3, 2e3, 5e3, 10e3, 20e3, 30e3, 50e3, 100e3];
     let holds = |rate: &f64| {
         let load = Load { watchers, rate: *rate };
         let holds = || load.put_on(Subject::Memory).holds(load);
@@ -138,7 +139,7 @@ fn fastest(watchers: usize) -> f64 {
         let (first, second) = (holds(), holds());
         if first == second { first } else { holds() }
     };
-    RATES.into_iter().take_while(holds).last().unwrap_or(100.0)
+    RATES.into_iter().filter(holds).fold(100.0, f64::max)
 }
 
 /// Writes at a steady rate, to so many watchers of all.
@@ -151,14 +152,22 @@ struct Load {
 /// What came of it.
 #[derive(Clone, Debug)]
 struct Delivered {
-    latencies: Histogram,
+    latencies: Latencies,
     /// Writes a second that were delivered to all; 0 if a watcher was left behind.
     rate: f64,
 }
 
+#[derive(Clone, Debug, Default)]
+struct Latencies {
+    /// Since the write was asked for.
+    call: Histogram,
+    /// Since the writer was told that it happened.
+    commit: Histogram,
+}
+
 impl Delivered {
     fn holds(&self, load: Load) -> bool {
-        self.rate >= 0.95 * load.rate && self.latencies.quantile(0.99) <= GOAL.1
+        self.rate >= 0.95 * load.rate && self.latencies.commit.quantile(0.99) <= GOAL.1
     }
 }
 
@@ -182,11 +191,10 @@ impl Load {
             let (key, value) = values.pop().expect("one more");
             let before = target.put(&key, value, Expect::Absent).await;
             let commits = Arc::new(Commits::new(before, self.writes()));
-            let latencies = Arc::new(Mutex::new(Histogram::default()));
             let mut readers = Vec::new();
             for _ in 0..self.watchers {
                 let watching = target.watch().await;
-                readers.push(tokio::spawn(read(watching, Arc::clone(&commits), Arc::clone(&latencies))));
+                readers.push(tokio::spawn(read(watching, Arc::clone(&commits))));
             }
             let began = commits.now();
             write(target, values, self.rate, &commits).await;
@@ -195,50 +203,100 @@ impl Load {
                 Err(_) => false,
             };
             let seconds = (commits.now() - began) as f64 / 1e9;
-            let latencies = latencies.lock().expect("not poisoned").clone();
-            Delivered { latencies, rate: if kept_up { self.writes() as f64 / seconds } else { 0.0 } }
+            Delivered {
+                latencies: commits.latencies(),
+                rate: if kept_up { self.writes() as f64 / seconds } else { 0.0 },
+            }
         })
     }
 
     fn print(self, name: &str, all: &[Delivered], goal: &str) {
-        let quantile = |share: f64| {
-            let (least, middle, most) = spread(all.iter().map(|one| one.latencies.quantile(share)).collect());
+        let quantile = |share: f64, of: fn(&Latencies) -> &Histogram| {
+            let (least, middle, most) = spread(all.iter().map(|one| of(&one.latencies).quantile(share)).collect());
             format!("{} ({}–{})", time(middle), time(least), time(most))
         };
-        let held = spread(all.iter().map(|one| one.rate).collect()).1;
         println!(
-            "| {name}, {} watcher{} | {} | {} | {} | {} | {} | {goal} |",
+            "| {name}, {} watcher{} | {} | {} | {} | {} | {} | {} | {goal} |",
             self.watchers,
             if self.watchers == 1 { "" } else { "s" },
             per_second(self.rate),
-            per_second(held),
-            quantile(0.5),
-            quantile(0.99),
-            quantile(1.0)
+            per_second(spread(all.iter().map(|one| one.rate).collect()).1),
+            quantile(0.5, |latencies| &latencies.call),
+            quantile(0.99, |latencies| &latencies.call),
+            quantile(0.5, |latencies| &latencies.commit),
+            quantile(0.99, |latencies| &latencies.commit),
         );
     }
 }
 
-/// When each write was acknowledged.
+/// When each write was asked for and acknowledged, and how long after that it was delivered.
 #[derive(Debug)]
 struct Commits {
     began: Instant,
     before: Revision,
-    /// In nanoseconds since `began`, by revision; 0 until it was.
-    at: Vec<AtomicU64>,
+    /// By revision.
+    writes: Vec<Acknowledged>,
+    latencies: Mutex<Latencies>,
+    /// Deliveries, and when, of writes of which the writer had not been told yet.
+    early: Mutex<Vec<(Revision, u64)>>,
+}
+
+/// In nanoseconds since `began`.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    called: AtomicU64,
+    /// 0 until it was.
+    committed: AtomicU64,
 }
 
 impl Commits {
     fn new(before: Revision, writes: usize) -> Self {
-        Self { began: Instant::now(), before, at: (0..writes).map(|_| AtomicU64::new(0)).collect() }
+        Self {
+            began: Instant::now(),
+            before,
+            writes: (0..writes).map(|_| Acknowledged::default()).collect(),
+            latencies: Mutex::default(),
+            early: Mutex::default(),
+        }
     }
 
     fn now(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }
 
-    fn of(&self, revision: Revision) -> &AtomicU64 {
-        &self.at[(revision.0 - self.before.0 - 1) as usize]
+    fn of(&self, revision: Revision) -> &Acknowledged {
+        &self.writes[(revision.0 - self.before.0 - 1) as usize]
+    }
+
+    fn acknowledge(&self, revision: Revision, called: u64) {
+        let write = self.of(revision);
+        write.called.store(called, Ordering::Relaxed);
+        write.committed.store(self.now(), Ordering::Release);
+    }
+
+    fn deliver(&self, revisions: impl Iterator<Item = Revision>) {
+        let now = self.now();
+        let mut latencies = self.latencies.lock().expect("not poisoned");
+        for revision in revisions {
+            let write = self.of(revision);
+            match write.committed.load(Ordering::Acquire) {
+                0 => self.early.lock().expect("not poisoned").push((revision, now)),
+                committed => {
+                    latencies.commit.add(now.saturating_sub(committed));
+                    latencies.call.add(now.saturating_sub(write.called.load(Ordering::Relaxed)));
+                }
+            }
+        }
+    }
+
+    /// All latencies, when all is written. What came before its writer was told took no time since then.
+    fn latencies(&self) -> Latencies {
+        let mut latencies = self.latencies.lock().expect("not poisoned").clone();
+        for (revision, at) in self.early.lock().expect("not poisoned").drain(..) {
+            latencies.commit.add(0);
+            latencies.call.add(at.saturating_sub(self.of(revision).called.load(Ordering::Relaxed)));
+        }
+        latencies
     }
 }
 
@@ -257,8 +315,9 @@ async fn write(target: &Target, values: Vec<(Key, Value)>, rate: f64, commits: &
             }
         }
         under_way.push(async move {
+            let called = commits.now();
             let revision = target.put(&key, value, Expect::Absent).await;
-            commits.of(revision).store(commits.now(), Ordering::Relaxed);
+            commits.acknowledge(revision, called);
         });
         let _ = poll!(under_way.next());
     }
@@ -266,20 +325,15 @@ async fn write(target: &Target, values: Vec<(Key, Value)>, rate: f64, commits: &
 }
 
 /// Reads until it has everything, and says whether it kept up. The time is read after all that could be had at once, so
-/// that no latency is told too short. What comes before its writer was told that it was written took no time.
-async fn read(mut watching: Watching, commits: Arc<Commits>, latencies: Arc<Mutex<Histogram>>) -> bool {
+/// that no latency is told too short.
+async fn read(mut watching: Watching, commits: Arc<Commits>) -> bool {
     let (mut seen, mut batch) = (0, Vec::new());
-    while seen < commits.at.len() {
+    while seen < commits.writes.len() {
         if !poll_fn(|context| watching.poll(context, &mut batch)).await {
             return false;
         }
-        let now = commits.now();
-        let mut latencies = latencies.lock().expect("not poisoned");
-        for revision in batch.drain(..) {
-            seen += 1;
-            let committed = commits.of(revision).load(Ordering::Relaxed);
-            latencies.add(if committed == 0 { 0 } else { now.saturating_sub(committed) });
-        }
+        seen += batch.len();
+        commits.deliver(batch.drain(..));
     }
     true
 }

@@ -11,7 +11,7 @@ use orch_core::key::{Key, Prefix};
 use orch_core::kind::Object as _;
 use orch_core::object::{Lease, Node, Pod};
 use orch_core::revision::Revision;
-use orch_core::store::{Entry, Expect, ListFrom, ListOptions, Store, Value, Watch, WatchEvent};
+use orch_core::store::{Entries, Entry, Expect, ListFrom, ListOptions, Store, Value, Watch, WatchEvent};
 use orch_store::MemoryStore;
 use orch_store::embedded::{BufferedStore, EmbeddedStore, EmbeddedStoreConfig};
 use orch_store::etcd::{EtcdConfig, EtcdStore};
@@ -158,7 +158,7 @@ impl Target {
                 }
             }
             Self::Etcd(etcd) => Listed::Etcd(etcd.list(prefix).await),
-            Self::Map(map) => Listed::Entries(vec![map.list(prefix)]),
+            Self::Map(map) => Listed::Map(map.list(prefix)),
             Self::Disk(_) => unreachable!("nothing is read from there"),
         }
     }
@@ -179,23 +179,30 @@ impl Target {
 
 /// What was listed, page by page.
 pub enum Listed {
-    Entries(Vec<Vec<Entry>>),
+    Entries(Vec<Entries>),
+    /// One page, of no store.
+    Map(Vec<Entry>),
     Etcd(Vec<RangeResponse>),
 }
 
 impl Listed {
     pub fn len(&self) -> usize {
         match self {
-            Self::Entries(pages) => pages.iter().map(Vec::len).sum(),
+            Self::Entries(pages) => pages.iter().map(Entries::len).sum(),
+            Self::Map(entries) => entries.len(),
             Self::Etcd(pages) => pages.iter().map(|page| page.kvs.len()).sum(),
         }
     }
 
     /// The pods with this label.
     pub fn labelled(&self, name: &str, value: &str) -> Vec<Arc<Pod>> {
-        let Self::Entries(pages) = self else { unreachable!("the bare calls decode no objects") };
-        let pods = pages.iter().flatten().map(|entry| entry.decode::<Pod>().expect("a pod"));
-        pods.filter(|pod| pod.metadata.labels.get(name).is_some_and(|found| found == value)).collect()
+        let pod = |entry: &Entry| entry.decode::<Pod>().expect("a pod");
+        let wanted = |pod: &Arc<Pod>| pod.metadata.labels.get(name).is_some_and(|found| found == value);
+        match self {
+            Self::Entries(pages) => pages.iter().flatten().map(pod).filter(wanted).collect(),
+            Self::Map(entries) => entries.iter().map(pod).filter(wanted).collect(),
+            Self::Etcd(_) => unreachable!("the bare calls decode no objects"),
+        }
     }
 }
 
