@@ -76,8 +76,15 @@ mod embedded {
 
     impl Drop for Folder {
         fn drop(&mut self) {
-            // Best effort: the store may still be closing.
-            let _ = std::fs::remove_dir_all(&self.0);
+            // The store's threads may still be ending, and make a file while the others are removed.
+            for _ in 0..100 {
+                match std::fs::remove_dir_all(&self.0) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        std::thread::park_timeout(Duration::from_millis(5));
+                    }
+                    _ => return,
+                }
+            }
         }
     }
 
