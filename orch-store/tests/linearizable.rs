@@ -122,3 +122,27 @@ mod embedded {
         println!("BufferedStore, in threads: {checked}");
     }
 }
+
+#[cfg(feature = "etcd")]
+mod etcd {
+    use orch_store::etcd::{EtcdConfig, EtcdStore};
+    use orch_testkit::daemon::Etcd;
+    use orch_testkit::history::workload::check_in_threads;
+
+    /// Two at the same time, in parts of their own of one etcd: the revisions of each have holes, where the other writes.
+    #[test]
+    fn an_etcd_store_is_linearizable_beside_another_one_in_the_same_etcd() {
+        let new = async || {
+            let etcd = Etcd::shared().await;
+            let prefix = etcd.unique_prefix();
+            let config = EtcdConfig { endpoints: etcd.endpoints(), prefix, ..EtcdConfig::default() };
+            EtcdStore::new(config).expect("the endpoints of an etcd that runs")
+        };
+        let half = || check_in_threads(3_000, |workload| workload.with_transactions(), new);
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(half);
+            (half(), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        println!("EtcdStore, in threads: {}", one.and(other));
+    }
+}

@@ -121,13 +121,13 @@ fn key(number: usize) -> Key {
 
 /// A store that is obviously right.
 #[derive(Default)]
-struct Store {
+struct Model {
     now: u64,
     past: Vec<BTreeMap<Key, Seen>>,
     objects: BTreeMap<Key, Seen>,
 }
 
-impl Store {
+impl Model {
     fn at(&self, revision: u64) -> &BTreeMap<Key, Seen> {
         self.past.get(usize::try_from(revision).expect("small")).unwrap_or(&self.objects)
     }
@@ -210,7 +210,7 @@ pub(crate) fn play(steps: &[Step]) -> History {
         moments.extend([(step.begins, 0, number), (effect, 1, number), (effect + step.until_answer, 2, number)]);
     }
     moments.sort_unstable();
-    let mut store = Store::default();
+    let mut store = Model::default();
     let mut operations: BTreeMap<usize, Operation> = BTreeMap::new();
     let mut outcomes = BTreeMap::new();
     for (tick, (_, kind, number)) in moments.into_iter().enumerate() {
@@ -236,7 +236,7 @@ pub(crate) fn play(steps: &[Step]) -> History {
     History { operations: operations.into_values().collect(), ..History::default() }
 }
 
-fn request(store: &Store, step: &Step, number: usize) -> Request {
+fn request(store: &Model, step: &Step, number: usize) -> Request {
     let value = Fingerprint(number as u64 + 1);
     let expect = |key: &Key, expected: Expected| match expected {
         Expected::Truth => store.found(key).map_or(Expect::Absent, Expect::Revision),
