@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
-use futures::poll;
 use orch_core::store::{Expect, Value};
 use orch_testkit::suite;
 
@@ -67,7 +67,7 @@ fn all_that_is_written_while_the_disk_is_busy_costs_one_append_and_one_sync_toge
             async move { handle.put(&key(name), lease(name), Expect::Absent).await.map(drop) }
         }));
         let busy = disk.keep_busy();
-        assert!(poll!(&mut writes).is_pending(), "a write was acknowledged before it was synced");
+        assert!((&mut writes).now_or_never().is_none(), "a write was acknowledged before it was synced");
         drop(busy);
         writes.await.into_iter().collect::<Result<(), _>>().expect("the disk is well");
         let (bytes, appends, syncs) = asked(&disk, before);
