@@ -1,6 +1,7 @@
 //! Reads: one object, pages of many, and what is wrong with a revision that was asked for.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use futures::future::join;
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
 use orch_core::store::{Continue, Entry, ListFrom, ListOptions, Page, StoreError, Value};
@@ -26,36 +27,46 @@ impl Inner {
 
     pub(super) async fn list(&self, prefix: &Prefix, options: ListOptions) -> Result<Page, StoreError> {
         let (from, range_end) = self.names.range(prefix);
-        let (mut key, mut at) = match options.from {
+        let (key, mut at) = match options.from {
             ListFrom::Latest => (from, None),
             ListFrom::At(revision) => (from, Some(revision)),
             ListFrom::Continue(next) => (just_after(&self.names.of(&next.after)), Some(next.revision)),
         };
         let mut entries = Vec::new();
-        let mut limit = options.limit.map_or(PAGE_FIRST, |limit| limit.get().min(PAGE_MAX));
+        let page = |key: Bytes, limit: usize| RangeRequest {
+            key,
+            range_end: range_end.clone(),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            ..RangeRequest::default()
+        };
+        let known = |kv: KeyValue| self.key(&kv.key).map(|key| entry(key, kv));
+        let limit = options.limit.map_or(PAGE_FIRST, |limit| limit.get().min(PAGE_MAX));
+        let mut answer = self.range(page(key, limit), at).await?;
         loop {
-            let request = RangeRequest {
-                key,
-                range_end: range_end.clone(),
-                limit: i64::try_from(limit).unwrap_or(i64::MAX),
-                ..RangeRequest::default()
-            };
-            let answer = self.range(request, at).await?;
             let revision = *at.get_or_insert_with(|| revision_of(answer.header));
-            let last = answer.kvs.last().map(|kv| kv.key.clone());
-            if options.limit.is_none() {
-                limit = next_limit(&answer.kvs);
-            }
-            let known = |kv: KeyValue| self.key(&kv.key).map(|key| entry(key, kv));
-            entries.extend(answer.kvs.into_iter().filter_map(known));
-            let Some(last) = last.filter(|_| answer.more) else {
+            let next = answer.kvs.last().filter(|_| answer.more).map(|last| just_after(&last.key));
+            let all_at_once = next_limit(&answer.kvs);
+            let found = answer.kvs.into_iter().filter_map(known);
+            let Some(next) = next else {
+                entries.extend(found);
                 return Ok(Page { entries: entries.into(), revision, next: None });
             };
-            if let (Some(_), Some(last)) = (options.limit, entries.last()) {
+            if options.limit.is_none() {
+                // The server makes the next answer while entries are made of this one.
+                let ask = self.range(page(next, all_at_once), at);
+                let make = async {
+                    tokio::task::yield_now().await;
+                    entries.extend(found);
+                };
+                answer = join(ask, make).await.0?;
+                continue;
+            }
+            entries.extend(found);
+            if let Some(last) = entries.last() {
                 let next = Some(Continue { revision, after: last.key.clone() });
                 return Ok(Page { entries: entries.into(), revision, next });
             }
-            key = just_after(&last);
+            answer = self.range(page(next, limit), at).await?;
         }
     }
 
