@@ -54,7 +54,7 @@ const AGENT_WORKERS: NonZeroUsize = NonZeroUsize::new(111).expect("not zero");
 /// How long an agent waits at most before it tries again what failed: when the store was away for long, the nodes must
 /// be heard of before they count as lost.
 const AGENT_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(5) };
-/// How long the agents get to say what is so before others decide on it. What they say later is heard too.
+/// How long those who were started first get to look before others are started, who hear too of what is said later.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How long the engines get to stop: their actions are short but for the stopping of containers, which goes on after.
 const ENGINE_STOP: Duration = Duration::from_secs(2);
@@ -79,11 +79,13 @@ impl Cluster {
         let names: Vec<String> = (1..=nodes).map(node_name).collect();
         cluster.sort_out(leftovers, store, voice).await?;
         cluster.retire_all_but(&names, voice).await?;
-        cluster.start_agents(&names).await?;
-        cluster.engines.push(cluster.control_plane(show)?);
-        for engine in &cluster.engines {
-            engine.listed().await;
-        }
+        // What the store says may be how things were before this program was stopped. So the agents say first what is so,
+        // then the control plane makes all else agree with it, and only that is shown.
+        cluster.start_agents(&names)?;
+        cluster.first_look().await;
+        cluster.engines.push(cluster.control_plane()?);
+        cluster.first_look().await;
+        cluster.engines.push(Engine::builder(cluster.client.clone()).controller(Arc::new(show)).start()?);
         Ok(cluster)
     }
 
@@ -117,9 +119,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts an agent for each node, and lets them say what is so before anybody decides on what the store says: that
-    /// may be how things were before this program was stopped.
-    async fn start_agents(&mut self, names: &[String]) -> Result<(), StartError> {
+    /// Starts an agent for each node.
+    fn start_agents(&mut self, names: &[String]) -> Result<(), StartError> {
         let machine = Machine::measure();
         let nodes = i64::try_from(names.len()).unwrap_or(i64::MAX);
         for (name, runtime) in names.iter().zip(self.runtimes.nodes()) {
@@ -132,24 +133,27 @@ impl Cluster {
             let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
             self.engines.push(engine.controller_with(Arc::new(agent), options).start()?);
         }
-        let said = async {
-            for agent in &self.engines {
-                agent.listed().await;
-                while !agent.is_idle() {
+        Ok(())
+    }
+
+    /// Waits until everything that was started has looked at everything that there is, and has no more to say.
+    async fn first_look(&self) {
+        let looked = async {
+            for engine in &self.engines {
+                engine.listed().await;
+                while !engine.is_idle() {
                     sleep(Duration::from_millis(5)).await;
                 }
             }
         };
-        // An agent that ends something slow has said so before; the others need not wait for it.
-        let _ = timeout(FIRST_LOOK, said).await;
-        Ok(())
+        // Whoever does something slow has said so before, and the others need not wait for it.
+        let _ = timeout(FIRST_LOOK, looked).await;
     }
 
-    fn control_plane(&self, show: ShowController) -> Result<EngineHandle, EngineError> {
+    fn control_plane(&self) -> Result<EngineHandle, EngineError> {
         let (store, proxy) = (self.client.store(), Arc::clone(&self.proxy));
         Engine::builder(self.client.clone())
             .stop_within(ENGINE_STOP)
-            .controller(Arc::new(show))
             .controller(Arc::new(NamespaceController::new(Arc::clone(store))))
             .controller(Arc::new(DeploymentController))
             .controller(Arc::new(ReplicaSetController))

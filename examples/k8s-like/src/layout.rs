@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 ///
 /// All of 127.0.0.0/8 is this machine, so a cluster takes a block of 65,536 addresses from it: those ending in `.0.x` are
 /// its services', those in `.n.x` the pods' of node n. The block follows from the state folder, so that clusters beside
-/// each other seldom share one, and the same cluster finds its own again.
+/// each other seldom share one, and the same cluster finds its own again. Where two share one nevertheless, they begin at
+/// different places in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     state_dir: PathBuf,
@@ -49,9 +50,13 @@ impl Layout {
         format!("127.{}.{node}.0/24", self.block)
     }
 
-    /// The addresses of services.
+    /// The addresses of services, in the order in which they are given. Those of two clusters that share a block begin
+    /// at different places.
     pub(crate) fn service_addresses(&self) -> Vec<Ipv4Addr> {
-        (1..=254).map(|last| Ipv4Addr::new(127, self.block, 0, last)).collect()
+        let mut addresses: Vec<_> = (1..=254).map(|last| Ipv4Addr::new(127, self.block, 0, last)).collect();
+        let first = hash(&self.state_dir) >> 32;
+        addresses.rotate_left(usize::try_from(first % 254).unwrap_or_default());
+        addresses
     }
 }
 
@@ -68,6 +73,8 @@ fn hash(path: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -77,6 +84,7 @@ mod tests {
         let services = layout.service_addresses();
         assert!(BLOCKS.contains(&layout.block));
         assert_eq!(layout.pod_addresses(1), format!("127.{}.1.0/24", layout.block));
+        assert_eq!(services.iter().collect::<BTreeSet<_>>().len(), 254);
         assert!(services.iter().all(|address| address.octets()[..3] == [127, layout.block, 0]));
     }
 }

@@ -58,7 +58,10 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     let cluster = match started {
         Some(Ok(cluster)) => cluster,
         Some(Err(error)) => return failed(&with_causes(&error)),
-        None => return failed("stopped before it was started"),
+        None => {
+            eprintln!("error: stopped while it was being started; what runs is left to the next run");
+            return ExitCode::from(130);
+        }
     };
     let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
     let state_dir = layout.state_dir().display();

@@ -22,6 +22,14 @@ pub struct AddressRangeError {
 }
 
 impl AddressRange {
+    /// The address of this number, counted again from the first after the last: where to begin. Who shares a range without
+    /// knowing of each other, as two programs on one machine may, begins at different places.
+    pub(super) fn address(self, number: u64) -> Ipv4Addr {
+        let size = 1_u64 << (32 - self.prefix);
+        let offset = u32::try_from(number % size).expect("less than the size of a range");
+        Ipv4Addr::from_bits(self.base.to_bits() + offset)
+    }
+
     /// The first address after `last` that is not used, beginning anew after the end of the range: an address that
     /// was given back rests as long as possible. The first and the last address of the range are never given.
     pub(super) fn next_free(self, last: Option<Ipv4Addr>, used: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
@@ -81,6 +89,19 @@ mod tests {
         used.remove(&address(5));
         assert_eq!(range.next_free(Some(address(4)), &used), Some(address(5)));
         assert_eq!(range.next_free(Some(address(5)), &used), Some(address(3)));
+    }
+
+    #[test]
+    fn wherever_one_begins_every_address_is_given() {
+        let range: AddressRange = "127.11.0.0/29".parse().expect("a range");
+        for number in (0..9).chain([u64::MAX]) {
+            let (mut used, mut last) = (BTreeSet::new(), Some(range.address(number)));
+            while let Some(next) = range.next_free(last, &used) {
+                used.insert(next);
+                last = Some(next);
+            }
+            assert_eq!(used, (1..=6).map(address).collect(), "from {number}");
+        }
     }
 
     #[test]

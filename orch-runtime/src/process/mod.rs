@@ -16,8 +16,10 @@ mod start;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,7 +75,7 @@ struct Shared {
     config: ProcessConfig,
     root: RootFolder,
     pods: Mutex<BTreeMap<PodUid, Arc<Pod>>>,
-    /// Held while a sandbox is made: the address given last.
+    /// Held while a sandbox is made: the address given last, or where to begin.
     last_address: tokio::sync::Mutex<Option<Ipv4Addr>>,
     changes: Arc<Changes>,
     watches: Mutex<JoinSet<()>>,
@@ -135,8 +137,12 @@ impl Shared {
         let root = RootFolder(config.root.canonicalize().map_err(failed)?);
         let lock = RootLock::take(&root)?;
         record::make_folder(&root.pods()).and_then(|()| root.empty_removed()).map_err(failed)?;
-        let pods = Mutex::new(found::pods(&root)?);
-        let (last_address, changes, watches) = Default::default();
+        let pods = found::pods(&root)?;
+        let latest = pods.values().max_by_key(|pod| pod.record.created_at).and_then(|pod| pod.record.ip);
+        let first = || config.addresses.map(|range| range.address(hash(&root.0)));
+        let last_address = tokio::sync::Mutex::new(latest.or_else(first));
+        let pods = Mutex::new(pods);
+        let (changes, watches) = Default::default();
         Ok(Self { config, root, pods, last_address, changes, watches, hold: Hold::new(lock) })
     }
 
@@ -282,6 +288,12 @@ impl Runtime for ProcessRuntime {
         let attempt = self.shared.attempt(id)?;
         self.shared.hold.meanwhile(exec::exec(&self.shared.config.shim, attempt, command, timeout)).await
     }
+}
+
+fn hash(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn panicked(error: tokio::task::JoinError) -> RuntimeError {

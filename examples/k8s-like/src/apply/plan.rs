@@ -126,7 +126,7 @@ fn mark(object: &mut dyn AnyObject, manifest: &str, said: &[u8]) {
     annotations.insert(LAST_APPLIED.to_owned(), String::from_utf8_lossy(said).into_owned());
 }
 
-/// The addresses that no service has and no service of the manifest asks for, lowest first.
+/// The addresses that no service has and no service of the manifest asks for, in the order in which they are given.
 fn free_addresses(desired: &Desired<'_>, current: &Current) -> impl Iterator<Item = Ipv4Addr> + use<> {
     let address = |object: &Arc<dyn AnyObject>| object.downcast_ref::<Service>()?.spec.cluster_ip.clone();
     let taken: BTreeSet<String> = current.values().chain(desired.objects).filter_map(address).collect();

@@ -69,7 +69,8 @@ fn when_etcd_is_killed_what_runs_goes_on_and_changes_wait_until_it_is_back() {
     let three = place.wait_for_processes("three run", |pids| pids.len() == 3);
     assert!(running.is_subset(&three), "{running:?} go on: {three:?}");
     up.hears(&["deployment shop/web is complete"]);
-    assert_eq!(place.starts().len(), 3);
+    let starts = place.starts();
+    assert_eq!(starts.len(), 3, "{starts:?}; it said:\n{}", up.heard.join("\n"));
     up.stop();
     place.assert_nothing_runs();
 }

@@ -269,7 +269,12 @@ impl Up {
     /// Stops it as Ctrl-C does.
     pub(crate) fn stop(mut self) {
         self.signal(Signal::SIGINT);
-        assert_eq!(self.ended(), Some(0), "it stops in good order; it said:\n{}", self.heard.join("\n"));
+        let ended = self.ended();
+        // What it said last may still be on its way.
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(1)) {
+            self.heard.push(line);
+        }
+        assert_eq!(ended, Some(0), "it stops in good order; it said:\n{}", self.heard.join("\n"));
     }
 }
 
