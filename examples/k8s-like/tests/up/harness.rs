@@ -159,10 +159,16 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for pid in self.processes() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        for _ in 0..50 {
+            for pid in self.processes() {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            // What supervised one of them writes down how it ended, which takes it a moment.
+            if fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
