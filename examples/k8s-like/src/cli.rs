@@ -39,8 +39,8 @@ pub(crate) struct Up {
     /// cluster, `etcd://HOST:PORT[,HOST:PORT…][/PREFIX]`. What an earlier run left running with one of the latter two goes
     /// on. [default: embedded with --state-dir, memory without]
     ///
-    /// With a user: etcd://USER@HOST:PORT?password-file=FILE. Encrypted, with PEM files:
-    /// etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME].
+    /// With a user: `etcd://USER@HOST:PORT?password-file=FILE`. Encrypted, with PEM files:
+    /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
     /// More about what goes on, on standard error; twice for still more.
