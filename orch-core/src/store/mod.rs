@@ -44,7 +44,8 @@ use crate::revision::Revision;
 /// - **W4** What a read, list or watch returns carries in its metadata the revision of the write that made it.
 ///
 /// *Reads*
-/// - **R1** [`get`](Store::get) is linearizable: it sees every write that had returned before it began.
+/// - **R1** [`get`](Store::get) is linearizable: it sees every write that had returned, or that a watch had told of,
+///   before it began.
 /// - **R2** A [`list`](Store::list) is the state at one revision, which the page states, in the order of keys. All
 ///   pages of one listing are at the same revision, however many writes happen between them.
 /// - **R3** A revision that is no longer kept is refused as [`StoreError::Compacted`], one that does not exist yet
