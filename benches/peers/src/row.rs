@@ -99,7 +99,13 @@ impl Row {
 
 /// A goal, and whether it was met. `achieved` is 1 when it was just met, 2 when twice.
 pub fn verdict(asked: &str, achieved: f64) -> String {
-    if achieved >= 1.0 { format!("{asked}: met") } else { format!("{asked}: missed, {} of it", factor(achieved)) }
+    // Rounded down: what was missed is never shown as reached.
+    let reached = (achieved * 100.0).floor() / 100.0;
+    match achieved {
+        1.0.. => format!("{asked}: met"),
+        0.1.. => format!("{asked}: missed, {reached:.2} of it"),
+        _ => format!("{asked}: missed, {} of it", factor(achieved)),
+    }
 }
 
 /// The median of time on the wall.

@@ -28,6 +28,9 @@ const WATCHERS: [usize; 3] = [1, 100, 1_000];
 /// The goal: so many writes a second to a thousand watchers, 99 of 100 deliveries within a millisecond.
 const GOAL: (f64, f64) = (100_000.0, 1e6);
 
+/// What is tried on the way to the goal, in writes a second.
+const RATES: [f64; 7] = [1e3, 5e3, 10e3, 20e3, 30e3, 50e3, GOAL.0];
+
 /// A group of a row for each number of watchers.
 pub fn rows() -> impl Iterator<Item = Vec<Row>> {
     let row = |watchers: usize| {
@@ -120,27 +123,22 @@ pub fn print_latencies() {
         }
         subjects.iter().zip(&all).for_each(|(subject, all)| load.print(subject.name(), all, ""));
     }
-    let load = Load { watchers: 1_000, rate: fastest(1_000) };
-    let all: Vec<Delivered> = (0..ROUNDS).map(|_| load.put_on(Subject::Memory)).collect();
-    let asked = format!("{} with 99 of 100 within {} of the commit", per_second(GOAL.0), time(GOAL.1));
-    load.print(Subject::Memory.name(), &all, &verdict(&asked, load.rate / GOAL.0));
+    let mut fastest: f64 = 0.0;
+    for rate in RATES {
+        let load = Load { watchers: 1_000, rate };
+        let all: Vec<Delivered> = (0..ROUNDS).map(|_| load.put_on(Subject::Memory)).collect();
+        // A measurement is disturbed by what else the machine does, hence most of them.
+        if all.iter().filter(|delivered| delivered.holds(load)).count() > ROUNDS / 2 {
+            fastest = fastest.max(rate);
+        }
+        let asked = format!("99 of 100 within {} of the commit, at {}", time(GOAL.1), per_second(GOAL.0));
+        let goal = if rate < GOAL.0 { String::new() } else { verdict(&asked, fastest / GOAL.0) };
+        load.print(Subject::Memory.name(), &all, &goal);
+    }
 }
 
 const WATCHING_HEAD: &str = "\
 told at a steady rate | writes asked for | told to all | half within, since the call | 99 of 100 | half within, since the commit | 99 of 100 | goal";
-
-/// The highest rate of some at which the store in memory keeps the goal's latency.
-fn fastest(watchers: usize) -> f64 {
-    const RATES: [f64; 8] = [1e3, 2e3, 5e3, 10e3, 20e3, 30e3, 50e3, 100e3];
-    let holds = |rate: &f64| {
-        let load = Load { watchers, rate: *rate };
-        let holds = || load.put_on(Subject::Memory).holds(load);
-        // Most of three tries: others use the machine too.
-        let (first, second) = (holds(), holds());
-        if first == second { first } else { holds() }
-    };
-    RATES.into_iter().filter(holds).fold(100.0, f64::max)
-}
 
 /// Writes at a steady rate, to so many watchers of all.
 #[derive(Clone, Copy, Debug)]
