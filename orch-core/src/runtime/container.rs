@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::ContainerId;
+use super::{ContainerId, ImageName, Mount, Privileges};
 use crate::clock::Timestamp;
 
 /// What is to run, with every reference resolved: what is written here is what the process gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSpec {
-    /// The image, where the runtime uses images.
-    pub image: Option<String>,
+    /// The image, where the runtime uses images. It must be on the node.
+    pub image: Option<ImageName>,
     /// The program and its first arguments. Empty: what the image says.
     pub command: Vec<String>,
     /// Further arguments.
@@ -22,6 +22,18 @@ pub struct ContainerSpec {
     pub working_dir: Option<PathBuf>,
     /// What it may use.
     pub limits: ResourceLimits,
+    /// What of the node's files it sees, besides its image.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// As whom it runs, and what it may do.
+    #[serde(default)]
+    pub privileges: Privileges,
+    /// Whether its standard input can be written to, by attaching to it; otherwise it is empty.
+    #[serde(default)]
+    pub stdin: bool,
+    /// Whether its standard input and output are a terminal. Its errors are then part of its output.
+    #[serde(default)]
+    pub tty: bool,
 }
 
 /// The most that a container may use. `None`: no limit.
@@ -31,6 +43,13 @@ pub struct ResourceLimits {
     pub cpu_millis: Option<u64>,
     /// Memory, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    #[serde(default)]
+    pub processes: Option<u64>,
+    /// How much processor time it gets beside others when there is not enough for all, in thousandths of a core. Not a
+    /// limit: what others leave it may use.
+    #[serde(default)]
+    pub cpu_share_millis: Option<u64>,
 }
 
 /// One attempt, and what has become of it.
@@ -44,6 +63,8 @@ pub struct ContainerStatus {
     pub state: ContainerState,
     /// The process that was started, where the runtime knows it.
     pub process: Option<u32>,
+    /// The image that it was started from, by its content: `sha256:…`.
+    pub image_id: Option<String>,
 }
 
 /// Whether a container runs.

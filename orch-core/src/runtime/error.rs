@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
-use super::{ContainerId, PodUid};
+use super::{ContainerId, ImageName, PodUid};
 
 /// Why a runtime could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// There is no sandbox of that pod: create it first.
+    /// There is no sandbox of that pod, or what it was made of is gone: create it first.
     #[error("pod {pod} has no sandbox on this node: create it first")]
     NoSuchPod {
         /// Which pod.
@@ -31,6 +31,22 @@ pub enum RuntimeError {
     Superseded {
         /// The latest attempt that was started.
         id: ContainerId,
+    },
+    /// The image of the container is not on this node.
+    #[error("image {image} is not on this node: pull it first")]
+    NoSuchImage {
+        /// Which image.
+        image: ImageName,
+    },
+    /// Nothing in the pod listens on that port.
+    #[error("pod {pod} accepts no connection on port {port}: {message}")]
+    Refused {
+        /// The pod.
+        pod: PodUid,
+        /// The port.
+        port: u16,
+        /// What the network says.
+        message: String,
     },
     /// The command to run beside the container does not exist.
     #[error("cannot run {command:?}: {message}")]
@@ -70,7 +86,7 @@ impl RuntimeError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { transient, .. } => *transient,
-            Self::StillRunning { .. } | Self::TimedOut | Self::Exhausted { .. } => true,
+            Self::StillRunning { .. } | Self::NoSuchImage { .. } | Self::TimedOut | Self::Exhausted { .. } => true,
             _ => false,
         }
     }

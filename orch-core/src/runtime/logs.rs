@@ -9,6 +9,7 @@ use futures::Stream;
 use futures::stream::BoxStream;
 
 use super::RuntimeError;
+use crate::clock::Timestamp;
 
 /// Which part of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub struct LogOptions {
     pub tail: Option<usize>,
     /// Go on with what is written later, until the container has ended and all was read.
     pub follow: bool,
+    /// Only lines that were written at this time or later. Of those, `tail` counts the last.
+    pub since: Option<Timestamp>,
+    /// Put before each line when it was written, in RFC 3339 with nanoseconds, and a space.
+    pub timestamps: bool,
 }
 
 /// Output as a stream of pieces, cut anywhere.

@@ -3,8 +3,14 @@
 mod container;
 mod error;
 mod id;
+mod image;
+mod image_name;
+mod interactive;
 mod logs;
+mod mount;
+mod privileges;
 mod sandbox;
+mod stats;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -15,8 +21,14 @@ use futures::stream::BoxStream;
 pub use container::{ContainerSpec, ContainerState, ContainerStatus, ExecOutput, ExitReason, ResourceLimits};
 pub use error::RuntimeError;
 pub use id::{ContainerId, ContainerName, IdError, PodUid};
+pub use image::{ArchiveStream, Credentials, Image, ImageError, Images, PullProgress};
+pub use image_name::{ImageName, ImageNameError};
+pub use interactive::{ExecRequest, Input, InputSink, Interactive, Output, Session, TerminalSize};
 pub use logs::{LogOptions, LogStream};
+pub use mount::Mount;
+pub use privileges::Privileges;
 pub use sandbox::{SandboxSpec, SandboxStatus};
+pub use stats::{ContainerStats, NetworkStats, PodStats};
 
 /// Runs the containers of pods on one node. It knows mechanics only: when a container is started again, and what a
 /// probe's result means, is decided by the node agent, from what the runtime reports.
@@ -43,21 +55,30 @@ pub use sandbox::{SandboxSpec, SandboxStatus};
 ///   ended container with [`ExitReason::StartError`] and a message that tells what to do. Errors are left for what is
 ///   wrong with the request or the runtime itself.
 /// - **R8** *Own output*: what a container writes can be read while it runs and after it ended, attempt by attempt.
-/// - **R9** *Contained*: one container that floods its log, ignores signals or cannot start does not disturb the others.
+/// - **R9** *Contained*: one container that floods its log, ignores signals, forks without end or cannot start does not
+///   disturb the others.
+/// - **R10** *Nothing is left out*: a container has the mounts, the user, the groups, the privileges, the input and the
+///   terminal that its spec asks for; where the runtime cannot give them, it is a start that fails (R7), with a message
+///   that names what cannot be given. Limits are kept as near as the runtime can; its documentation tells how near.
+///
+/// What not every runtime can do is in traits of its own: [`Images`], [`Interactive`].
 #[async_trait]
 pub trait Runtime: Debug + Send + Sync + 'static {
-    /// Makes the sandbox of a pod exist, and returns it. If it exists, nothing is changed.
+    /// Makes the sandbox of a pod exist, and returns it. If it exists and is [ready](SandboxStatus::ready), nothing is
+    /// changed. If it is not ready, what its containers share is made anew, perhaps with another address; containers
+    /// that ended are still known.
     ///
     /// # Errors
-    /// [`RuntimeError::Exhausted`] when there is no address left; [`RuntimeError::Unavailable`].
+    /// [`RuntimeError::Exhausted`] when there is no address left; [`RuntimeError::StillRunning`] when the sandbox is not
+    /// ready and a container of the pod runs; [`RuntimeError::Unavailable`].
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError>;
 
     /// Starts an attempt of a container. Returns when it runs, or is recorded as one that could not be started.
     ///
     /// # Errors
-    /// [`RuntimeError::NoSuchPod`] without a sandbox; [`RuntimeError::StillRunning`] while another attempt of the
-    /// container runs; [`RuntimeError::Superseded`] when a later attempt was started, or this one was and was removed.
-    /// Nothing is changed then.
+    /// [`RuntimeError::NoSuchPod`] without a sandbox that is ready; [`RuntimeError::StillRunning`] while another attempt
+    /// of the container runs; [`RuntimeError::Superseded`] when a later attempt was started, or this one was and was
+    /// removed; [`RuntimeError::NoSuchImage`] when its image is not on the node. Nothing is changed then.
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError>;
 
     /// Asks a container to end, and kills it after `grace`. Returns when it has ended; at once if it had ended before.
@@ -90,6 +111,12 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`RuntimeError::Unavailable`]. A pod that is not known is `None`.
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError>;
+
+    /// What a pod uses at this moment; `None` for one that is not known.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`].
+    async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError>;
 
     /// Pods of which something changed without being asked for, such as a container that ended, from now on. A hint:
     /// several changes may be told once, and none is told again.

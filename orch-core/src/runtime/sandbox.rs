@@ -18,6 +18,9 @@ pub struct SandboxSpec {
     pub name: String,
     /// The host name that the containers see, where the runtime can give them one.
     pub hostname: String,
+    /// Whether the containers use the network of the node itself, in place of one of their own.
+    #[serde(default)]
+    pub host_network: bool,
 }
 
 /// What there is: a sandbox with its containers.
@@ -27,7 +30,10 @@ pub struct SandboxStatus {
     pub spec: SandboxSpec,
     /// The address at which the pod's ports are reached from the node; `None` where pods have none of their own.
     pub ip: Option<IpAddr>,
-    /// When it was made.
+    /// Whether what the containers share is there. If not, it was destroyed by others: no container of the pod can be
+    /// started until those that run are stopped and [`create_sandbox`](super::Runtime::create_sandbox) has made it anew.
+    pub ready: bool,
+    /// When it was made, the first time.
     pub created_at: Timestamp,
     /// Every attempt that is known, ordered by container name and attempt.
     pub containers: Vec<ContainerStatus>,
