@@ -112,7 +112,7 @@ mod tests {
             finished_at: at(to),
             message: String::new(),
         };
-        ContainerStatus { id, spec: Default::default(), state, process: None }
+        ContainerStatus { id, spec: Default::default(), state, process: None, image_id: None }
     }
 
     fn wait(latest: &ContainerStatus, previous: Option<&ContainerStatus>) -> u64 {

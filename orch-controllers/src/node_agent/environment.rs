@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use orch_core::object::{Container, EnvVar, Pod, Quantity};
-use orch_core::runtime::{ContainerSpec, ResourceLimits};
+use orch_core::runtime::{ContainerSpec, ImageName, ResourceLimits};
 
 use super::expansion::expand;
 
@@ -38,19 +38,23 @@ pub(super) fn container_spec(
     }
     let expand = |words: &[String]| words.iter().map(|word| expand(word, |name| lookup(&env, name))).collect();
     let (command, args) = (expand(&container.command), expand(&container.args));
+    let image = container.image.as_deref().filter(|image| !image.is_empty()).map(str::parse::<ImageName>);
+    let image = image.transpose().map_err(|error| error.to_string())?;
     let limit = |resource: &str, amount: fn(Quantity) -> i64| {
         container.resources.limits.get(resource).and_then(|limit| u64::try_from(amount(*limit)).ok())
     };
     Ok(ContainerSpec {
-        image: container.image.clone().filter(|image| !image.is_empty()),
+        image,
         command,
         args,
         working_dir: container.working_dir.clone().filter(|folder| !folder.is_empty()).map(Into::into),
         limits: ResourceLimits {
             cpu_millis: limit("cpu", Quantity::millis),
             memory_bytes: limit("memory", Quantity::value),
+            ..ResourceLimits::default()
         },
         env,
+        ..ContainerSpec::default()
     })
 }
 
@@ -178,6 +182,9 @@ mod tests {
         let mut container = Container::default();
         container.resources.limits = [("cpu".into(), quantity("1500m")), ("memory".into(), quantity("64Mi"))].into();
         let limits = resolve(&container).expect("it resolves").limits;
-        assert_eq!(limits, ResourceLimits { cpu_millis: Some(1_500), memory_bytes: Some(64 << 20) });
+        assert_eq!(
+            limits,
+            ResourceLimits { cpu_millis: Some(1_500), memory_bytes: Some(64 << 20), ..ResourceLimits::default() }
+        );
     }
 }

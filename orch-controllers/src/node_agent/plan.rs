@@ -165,6 +165,7 @@ fn begin(pod: &Pod, uid: PodUid, look: Look<'_>) -> Steps {
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         name: pod.metadata.name.clone(),
         hostname: hostname(pod),
+        host_network: false,
     }));
     Steps { steps, revisit_after: None }.then_look_again()
 }
@@ -380,7 +381,7 @@ impl<'a> Running<'a> {
                 return Some((probe.termination_grace_period().unwrap_or(grace), why));
             }
         }
-        let image = container.image.clone().filter(|image| !image.is_empty());
+        let image = container.image.as_deref().and_then(|image| image.parse().ok());
         let why = || format!("Container {} definition changed, will be restarted", container.name);
         (image != latest.spec.image).then(|| (grace, why()))
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodUid, Runtime, RuntimeError, SandboxSpec,
-    SandboxStatus,
+    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
+    SandboxSpec, SandboxStatus,
 };
 use orch_runtime::fake::FakeRuntime;
 
@@ -86,6 +86,10 @@ impl Runtime for WatchedRuntime {
 
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         Ok(self.fake.status(pod).await?.map(|sandbox| SandboxStatus { ip: None, ..sandbox }))
+    }
+
+    async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
+        self.fake.stats(pod).await
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {

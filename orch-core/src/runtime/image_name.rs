@@ -212,8 +212,32 @@ mod tests {
     fn what_is_no_name_is_refused() {
         let long = "a".repeat(256);
         for text in [
-            "", " ", "Web", "a b", "../etc", "a/../b", "a//b", "/a", "a/", "a:", "a:-x", "a@sha256:12", "a@x", "a...b",
-            "a_-b", "-a.b/c", "a.b:99999/c", "a.b:x/c", "a\0b", "a\n", "é", "http://a/b", "a:b:c", "$(x)", "a;b", &long,
+            "",
+            " ",
+            "Web",
+            "a b",
+            "../etc",
+            "a/../b",
+            "a//b",
+            "/a",
+            "a/",
+            "a:",
+            "a:-x",
+            "a@sha256:12",
+            "a@x",
+            "a...b",
+            "a_-b",
+            "-a.b/c",
+            "a.b:99999/c",
+            "a.b:x/c",
+            "a\0b",
+            "a\n",
+            "é",
+            "http://a/b",
+            "a:b:c",
+            "$(x)",
+            "a;b",
+            &long,
         ] {
             let error = text.parse::<ImageName>().expect_err(text);
             assert!(error.to_string().len() < 1_000, "{error}");

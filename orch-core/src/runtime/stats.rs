@@ -37,6 +37,23 @@ pub struct ContainerStats {
     pub log_bytes: Option<u64>,
 }
 
+impl ContainerStats {
+    /// Of a container of which nothing can be measured.
+    #[must_use]
+    pub fn unmeasured(id: ContainerId) -> Self {
+        Self {
+            id,
+            cpu_nanos: None,
+            memory_bytes: None,
+            working_set_bytes: None,
+            rss_bytes: None,
+            processes: None,
+            root_bytes: None,
+            log_bytes: None,
+        }
+    }
+}
+
 /// What went over a network, since the sandbox was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NetworkStats {

@@ -15,6 +15,7 @@ pub enum Operation {
     Remove,
     List,
     Status,
+    Stats,
     Logs,
     Exec,
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use orch_core::clock::{Clock, SystemClock};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ExecOutput, ExitReason, LogOptions, LogStream, PodUid, Runtime, RuntimeError,
+    ContainerId, ContainerSpec, ExecOutput, ExitReason, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
     SandboxSpec, SandboxStatus,
 };
 use tokio::sync::watch;
@@ -258,6 +258,11 @@ impl Runtime for FakeRuntime {
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         let status = async { Ok(self.state().pods.get(pod).map(state::Pod::status)) };
         self.perform(Operation::Status, status).await
+    }
+
+    async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
+        let now = self.shared.clock.now();
+        self.perform(Operation::Stats, async { Ok(self.state().pods.get(pod).map(|found| found.stats(now))) }).await
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use orch_core::clock::Timestamp;
 use orch_core::runtime::{
-    ContainerId, ContainerName, ContainerSpec, ContainerState, ContainerStatus, ExitReason, PodUid, RuntimeError,
-    SandboxSpec, SandboxStatus,
+    ContainerId, ContainerName, ContainerSpec, ContainerState, ContainerStats, ContainerStatus, ExitReason, PodStats,
+    PodUid, RuntimeError, SandboxSpec, SandboxStatus,
 };
 
 use super::{FakeCommand, FakeProgram};
@@ -108,22 +108,32 @@ impl State {
 
     /// The script by the container's name, by its program or by its image, whichever is found first.
     fn program(&self, id: &ContainerId, spec: &ContainerSpec) -> FakeProgram {
-        let names = [Some(id.name.as_str()), spec.command.first().map(String::as_str), spec.image.as_deref()];
+        let image = spec.image.as_ref().map(ToString::to_string);
+        let names = [Some(id.name.as_str()), spec.command.first().map(String::as_str), image.as_deref()];
         names.into_iter().flatten().find_map(|name| self.programs.get(name)).cloned().unwrap_or_default()
     }
 }
 
 impl Pod {
+    /// What it uses: nothing that could be measured.
+    pub(super) fn stats(&self, at: Timestamp) -> PodStats {
+        let running = self.status().containers.into_iter().filter(|container| container.state.is_running());
+        let containers = running.map(|container| ContainerStats::unmeasured(container.id)).collect();
+        PodStats { pod: self.spec.pod.clone(), at, network: None, containers }
+    }
+
     pub(super) fn status(&self) -> SandboxStatus {
         let containers = self.attempts.iter().map(|((name, number), attempt)| ContainerStatus {
             id: ContainerId { pod: self.spec.pod.clone(), name: name.clone(), attempt: *number },
             spec: attempt.spec.clone(),
             state: attempt.state.clone(),
             process: None,
+            image_id: None,
         });
         SandboxStatus {
             spec: self.spec.clone(),
             ip: Some(self.ip.into()),
+            ready: true,
             created_at: self.created_at,
             containers: containers.collect(),
         }

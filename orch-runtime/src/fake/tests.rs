@@ -10,7 +10,13 @@ const POD: &str = "pod-1";
 
 fn sandbox() -> SandboxSpec {
     let uid = POD.parse().expect("a valid uid");
-    SandboxSpec { pod: uid, namespace: "default".into(), name: "web".into(), hostname: "web".into() }
+    SandboxSpec {
+        pod: uid,
+        namespace: "default".into(),
+        name: "web".into(),
+        hostname: "web".into(),
+        host_network: false,
+    }
 }
 
 fn web(attempt: u32) -> ContainerId {

@@ -118,7 +118,7 @@ impl Attempt {
                 (ContainerState::Exited { reason, code: 137, started_at, finished_at: started_at, message }, None)
             }
         };
-        ContainerStatus { id: self.id.clone(), spec: self.spec.clone(), state, process }
+        ContainerStatus { id: self.id.clone(), spec: self.spec.clone(), state, process, image_id: None }
     }
 
     /// Ends it: SIGTERM to its process group, and after `grace` SIGKILL to everything. The shim sees to the latter

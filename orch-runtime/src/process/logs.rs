@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     fn read_all(folder: &AttemptFolder, tail: Option<usize>) -> String {
-        let mut reader = Reader::start(folder, LogOptions { tail, follow: false }).expect("a reader");
+        let mut reader = Reader::start(folder, LogOptions { tail, ..LogOptions::default() }).expect("a reader");
         let mut text = String::new();
         loop {
             let bytes = reader.chunk().expect("a chunk");

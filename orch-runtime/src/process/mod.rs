@@ -29,8 +29,8 @@ use futures::future::try_join_all;
 use futures::stream::BoxStream;
 use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodUid, Runtime, RuntimeError, SandboxSpec,
-    SandboxStatus,
+    ContainerId, ContainerSpec, ContainerStats, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime,
+    RuntimeError, SandboxSpec, SandboxStatus,
 };
 use tokio::process::Child;
 use tokio::task::JoinSet;
@@ -267,6 +267,14 @@ impl Runtime for ProcessRuntime {
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         self.shared.hold.check()?;
         Ok(self.shared.pod(pod).map(|pod| pod.status()))
+    }
+
+    async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
+        self.shared.hold.check()?;
+        let Some(status) = self.shared.pod(pod).map(|pod| pod.status()) else { return Ok(None) };
+        let running = status.containers.into_iter().filter(|container| container.state.is_running());
+        let containers = running.map(|container| ContainerStats::unmeasured(container.id)).collect();
+        Ok(Some(PodStats { pod: pod.clone(), at: SystemClock.now(), network: None, containers }))
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {

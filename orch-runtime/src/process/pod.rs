@@ -53,6 +53,7 @@ impl Pod {
         SandboxStatus {
             spec: self.record.spec.clone(),
             ip: self.record.ip.map(Into::into),
+            ready: true,
             created_at: self.record.created_at,
             containers: self.lock().values().map(|attempt| attempt.status()).collect(),
         }

@@ -67,7 +67,7 @@ fn request(config: &ProcessConfig, folder: &AttemptFolder, spec: ContainerSpec) 
 pub(super) fn obstacle(request: &Request) -> Option<String> {
     let Request { spec, launch, .. } = request;
     if spec.command.is_empty() {
-        let image = spec.image.as_deref().map(|image| format!(", and images, as {image:?}, are not used"));
+        let image = spec.image.as_ref().map(|image| format!(", and images, as {image}, are not used"));
         let image = image.unwrap_or_default();
         return Some(format!("no command is given: containers are processes of this machine{image}: add `command`"));
     }

@@ -21,7 +21,7 @@ const ROOT: &str = "HELPER_ROOT";
 
 pub(crate) fn sandbox(uid: &str) -> SandboxSpec {
     let pod: PodUid = uid.parse().expect("a valid uid");
-    SandboxSpec { pod, namespace: "default".into(), name: uid.into(), hostname: uid.into() }
+    SandboxSpec { pod, namespace: "default".into(), name: uid.into(), hostname: uid.into(), host_network: false }
 }
 
 pub(crate) fn web(attempt: u32) -> ContainerId {

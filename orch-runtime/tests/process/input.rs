@@ -47,7 +47,7 @@ fn what_cannot_be_started_says_what_to_do() {
         assert!(unexecutable.contains("chmod +x"), "{unexecutable}");
         fs::set_permissions(&plain, fs::Permissions::from_mode(0o755)).expect("its own file");
         let huge = "x".repeat(3 << 20);
-        let image = ContainerSpec { image: Some("nginx:1".into()), ..ContainerSpec::default() };
+        let image = ContainerSpec { image: Some("nginx:1".parse().expect("a name")), ..ContainerSpec::default() };
         let own_path = ContainerSpec { env: vec![("PATH".into(), "/nowhere".into())], ..command(&["sh"]) };
         for (spec, hint) in [
             (command(&["no-such-program"]), "not found in PATH \"/usr/local/sbin"),
@@ -92,7 +92,8 @@ fn an_allocation_beyond_the_limit_of_memory_fails() {
         let place = Place::new();
         let runtime = place.open().await;
         runtime.create_sandbox(&sandbox("a")).await.expect("a sandbox");
-        let limits = |bytes| ResourceLimits { memory_bytes: Some(bytes), cpu_millis: Some(100) };
+        let limits =
+            |bytes| ResourceLimits { memory_bytes: Some(bytes), cpu_millis: Some(100), ..ResourceLimits::default() };
         // `dd` allocates a buffer of the size of a block.
         for (attempt, bytes, works) in [(0, 16 << 20, false), (1, 256 << 20, true)] {
             let words = ["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"];

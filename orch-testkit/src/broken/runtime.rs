@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt as _};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExecOutput, ExitReason, LogOptions, LogStream, PodUid,
-    Runtime, RuntimeError, SandboxSpec, SandboxStatus,
+    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExecOutput, ExitReason, LogOptions, LogStream,
+    PodStats, PodUid, Runtime, RuntimeError, SandboxSpec, SandboxStatus,
 };
 
 use crate::suite::runtime::{Beside, Program, RuntimeFixture};
@@ -217,6 +217,14 @@ impl Runtime for FlawedRuntime {
 
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         Ok(self.inner.status(pod).await?.map(|sandbox| self.report(sandbox)))
+    }
+
+    async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
+        let mut stats = self.inner.stats(pod).await?;
+        for container in stats.iter_mut().flat_map(|stats| &mut stats.containers) {
+            container.id = self.above(container.id.clone());
+        }
+        Ok(stats)
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {

@@ -41,19 +41,31 @@ fn deleting(mut pod: Pod, due: i64, grace: i64) -> Pod {
 
 fn running(name: &str, attempt: u32, started: i64) -> ContainerStatus {
     let state = ContainerState::Running { started_at: at(started) };
-    ContainerStatus { id: id(name, attempt), spec: ContainerSpec::default(), state, process: None }
+    ContainerStatus { id: id(name, attempt), spec: ContainerSpec::default(), state, process: None, image_id: None }
 }
 
 fn exited(name: &str, attempt: u32, started: i64, finished: i64, code: i32) -> ContainerStatus {
     let (started_at, finished_at) = (at(started), at(finished));
     let state =
         ContainerState::Exited { reason: ExitReason::Exited, code, started_at, finished_at, message: String::new() };
-    ContainerStatus { id: id(name, attempt), spec: ContainerSpec::default(), state, process: None }
+    ContainerStatus { id: id(name, attempt), spec: ContainerSpec::default(), state, process: None, image_id: None }
 }
 
 fn sandbox(containers: &[ContainerStatus]) -> SandboxStatus {
-    let spec = SandboxSpec { pod: uid(), namespace: "shop".into(), name: "a".into(), hostname: "a".into() };
-    SandboxStatus { spec, ip: Some([10, 0, 0, 7].into()), created_at: at(0), containers: containers.to_vec() }
+    let spec = SandboxSpec {
+        pod: uid(),
+        namespace: "shop".into(),
+        name: "a".into(),
+        hostname: "a".into(),
+        host_network: false,
+    };
+    SandboxStatus {
+        spec,
+        ip: Some([10, 0, 0, 7].into()),
+        ready: true,
+        created_at: at(0),
+        containers: containers.to_vec(),
+    }
 }
 
 /// What is decided, and the status that is written with it or that the pod has.

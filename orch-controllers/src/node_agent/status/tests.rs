@@ -12,7 +12,7 @@ fn at(second: i64) -> Timestamp {
 fn attempt(number: u32, state: State) -> runtime::ContainerStatus {
     let id =
         ContainerId { pod: "uid-1".parse().expect("a uid"), name: "web".parse().expect("a name"), attempt: number };
-    runtime::ContainerStatus { id, spec: ContainerSpec::default(), state, process: None }
+    runtime::ContainerStatus { id, spec: ContainerSpec::default(), state, process: None, image_id: None }
 }
 
 fn ended(number: u32, reason: ExitReason, code: i32, message: &str) -> runtime::ContainerStatus {

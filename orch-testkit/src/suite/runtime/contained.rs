@@ -13,7 +13,7 @@ pub async fn a_flood_does_not_disturb_others(fixture: impl RuntimeFixture) {
     let runtime = fixture.open().await;
     let (flood, other) = (id("a", "flood", 0), id("b", "web", 0));
     started(&runtime, &fixture, &flood, Program::Floods).await;
-    let tail = LogOptions { tail: Some(1), follow: false };
+    let tail = LogOptions { tail: Some(1), ..LogOptions::default() };
     let flowing = async || (!output(&runtime, &flood, tail).await.is_empty()).then_some(());
     eventually("R8: what a container writes can be read", flowing).await;
     started(&runtime, &fixture, &other, Program::WritesAndEnds { lines: 3 }).await;

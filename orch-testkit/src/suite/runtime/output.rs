@@ -5,7 +5,7 @@ use orch_core::runtime::{LogOptions, Runtime as _, RuntimeError};
 use super::steps::{PATIENCE, ended, id, lines, output, started, wrote};
 use super::{Program, RuntimeFixture};
 
-const ALL: LogOptions = LogOptions { tail: None, follow: false };
+const ALL: LogOptions = LogOptions { tail: None, follow: false, since: None, timestamps: false };
 
 /// What a container wrote can be read while it runs.
 pub async fn it_is_read_while_the_container_runs(fixture: impl RuntimeFixture) {
@@ -46,7 +46,7 @@ pub async fn the_last_lines_can_be_asked_for(fixture: impl RuntimeFixture) {
     started(&runtime, &fixture, &id, Program::WritesAndEnds { lines: 5 }).await;
     ended(&runtime, &id).await;
     for (tail, expected) in [(0, String::new()), (2, lines(4..=5)), (5, lines(1..=5)), (100, lines(1..=5))] {
-        let options = LogOptions { tail: Some(tail), follow: false };
+        let options = LogOptions { tail: Some(tail), ..ALL };
         assert_eq!(output(&runtime, &id, options).await, expected, "R8: the last {tail} lines");
     }
 }
@@ -56,7 +56,7 @@ pub async fn it_can_be_followed_to_the_end(fixture: impl RuntimeFixture) {
     let runtime = fixture.open().await;
     let id = id("a", "web", 0);
     started(&runtime, &fixture, &id, Program::WritesAndEnds { lines: 5 }).await;
-    let followed = output(&runtime, &id, LogOptions { tail: None, follow: true });
+    let followed = output(&runtime, &id, LogOptions { follow: true, ..ALL });
     let followed = tokio::time::timeout(PATIENCE, followed).await;
     assert_eq!(followed.as_deref(), Ok(&lines(1..=5)[..]), "R8: followed to the end, and no further");
 }

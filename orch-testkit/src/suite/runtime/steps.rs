@@ -17,7 +17,13 @@ pub(super) fn pod(uid: &str) -> PodUid {
 }
 
 pub(super) fn sandbox(uid: &str) -> SandboxSpec {
-    SandboxSpec { pod: pod(uid), namespace: "default".into(), name: uid.into(), hostname: uid.into() }
+    SandboxSpec {
+        pod: pod(uid),
+        namespace: "default".into(),
+        name: uid.into(),
+        hostname: uid.into(),
+        host_network: false,
+    }
 }
 
 pub(super) fn id(uid: &str, name: &str, attempt: u32) -> ContainerId {
