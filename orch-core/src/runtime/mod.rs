@@ -7,10 +7,12 @@ mod image;
 mod image_name;
 mod interactive;
 mod logs;
+mod machine;
 mod mount;
 mod privileges;
 mod sandbox;
 mod stats;
+mod volumes;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -25,10 +27,12 @@ pub use image::{ArchiveStream, Credentials, Image, ImageError, Images, PullProgr
 pub use image_name::{ImageName, ImageNameError};
 pub use interactive::{ExecRequest, Input, InputSink, Interactive, Output, Session, TerminalSize};
 pub use logs::{LogOptions, LogStream};
+pub use machine::{Machine, MachineStats, Supply};
 pub use mount::Mount;
 pub use privileges::Privileges;
 pub use sandbox::{SandboxSpec, SandboxStatus};
 pub use stats::{ContainerStats, NetworkStats, PodStats};
+pub use volumes::{HostPathType, VolumeError, VolumeFile, VolumeName, VolumeSource, VolumeUsage, Volumes};
 
 /// Runs the containers of pods on one node. It knows mechanics only: when a container is started again, and what a
 /// probe's result means, is decided by the node agent, from what the runtime reports.
