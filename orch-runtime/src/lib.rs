@@ -9,6 +9,8 @@
 mod changes;
 pub mod fake;
 #[cfg(target_os = "linux")]
+mod log_file;
+#[cfg(target_os = "linux")]
 pub mod process;
 
 #[cfg(doctest)]

@@ -17,7 +17,8 @@ pub struct ProcessConfig {
     pub addresses: Option<AddressRange>,
     /// Where a command is looked up when the container's environment has no `PATH`. The container does not see it.
     pub path: String,
-    /// Of each attempt's output the last bytes are kept: at least this many, and at most twice as many.
+    /// Of each attempt's log the last bytes are kept, the times of its lines included: at least this many, and at most
+    /// little more than twice as many.
     pub log_bytes: u64,
     /// Whether [`memory_bytes`](orch_core::runtime::ResourceLimits::memory_bytes) is enforced, for each process of a
     /// container by itself, as `RLIMIT_DATA`: an allocation beyond it fails. Address space that is only reserved does

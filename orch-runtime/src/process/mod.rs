@@ -8,7 +8,6 @@ mod found;
 mod hold;
 mod identity;
 mod lock;
-mod logs;
 mod pod;
 mod record;
 mod shim;
@@ -45,6 +44,7 @@ use self::record::{Durability, RootFolder, SandboxRecord};
 pub use self::shim::run_shim_if_asked;
 use self::trouble::unavailable;
 use crate::changes::Changes;
+use crate::log_file;
 
 /// Runs containers as processes of this machine, without privileges and without a daemon.
 ///
@@ -283,7 +283,9 @@ impl Runtime for ProcessRuntime {
 
     async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<LogStream, RuntimeError> {
         self.shared.hold.check()?;
-        let output = logs::read(self.shared.attempt(id)?, options);
+        let attempt = self.shared.attempt(id)?;
+        let folder = attempt.folder.0.clone();
+        let output = log_file::read(&folder, options, async move { attempt.ended().await });
         // Whoever follows waits for an end that would not be seen any more; the others have all that they read on disk.
         Ok(if options.follow {
             LogStream::new(output.take_until(self.shared.hold.closing()))

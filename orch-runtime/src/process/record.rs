@@ -9,7 +9,7 @@
 //!     life           a FIFO that the shim holds open for as long as it lives
 //!     shim.json      the shim's identity, its first act
 //!     process.json   the program's identity, written by the process itself before it becomes the program
-//!     log.N          output, in pieces; the last two are kept
+//!     log.N          output, in files of which the last two are kept, see `log_file`
 //!     work/          the working folder, unless the container has another
 //!     exit.json      how it ended: written after everything of it has ended
 //! ROOT/removed/                            what is being deleted

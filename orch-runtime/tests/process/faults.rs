@@ -233,7 +233,6 @@ fn output_of_a_container_that_was_read_is_followed_across_pieces() {
         let stream = runtime.logs(&web(0), LogOptions::default()).await.expect("output");
         let text = futures::TryStreamExt::try_collect::<Vec<_>>(stream).await.expect("output").concat();
         assert!(text.ends_with(b"line 1998\nline 1999\n"), "the end is kept");
-        // A piece is closed by the write that fills it, which is 64 KiB at most.
         assert!(text.len() <= 2 * (1000 + (64 << 10)), "the beginning is not: {} bytes", text.len());
         runtime.remove(&web(0).pod).await.expect("removed");
     });
