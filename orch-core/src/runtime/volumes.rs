@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ use crate::validation::is_dns_label;
 ///   behind a [`VolumeSource::HostPath`] is the node's and stays.
 /// - **V5** *Private*: no user of the node but root and those that the pod's containers run as can read the files of a
 ///   volume.
+/// - **V6** *A part stays within*: what [`resolve`](Volumes::resolve) returns is a part of the volume, whatever links
+///   containers have made in there. An implementation says whether they can make it another one later.
 #[async_trait]
 pub trait Volumes: Debug + Send + Sync + 'static {
     /// Makes a volume exist, and returns where it is on the node.
@@ -35,13 +37,30 @@ pub trait Volumes: Debug + Send + Sync + 'static {
     /// [`VolumeError::Unavailable`] when the disk does not do it. What was there stays as it was.
     async fn make(&self, pod: &PodUid, name: &VolumeName, source: &VolumeSource) -> Result<PathBuf, VolumeError>;
 
+    /// Where a part of a volume is on the node: `sub_path` below `volume`, which is what [`make`](Volumes::make)
+    /// returned. It is relative and without `..`; an empty one is the volume itself. Folders that are missing are made,
+    /// like the volume itself is. A link is followed if it stays within the volume. To be asked again before each start
+    /// of a container: what was there may have been replaced.
+    ///
+    /// # Errors
+    /// [`VolumeError::Refused`] when the path leads out of the volume, or through what is not a folder;
+    /// [`VolumeError::Unavailable`].
+    async fn resolve(
+        &self,
+        pod: &PodUid,
+        name: &VolumeName,
+        volume: &Path,
+        sub_path: &str,
+    ) -> Result<PathBuf, VolumeError>;
+
     /// Removes every volume of a pod. A pod that is not known is no error.
     ///
     /// # Errors
     /// [`VolumeError::Unavailable`]; what was not removed is still listed.
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError>;
 
-    /// What each volume uses, of every pod that has any: in bytes on the disk or in memory.
+    /// What each volume uses, of every pod that has any: in bytes on the disk or in memory. What is behind a
+    /// [`VolumeSource::HostPath`] is not counted.
     ///
     /// # Errors
     /// [`VolumeError::Unavailable`].
@@ -107,11 +126,11 @@ pub enum VolumeSource {
         /// What must be there.
         expects: HostPathType,
     },
-    /// These files, by their paths below the volume, which only root and the group can read.
+    /// These files, by their paths below the volume. A path is relative and without `..`, and does not begin with `..`.
     Files {
         /// The files.
         files: BTreeMap<String, VolumeFile>,
-        /// The group that they belong to, if that must be a certain one.
+        /// The group that they belong to, if that must be a certain one. It can read them, whatever their modes say.
         group: Option<u32>,
     },
 }
