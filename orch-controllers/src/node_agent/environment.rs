@@ -121,7 +121,11 @@ mod tests {
 
     fn field(name: &str, path: &str) -> EnvVar {
         let field_ref = Some(ObjectFieldSelector { api_version: None, field_path: path.into() });
-        EnvVar { name: name.into(), value: None, value_from: Some(EnvVarSource { field_ref }) }
+        EnvVar {
+            name: name.into(),
+            value: None,
+            value_from: Some(EnvVarSource { field_ref, ..EnvVarSource::default() }),
+        }
     }
 
     fn resolve(container: &Container) -> Result<ContainerSpec, String> {

@@ -119,6 +119,8 @@ impl PodCondition {
     pub const CONTAINERS_READY: &str = "ContainersReady";
     /// All init containers completed.
     pub const INITIALIZED: &str = "Initialized";
+    /// The sandbox has its address, so that containers can be started in it.
+    pub const READY_TO_START_CONTAINERS: &str = "PodReadyToStartContainers";
     /// The pod is about to be ended by something other than its own doing.
     pub const DISRUPTION_TARGET: &str = "DisruptionTarget";
 }
@@ -148,6 +150,12 @@ pub struct NodeCondition {
 impl NodeCondition {
     /// The node is healthy and accepts pods.
     pub const READY: &str = "Ready";
+    /// The node runs out of memory.
+    pub const MEMORY_PRESSURE: &str = "MemoryPressure";
+    /// The node runs out of room on its disks.
+    pub const DISK_PRESSURE: &str = "DiskPressure";
+    /// The node runs out of processes.
+    pub const PID_PRESSURE: &str = "PIDPressure";
 }
 
 /// A condition of a replica set.

@@ -6,11 +6,17 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::env::EnvVar;
+use super::env_from::EnvFromSource;
+use super::image::ImagePullPolicy;
 use super::int_or_string::validate_port_name;
 use super::label::validate_label_key;
+use super::lifecycle::Lifecycle;
 use super::null::{is_default, null_as_default};
+use super::path::validate_absolute_path;
 use super::probe::Probe;
 use super::quantity::Quantity;
+use super::security_context::SecurityContext;
+use super::volume_mount::VolumeMount;
 use crate::validation::{Problems, is_dns_label};
 
 /// What runs in a pod.
@@ -22,6 +28,9 @@ pub struct Container {
     /// The image that it is started from. A runtime of plain processes needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// When the image is fetched; see [`image_pull_policy`](Self::image_pull_policy).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<ImagePullPolicy>,
     /// What to start, instead of the image's entry point; no shell is involved.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
@@ -34,12 +43,18 @@ pub struct Container {
     /// The ports it listens on.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ContainerPort>,
+    /// Config maps and secrets whose values are environment variables; a later one wins, and `env` over all of them.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub env_from: Vec<EnvFromSource>,
     /// Environment variables; a later one of the same name wins.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
     /// What it needs and what it may use.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub resources: ResourceRequirements,
+    /// Where it sees which of the pod's volumes.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub volume_mounts: Vec<VolumeMount>,
     /// Fails: the container is restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness_probe: Option<Probe>,
@@ -49,9 +64,54 @@ pub struct Container {
     /// The other probes wait until this one has succeeded once; fails: the container is restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup_probe: Option<Probe>,
+    /// What is done after its start and before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+    /// The file in it that tells, when it ends, why; see [`termination_message_path`](Self::termination_message_path).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_message_path: Option<String>,
+    /// What tells why it ended; see [`termination_message_policy`](Self::termination_message_policy).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_message_policy: Option<TerminationMessagePolicy>,
+    /// As whom it runs and what it is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<SecurityContext>,
+    /// Whether its standard input stays open for those who attach; else reading it finds the end.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub stdin: bool,
+    /// Whether its standard input is closed when the first who attached is gone.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub stdin_once: bool,
+    /// Whether it has a terminal.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub tty: bool,
 }
 
 impl Container {
+    /// The file that tells why a container ended, where it names none.
+    pub const TERMINATION_MESSAGE_PATH: &str = "/dev/termination-log";
+
+    /// When the image is fetched; by default, [as its tag says](ImagePullPolicy::default_for).
+    #[must_use]
+    pub fn image_pull_policy(&self) -> ImagePullPolicy {
+        let by_default = || self.image.as_deref().map(ImagePullPolicy::default_for).unwrap_or_default();
+        self.image_pull_policy.unwrap_or_else(by_default)
+    }
+
+    /// The file in the container that tells, when it ends, why;
+    /// [`TERMINATION_MESSAGE_PATH`](Self::TERMINATION_MESSAGE_PATH) by default.
+    #[must_use]
+    pub fn termination_message_path(&self) -> &str {
+        let path = self.termination_message_path.as_deref().filter(|path| !path.is_empty());
+        path.unwrap_or(Self::TERMINATION_MESSAGE_PATH)
+    }
+
+    /// What tells why the container ended; [`TerminationMessagePolicy::File`] by default.
+    #[must_use]
+    pub fn termination_message_policy(&self) -> TerminationMessagePolicy {
+        self.termination_message_policy.unwrap_or_default()
+    }
+
     /// Checks what can be told from this container alone.
     pub(super) fn validate(&self, problems: &mut Problems) {
         if !is_dns_label(&self.name) {
@@ -70,9 +130,35 @@ impl Container {
         problems.each("command", &self.command, |problems, word| validate_no_nul(word, problems));
         problems.each("args", &self.args, |problems, word| validate_no_nul(word, problems));
         problems.each("ports", &self.ports, |problems, port| port.validate(problems));
+        problems.each("envFrom", &self.env_from, |problems, source| source.validate(problems));
         problems.each("env", &self.env, |problems, variable| variable.validate(problems));
         problems.field("resources", |problems| self.resources.validate(problems));
         self.validate_probes(problems);
+        if let Some(lifecycle) = &self.lifecycle {
+            problems.field("lifecycle", |problems| lifecycle.validate(&self.ports, problems));
+        }
+        if let Some(path) = self.termination_message_path.as_deref().filter(|path| !path.is_empty()) {
+            problems.field("terminationMessagePath", |problems| validate_absolute_path(path, problems));
+        }
+        if let Some(context) = &self.security_context {
+            problems.field("securityContext", |problems| context.validate(problems));
+        }
+    }
+
+    /// Checks what can be told of an init container alone: it runs to its end, so nobody asks whether it is well.
+    pub(super) fn validate_init(&self, problems: &mut Problems) {
+        self.validate(problems);
+        for (name, given) in [
+            ("livenessProbe", self.liveness_probe.is_some()),
+            ("readinessProbe", self.readiness_probe.is_some()),
+            ("startupProbe", self.startup_probe.is_some()),
+            ("lifecycle", self.lifecycle.is_some()),
+        ] {
+            if given {
+                let message = "must be left out: an init container runs to its end before the others start";
+                problems.field(name, |problems| problems.report(message));
+            }
+        }
     }
 
     fn validate_probes(&self, problems: &mut Problems) {
@@ -95,6 +181,16 @@ impl Container {
             });
         }
     }
+}
+
+/// What tells why a container ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TerminationMessagePolicy {
+    /// The file of its `terminationMessagePath`.
+    #[default]
+    File,
+    /// The file, or the end of what it printed, if the file is empty and it ended badly.
+    FallbackToLogsOnError,
 }
 
 /// Reports text that cannot be handed to a process.

@@ -129,6 +129,9 @@ pub struct NodeStatus {
     /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_info: Option<NodeSystemInfo>,
+    /// The images that it has.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ContainerImage>,
 }
 
 impl NodeStatus {
@@ -202,4 +205,16 @@ pub struct NodeSystemInfo {
     pub operating_system: String,
     /// Its processor's architecture: `amd64`, `arm64`.
     pub architecture: String,
+}
+
+/// An image that a node has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerImage {
+    /// The names by which it is known, with tags and digests.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// How much room it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
 }

@@ -86,20 +86,7 @@ impl Probe {
         if handlers != 1 {
             problems.report(format!("must have exactly one of exec, httpGet and tcpSocket, got {handlers}"));
         }
-        if self.exec.as_ref().is_some_and(|exec| exec.command.is_empty()) {
-            problems.field("exec", |exec| exec.field("command", |command| command.report("must not be empty")));
-        }
-        if let Some(http) = &self.http_get {
-            problems.field("httpGet", |problems| {
-                problems.field("port", |problems| validate_probe_port(&http.port, ports, problems));
-                problems.each("httpHeaders", &http.http_headers, |problems, header| header.validate(problems));
-            });
-        }
-        if let Some(tcp) = &self.tcp_socket {
-            problems.field("tcpSocket", |problems| {
-                problems.field("port", |problems| validate_probe_port(&tcp.port, ports, problems));
-            });
-        }
+        validate_actions(self.exec.as_ref(), self.http_get.as_ref(), self.tcp_socket.as_ref(), ports, problems);
         problems.at_least("initialDelaySeconds", self.initial_delay_seconds, 0);
         problems.at_least("periodSeconds", self.period_seconds, 1);
         problems.at_least("timeoutSeconds", self.timeout_seconds, 1);
@@ -109,8 +96,32 @@ impl Probe {
     }
 }
 
-/// Beyond Kubernetes' rule, a name must be that of a port of the container: the probe could never succeed.
-fn validate_probe_port(port: &IntOrString, ports: &[ContainerPort], problems: &mut Problems) {
+/// Checks what a probe or a hook of a container with these ports does.
+pub(super) fn validate_actions(
+    exec: Option<&ExecAction>,
+    http_get: Option<&HttpGetAction>,
+    tcp_socket: Option<&TcpSocketAction>,
+    ports: &[ContainerPort],
+    problems: &mut Problems,
+) {
+    if exec.is_some_and(|exec| exec.command.is_empty()) {
+        problems.field("exec", |exec| exec.field("command", |command| command.report("must not be empty")));
+    }
+    if let Some(http) = http_get {
+        problems.field("httpGet", |problems| {
+            problems.field("port", |problems| validate_action_port(&http.port, ports, problems));
+            problems.each("httpHeaders", &http.http_headers, |problems, header| header.validate(problems));
+        });
+    }
+    if let Some(tcp) = tcp_socket {
+        problems.field("tcpSocket", |problems| {
+            problems.field("port", |problems| validate_action_port(&tcp.port, ports, problems));
+        });
+    }
+}
+
+/// Beyond Kubernetes' rule, a name must be that of a port of the container: the action could never succeed.
+fn validate_action_port(port: &IntOrString, ports: &[ContainerPort], problems: &mut Problems) {
     match port {
         IntOrString::String(name) if !ports.iter().any(|port| port.name.as_deref() == Some(name)) => {
             problems.report(format!("must be a number or the name of a port of this container, got {name:?}"));

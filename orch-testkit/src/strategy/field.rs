@@ -1,6 +1,7 @@
 //! What the fields of objects hold: names, texts, amounts, times, addresses.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use orch_core::clock::Timestamp;
 use orch_core::object::*;
@@ -48,6 +49,14 @@ pub(super) fn value() -> impl Strategy<Value = String> {
     "([a-zA-Z0-9]([-_.a-z0-9]{0,6}[a-z0-9])?)?"
 }
 
+pub(super) fn config_key() -> impl Strategy<Value = String> {
+    "[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,9}"
+}
+
+pub(super) fn bytes() -> impl Strategy<Value = ByteString> {
+    vec(any::<u8>(), 0..9).prop_map(ByteString)
+}
+
 pub(super) fn word() -> impl Strategy<Value = String> {
     "[A-Z][A-Za-z]{0,9}"
 }
@@ -81,6 +90,11 @@ pub(super) fn time() -> impl Strategy<Value = Time> {
 pub(super) fn micro_time() -> impl Strategy<Value = MicroTime> {
     (0..4_000_000_000_000_000_i64)
         .prop_map(|microsecond| MicroTime::from(Timestamp::from_microsecond(microsecond).expect("in range")))
+}
+
+/// Spans that Go can hold: up to 292 years.
+pub(super) fn go_duration() -> impl Strategy<Value = GoDuration> {
+    (0..=i64::MAX.unsigned_abs()).prop_map(|nanos| GoDuration(Duration::from_nanos(nanos)))
 }
 
 pub(super) fn int_or_string() -> impl Strategy<Value = IntOrString> {

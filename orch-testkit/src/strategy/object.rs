@@ -5,7 +5,7 @@
 //! is generated.
 
 use orch_core::object::*;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -78,6 +78,35 @@ strategies! {
     /// Any lease.
     pub fn lease() -> Lease { metadata: metadata(), spec: lease_spec() }
 
+    /// Any config map.
+    pub fn config_map() -> ConfigMap {
+        metadata: metadata(),
+        data: btree_map(config_key(), text(), 0..3),
+        binary_data: btree_map(config_key(), bytes(), 0..3),
+        immutable: any::<bool>(),
+    }
+
+    /// Any secret.
+    pub fn secret() -> Secret {
+        metadata: metadata(),
+        r#type: of(key()),
+        data: btree_map(config_key(), bytes(), 0..3),
+        string_data: btree_map(config_key(), text(), 0..3),
+        immutable: any::<bool>(),
+    }
+
+    /// Any metrics of a node.
+    pub fn node_metrics() -> NodeMetrics {
+        metadata: metadata(), timestamp: time(), window: go_duration(), usage: quantities(),
+    }
+
+    /// Any metrics of a pod.
+    pub fn pod_metrics() -> PodMetrics {
+        metadata: metadata(), timestamp: time(), window: go_duration(), containers: few(container_metrics()),
+    }
+
+    fn container_metrics() -> ContainerMetrics { name: name(), usage: quantities() }
+
     /// Any metadata.
     pub fn metadata() -> ObjectMeta {
         name: name(),
@@ -127,7 +156,10 @@ strategies! {
         conditions: few(node_condition()),
         addresses: few(node_address()),
         node_info: of(node_system_info()),
+        images: few(container_image()),
     }
+
+    fn container_image() -> ContainerImage { names: few(text()), size_bytes: of(long()) }
 
     fn node_condition() -> NodeCondition {
         r#type: word(),
@@ -179,6 +211,8 @@ strategies! {
 
     fn pod_spec() -> PodSpec {
         containers: vec(container(), 1..3),
+        init_containers: few(container()),
+        volumes: few(volume()),
         restart_policy: of(select(vec![RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never])),
         termination_grace_period_seconds: of(long()),
         active_deadline_seconds: of(long()),
@@ -188,6 +222,10 @@ strategies! {
         node_name: of(name()),
         scheduler_name: of(name()),
         hostname: of(name()),
+        host_network: any::<bool>(),
+        security_context: of(pod_security_context()),
+        automount_service_account_token: of(any::<bool>()),
+        enable_service_links: of(any::<bool>()),
         priority: of(any::<i32>()),
         priority_class_name: of(name()),
     }
@@ -208,7 +246,17 @@ strategies! {
         pod_ip: of(address()),
         pod_ips: few(address().prop_map(|ip| PodIp { ip })),
         start_time: of(time()),
+        init_container_statuses: few(container_status()),
         container_statuses: few(container_status()),
+        qos_class: of(select(vec![PodQosClass::BestEffort, PodQosClass::Burstable, PodQosClass::Guaranteed])),
+    }
+
+    fn pod_security_context() -> PodSecurityContext {
+        run_as_user: of(long()),
+        run_as_group: of(long()),
+        run_as_non_root: of(any::<bool>()),
+        supplemental_groups: few(long()),
+        fs_group: of(long()),
     }
 
     fn pod_condition() -> PodCondition {
@@ -253,15 +301,116 @@ strategies! {
     fn container() -> Container {
         name: name(),
         image: of(text()),
+        image_pull_policy: of(select(vec![
+            ImagePullPolicy::Always,
+            ImagePullPolicy::IfNotPresent,
+            ImagePullPolicy::Never,
+        ])),
         command: few(text()),
         args: few(text()),
         working_dir: of(text()),
         ports: few(container_port()),
+        env_from: few(env_from()),
         env: few(env_var()),
         resources: resources(),
+        volume_mounts: few(volume_mount()),
         liveness_probe: of(probe()),
         readiness_probe: of(probe()),
         startup_probe: of(probe()),
+        lifecycle: of(lifecycle()),
+        termination_message_path: of(text()),
+        termination_message_policy: of(select(vec![
+            TerminationMessagePolicy::File,
+            TerminationMessagePolicy::FallbackToLogsOnError,
+        ])),
+        security_context: of(security_context()),
+        stdin: any::<bool>(),
+        stdin_once: any::<bool>(),
+        tty: any::<bool>(),
+    }
+
+    fn lifecycle() -> Lifecycle { post_start: of(lifecycle_handler()), pre_stop: of(lifecycle_handler()) }
+
+    fn lifecycle_handler() -> LifecycleHandler {
+        exec: of(few(text()).prop_map(|command| ExecAction { command })),
+        http_get: of(http_get()),
+        tcp_socket: of(tcp_socket()),
+        sleep: of(long().prop_map(|seconds| SleepAction { seconds })),
+    }
+
+    fn security_context() -> SecurityContext {
+        run_as_user: of(long()),
+        run_as_group: of(long()),
+        run_as_non_root: of(any::<bool>()),
+        privileged: of(any::<bool>()),
+        allow_privilege_escalation: of(any::<bool>()),
+        read_only_root_filesystem: of(any::<bool>()),
+        capabilities: capabilities(),
+    }
+
+    fn capabilities() -> Capabilities { add: few(text()), drop: few(text()) }
+
+    fn volume_mount() -> VolumeMount {
+        name: name(),
+        mount_path: text(),
+        read_only: any::<bool>(),
+        sub_path: of(text()),
+    }
+
+    fn volume() -> Volume {
+        name: name(),
+        empty_dir: of(empty_dir()),
+        host_path: of(host_path()),
+        config_map: of(config_map_volume()),
+        secret: of(secret_volume()),
+        downward_api: of(downward_api_volume()),
+    }
+
+    fn empty_dir() -> EmptyDirVolumeSource {
+        medium: of(select(vec![StorageMedium::Node, StorageMedium::Memory])),
+        size_limit: of(quantity()),
+    }
+
+    fn host_path() -> HostPathVolumeSource {
+        path: text(),
+        r#type: of(select(vec![
+            HostPathType::Unchecked,
+            HostPathType::DirectoryOrCreate,
+            HostPathType::Directory,
+            HostPathType::FileOrCreate,
+            HostPathType::File,
+            HostPathType::Socket,
+            HostPathType::CharDevice,
+            HostPathType::BlockDevice,
+        ])),
+    }
+
+    fn config_map_volume() -> ConfigMapVolumeSource {
+        name: name(),
+        items: few(key_to_path()),
+        default_mode: of(number()),
+        optional: any::<bool>(),
+    }
+
+    fn secret_volume() -> SecretVolumeSource {
+        secret_name: name(),
+        items: few(key_to_path()),
+        default_mode: of(number()),
+        optional: any::<bool>(),
+    }
+
+    fn key_to_path() -> KeyToPath { key: config_key(), path: text(), mode: of(number()) }
+
+    fn downward_api_volume() -> DownwardApiVolumeSource {
+        items: few(downward_api_file()),
+        default_mode: of(number()),
+    }
+
+    fn downward_api_file() -> DownwardApiVolumeFile {
+        path: text(),
+        field_ref: of(field_selector()),
+        resource_field_ref: of(resource_selector()),
+        mode: of(number()),
     }
 
     fn container_port() -> ContainerPort {
@@ -274,7 +423,32 @@ strategies! {
 
     fn env_var() -> EnvVar { name: "[A-Z][A-Z0-9_]{0,9}", value: of(text()), value_from: of(env_var_source()) }
 
-    fn env_var_source() -> EnvVarSource { field_ref: of(field_selector()) }
+    fn env_var_source() -> EnvVarSource {
+        field_ref: of(field_selector()),
+        resource_field_ref: of(resource_selector()),
+        config_map_key_ref: of(config_map_key()),
+        secret_key_ref: of(secret_key()),
+    }
+
+    fn resource_selector() -> ResourceFieldSelector {
+        container_name: of(name()),
+        resource: select(vec!["limits.cpu", "requests.memory"]).prop_map(str::to_owned),
+        divisor: of(quantity()),
+    }
+
+    fn config_map_key() -> ConfigMapKeySelector { name: name(), key: config_key(), optional: any::<bool>() }
+
+    fn secret_key() -> SecretKeySelector { name: name(), key: config_key(), optional: any::<bool>() }
+
+    fn env_from() -> EnvFromSource {
+        prefix: of("[A-Z][A-Z0-9_]{0,9}"),
+        config_map_ref: of(config_map_env()),
+        secret_ref: of(secret_env()),
+    }
+
+    fn config_map_env() -> ConfigMapEnvSource { name: name(), optional: any::<bool>() }
+
+    fn secret_env() -> SecretEnvSource { name: name(), optional: any::<bool>() }
 
     fn field_selector() -> ObjectFieldSelector {
         api_version: of(Just("v1".to_owned())),

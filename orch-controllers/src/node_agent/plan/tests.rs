@@ -336,7 +336,7 @@ fn what_cannot_be_resolved_waits_with_the_reason() {
     pod.spec.containers[0].env = vec![orch_core::object::EnvVar {
         name: "X".into(),
         value: None,
-        value_from: Some(orch_core::object::EnvVarSource { field_ref }),
+        value_from: Some(orch_core::object::EnvVarSource { field_ref, ..orch_core::object::EnvVarSource::default() }),
     }];
     assert_eq!(acts(&pod, Some(&sandbox(&[]))), ["start log/0", "again in 0 s"], "the others go on");
     let (words, status) = decide(&pod, Some(&sandbox(&[running("log", 0, 0)])), &[]);
