@@ -17,7 +17,8 @@ use crate::object::{Node, Pod, Uid};
 ///
 /// - **S1** *One answer each*: `schedule` answers every pod once, in the order given.
 /// - **S2** *Never over-committed*: counting the pods observed and those placed earlier in the same call, no node gets
-///   more of any resource than it has allocatable, more pods than it may hold, or one host port twice.
+///   more of any resource than it has allocatable, more pods than it may hold, or one host port twice. A pod counts with
+///   the sum over its containers, or with what one of its init containers asks for, if that is more.
 /// - **S3** *Rules hold*: a pod is placed only where every rule of the scheduler allows it at that moment.
 /// - **S4** *Best*: where rules allow several nodes, the chosen one has the highest score of all of them.
 /// - **S5** *Explained*: a refusal counts, rule by rule, the nodes that the rule excluded, each node once; the counts

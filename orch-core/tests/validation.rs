@@ -1,8 +1,10 @@
 //! Every rule of validation, by a good object that one change makes bad.
 
+use orch_core::encoding::Kinds;
 use orch_core::kind::Object;
 use orch_core::object::{
-    Deployment, EndpointSlice, Event, Lease, Namespace, Node, ObjectMeta, Pod, ReplicaSet, Service, validate_metadata,
+    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, NodeMetrics, ObjectMeta, Pod, PodMetrics,
+    ReplicaSet, Secret, Service, validate_metadata,
 };
 use orch_core::validation::Problems;
 use serde_json::{Value, json};
@@ -134,6 +136,53 @@ fn a_bad_environment_variable_is_refused() {
             ),
         ],
     );
+    let from = |source: &str, value: Value| json!([{"name": "A", "valueFrom": {source: value}}]);
+    let both = json!([{"name": "A", "valueFrom": {
+        "configMapKeyRef": {"name": "a", "key": "b"}, "secretKeyRef": {"name": "a", "key": "b"},
+    }}]);
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/env", "spec.containers[0].env[0].valueFrom"),
+        vec![
+            (
+                "",
+                both,
+                "",
+                "must have exactly one of fieldRef, resourceFieldRef, configMapKeyRef and secretKeyRef, got 2",
+            ),
+            ("", from("configMapKeyRef", json!({"name": "A", "key": "b"})), ".configMapKeyRef.name", "must be a DNS"),
+            ("", from("configMapKeyRef", json!({"name": "a", "key": ".."})), ".configMapKeyRef.key", "must be at most"),
+            (
+                "",
+                from("secretKeyRef", json!({"name": "", "key": "b"})),
+                ".secretKeyRef.name",
+                "must be a DNS subdomain",
+            ),
+            ("", from("secretKeyRef", json!({"name": "a", "key": "b/c"})), ".secretKeyRef.key", "must be at most 253"),
+            (
+                "",
+                from("resourceFieldRef", json!({"resource": "cpu"})),
+                ".resourceFieldRef.resource",
+                "must be one of lim",
+            ),
+            (
+                "",
+                from("resourceFieldRef", json!({"resource": "limits.cpu", "divisor": "-1"})),
+                ".resourceFieldRef.divisor",
+                "must not be negative",
+            ),
+        ],
+    );
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/envFrom", "spec.containers[0].envFrom[0]"),
+        vec![
+            ("", json!([{}]), "", "must have exactly one of configMapRef and secretRef"),
+            ("", json!([{"prefix": "A=", "secretRef": {"name": "a"}}]), ".prefix", "must be one or more printable"),
+            ("", json!([{"configMapRef": {"name": "a/b"}}]), ".configMapRef.name", "must be a DNS subdomain"),
+            ("", json!([{"secretRef": {"name": "../a"}}]), ".secretRef.name", "must be a DNS subdomain"),
+        ],
+    );
     let mut good = pod();
     set(&mut good, "/spec/containers/0/env", json!([{"name": "A", "valueFrom": field("metadata.labels['app']")}]));
     assert_eq!(problems_of::<Pod>(good), "");
@@ -166,6 +215,233 @@ fn a_bad_probe_is_refused() {
     let grace = ("", tcp("terminationGracePeriodSeconds", 1), ".terminationGracePeriodSeconds", "must be left out");
     let readiness = ("/spec/containers/0/readinessProbe", "spec.containers[0].readinessProbe");
     assert_each_within_is_refused::<Pod>(&pod(), readiness, vec![grace]);
+}
+
+#[test]
+fn a_bad_hook_is_refused() {
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/lifecycle", "spec.containers[0].lifecycle"),
+        vec![
+            ("/preStop", json!({}), ".preStop", "must have exactly one of exec, httpGet, tcpSocket and sleep, got 0"),
+            ("/preStop", json!({"sleep": {"seconds": 1}, "exec": {"command": ["a"]}}), ".preStop", "must have exactly"),
+            ("/preStop", json!({"sleep": {"seconds": -1}}), ".preStop.sleep.seconds", "must be at least 0"),
+            ("/postStart", json!({"exec": {}}), ".postStart.exec.command", "must not be empty"),
+            (
+                "/postStart",
+                json!({"httpGet": {"port": "x"}}),
+                ".postStart.httpGet.port",
+                "must be a number or the name",
+            ),
+            ("/postStart", json!({"tcpSocket": {"port": 0}}), ".postStart.tcpSocket.port", "must be from 1 to 65535"),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_init_container_is_refused() {
+    let init = |field: &str, value: Value| json!([{"name": "init", "image": "init:1", field: value}]);
+    let probe = json!({"tcpSocket": {"port": 80}});
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/initContainers", "spec.initContainers[0]"),
+        vec![
+            ("", json!([{"name": "web", "image": "web:1"}]), ".name", "must differ from the other containers' names"),
+            ("", json!([{"name": "A", "image": "web:1"}]), ".name", "must be a DNS label"),
+            ("", json!([{"name": "init"}]), ".image", "must be given, unless command is"),
+            ("", init("livenessProbe", probe.clone()), ".livenessProbe", "must be left out: an init container runs"),
+            ("", init("readinessProbe", probe.clone()), ".readinessProbe", "must be left out"),
+            ("", init("startupProbe", probe), ".startupProbe", "must be left out"),
+            ("", init("lifecycle", json!({})), ".lifecycle", "must be left out"),
+            (
+                "",
+                init("volumeMounts", json!([{"name": "a", "mountPath": "/a"}])),
+                ".volumeMounts[0].name",
+                "must be the",
+            ),
+        ],
+    );
+    let mut template = deployment();
+    set(&mut template, "/spec/template/spec/initContainers", init("lifecycle", json!({})));
+    let problems = problems_of::<Deployment>(template);
+    assert!(problems.starts_with("spec.template.spec.initContainers[0].lifecycle: must be left out"), "{problems}");
+    // A container that starts first and runs on is not known: its word is refused where it is written.
+    let mut sidecar = pod();
+    set(&mut sidecar, "/spec/initContainers", init("restartPolicy", json!("Always")));
+    let error = serde_json::from_value::<Pod>(sidecar).expect_err("no such field").to_string();
+    assert!(error.starts_with("unknown field `restartPolicy`, expected one of `name`, "), "{error}");
+}
+
+#[test]
+fn a_bad_security_context_is_refused() {
+    let capability = |name: &str| json!({"add": [name]});
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/containers/0/securityContext", "spec.containers[0].securityContext"),
+        vec![
+            ("/runAsUser", json!(-1), ".runAsUser", "must be from 0 to 2147483647, got -1"),
+            ("/runAsGroup", json!(1_u64 << 31), ".runAsGroup", "must be from 0 to"),
+            ("/capabilities", capability("CAP_KILL"), ".capabilities.add[0]", "must be the name of a capability"),
+            ("/capabilities", capability("kill"), ".capabilities.add[0]", "must be the name of a capability"),
+            ("/capabilities", json!({"drop": [""]}), ".capabilities.drop[0]", "must be the name of a capability"),
+            (
+                "",
+                json!({"privileged": true, "allowPrivilegeEscalation": false}),
+                ".allowPrivilegeEscalation",
+                "must not be false when privileged",
+            ),
+            (
+                "",
+                json!({"capabilities": capability("SYS_ADMIN"), "allowPrivilegeEscalation": false}),
+                ".allowPrivilegeEscalation",
+                "must not be false when capabilities.add",
+            ),
+        ],
+    );
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/securityContext", "spec.securityContext"),
+        vec![
+            ("/runAsUser", json!(-1), ".runAsUser", "must be from 0 to"),
+            ("/runAsGroup", json!(-1), ".runAsGroup", "must be from 0 to"),
+            ("/fsGroup", json!(-1), ".fsGroup", "must be from 0 to"),
+            ("/supplementalGroups", json!([1, -1]), ".supplementalGroups[1]", "must be from 0 to"),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_volume_is_refused() {
+    let item = |key: &str, path: &str| json!([{"name": "a", "configMap": {"name": "m", "items": [{"key": key, "path": path}]}}]);
+    let host = |path: &str| json!([{"name": "a", "hostPath": {"path": path}}]);
+    let secret = |field: &str, value: Value| json!([{"name": "a", "secret": {"secretName": "s", field: value}}]);
+    let file = |file: Value| json!([{"name": "a", "downwardAPI": {"items": [file]}}]);
+    let same = json!([{"key": "a", "path": "a/b"}, {"key": "b", "path": "a/b"}]);
+    let (path, field) = (".configMap.items[0].path", ".downwardAPI.items[0]");
+    let resource = format!("{field}.resourceFieldRef.containerName");
+    assert_each_within_is_refused::<Pod>(
+        &pod(),
+        ("/spec/volumes", "spec.volumes[0]"),
+        vec![
+            ("", json!([{"name": "a"}]), "", "must have exactly one of emptyDir, hostPath, configMap, secret and"),
+            ("", json!([{"name": "a", "emptyDir": {}, "hostPath": {"path": "/a"}}]), "", "must have exactly one of"),
+            ("", json!([{"name": "../a", "emptyDir": {}}]), ".name", "must be a DNS label"),
+            ("", json!([{"name": "a", "emptyDir": {"sizeLimit": -1}}]), ".emptyDir.sizeLimit", "must not be negative"),
+            ("", host("a"), ".hostPath.path", "must be an absolute path"),
+            ("", host(""), ".hostPath.path", "must be an absolute path"),
+            ("", host("/a/../../etc"), ".hostPath.path", "must not contain \"..\""),
+            ("", host("/a/.."), ".hostPath.path", "must not contain \"..\""),
+            ("", host("/a\0"), ".hostPath.path", "must not contain a NUL"),
+            ("", item("a", "/etc/passwd"), path, "must be a relative path"),
+            ("", item("a", "../a"), path, "must not contain \"..\""),
+            ("", item("a", "a/../../b"), path, "must not contain \"..\""),
+            ("", item("a", "..data/a"), path, "must not begin with \"..\""),
+            ("", item("a", ""), path, "must be names joined by"),
+            ("", item("a", "./a"), path, "must be names joined by"),
+            ("", item("a", "a/"), path, "must be names joined by"),
+            ("", item("a", "a\0b"), path, "must not contain a NUL"),
+            ("", item("a", &"a".repeat(4097)), path, "must have at most 4096 bytes"),
+            ("", item("../a", "a"), ".configMap.items[0].key", "must be at most 253"),
+            ("", secret("items", same), ".secret.items[1].path", "must differ from the other items' paths"),
+            ("", secret("secretName", json!("a/b")), ".secret.secretName", "must be a DNS subdomain"),
+            ("", secret("defaultMode", json!(0o4755)), ".secret.defaultMode", "must be from 0 to 511"),
+            (
+                "",
+                secret("items", json!([{"key": "a", "path": "a", "mode": -1}])),
+                ".secret.items[0].mode",
+                "must be from",
+            ),
+            ("", file(json!({"path": "a"})), field, "must have exactly one of fieldRef and resourceFieldRef"),
+            (
+                "",
+                file(json!({"path": "a", "resourceFieldRef": {"resource": "limits.cpu"}})),
+                &resource,
+                "must be given",
+            ),
+        ],
+    );
+    let mut twice = pod();
+    set(&mut twice, "/spec/volumes", json!([{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]));
+    assert!(problems_of::<Pod>(twice).starts_with("spec.volumes[1].name: must differ"));
+    let mut labels = pod();
+    let all_labels = file(json!({"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}));
+    set(&mut labels, "/spec/volumes", all_labels);
+    assert_eq!(problems_of::<Pod>(labels), "");
+}
+
+#[test]
+fn a_bad_mount_is_refused() {
+    let mut good = pod();
+    set(&mut good, "/spec/volumes", json!([{"name": "a", "emptyDir": {}}]));
+    set(&mut good, "/spec/containers/0/volumeMounts", json!([{"name": "a", "mountPath": "/a", "subPath": "b/c"}]));
+    let at = |path: &str| json!([{"name": "a", "mountPath": path}]);
+    let sub = |path: &str| json!([{"name": "a", "mountPath": "/a", "subPath": path}]);
+    let same = json!([{"name": "a", "mountPath": "/b"}, {"name": "a", "mountPath": "//b/./"}]);
+    assert_each_within_is_refused::<Pod>(
+        &good,
+        ("/spec/containers/0/volumeMounts", "spec.containers[0].volumeMounts"),
+        vec![
+            ("", json!([{"name": "b", "mountPath": "/b"}]), "[0].name", "must be the name of one of the pod's volumes"),
+            ("", at("b"), "[0].mountPath", "must be an absolute path"),
+            ("", at("/"), "[0].mountPath", "must not be the root"),
+            ("", at("/b:/etc"), "[0].mountPath", "must not contain ':'"),
+            ("", at("/b/../etc"), "[0].mountPath", "must not contain \"..\""),
+            ("", sub("/etc"), "[0].subPath", "must be a relative path"),
+            ("", sub("../../etc"), "[0].subPath", "must not contain \"..\""),
+            ("", sub("b/.."), "[0].subPath", "must not contain \"..\""),
+            ("", same, "[1].mountPath", "must differ from the container's other mounts"),
+        ],
+    );
+    let ports =
+        ("/spec/containers/0/ports/0/hostPort", json!(81), "spec.containers[0].ports[0].hostPort", "must be the");
+    set(&mut good, "/spec/hostNetwork", json!(true));
+    assert_each_is_refused::<Pod>(&good, &[ports]);
+    let path =
+        ("/spec/containers/0/terminationMessagePath", json!("a"), "spec.containers[0].terminationMessagePath", "");
+    assert_each_is_refused::<Pod>(&good, &[(path.0, path.1, path.2, "must be an absolute path")]);
+}
+
+#[test]
+fn a_bad_config_map_or_secret_is_refused() {
+    let long = "k".repeat(254);
+    let long_path = format!("data[\"{long}\"]");
+    let large = "x".repeat(1024 * 1024 + 1);
+    let map = json!({"metadata": {"name": "m"}, "data": {"a.b_C-1": "x", ".env": "x"}});
+    assert_each_is_refused::<ConfigMap>(
+        &map,
+        &[
+            ("/data", json!({"": "x"}), "data[\"\"]", "must be at most 253 of"),
+            ("/data", json!({".": "x"}), "data[\".\"]", "must be at most 253 of"),
+            ("/data", json!({"..": "x"}), "data[\"..\"]", "must be at most 253 of"),
+            ("/data", json!({"..data": "x"}), "data[\"..data\"]", "must be at most 253 of"),
+            ("/data", json!({"a/b": "x"}), "data[\"a/b\"]", "must be at most 253 of"),
+            ("/data", json!({(&long): "x"}), &long_path, "must be at most 253 of"),
+            ("/data", json!({"a": large}), "data", "must have values of at most 1048576 bytes together, got 1048577"),
+            ("/binaryData", json!({"a b": "eA=="}), "binaryData[\"a b\"]", "must be at most 253 of"),
+            ("/binaryData", json!({".env": "eA=="}), "binaryData[\".env\"]", "must differ from the keys of data"),
+        ],
+    );
+    assert_each_is_refused::<Secret>(
+        &json!({"metadata": {"name": "s"}, "data": {"a": "eA=="}, "stringData": {"a": "y"}}),
+        &[
+            ("/data", json!({"a/b": "eA=="}), "data[\"a/b\"]", "must be at most 253 of"),
+            ("/stringData", json!({"..": "x"}), "stringData[\"..\"]", "must be at most 253 of"),
+            ("/stringData", json!({"b": large}), "data", "must have values of at most 1048576 bytes together"),
+        ],
+    );
+}
+
+/// What is refused may be a secret that somebody forgot to encode.
+#[test]
+fn a_secret_that_is_no_base64_is_refused_with_its_place_and_without_its_value() {
+    let json = r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"password": "hunter2!"}}"#;
+    let yaml = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  password: hunter2!\n";
+    let from_json = orch_core::encoding::from_json::<Secret>(json.as_bytes()).expect_err("no base64").to_string();
+    let from_yaml = Kinds::default().with::<Secret>().read(yaml).expect_err("no base64").to_string();
+    for error in [from_json, from_yaml] {
+        assert!(error.contains("data") && error.contains("must be base64"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]
@@ -367,6 +643,15 @@ fn a_bad_node_namespace_event_or_lease_is_refused() {
         ("/spec/leaseTransitions", json!(-1), "spec.leaseTransitions", "must be at least 0"),
     ];
     assert_each_is_refused::<Lease>(&json!({"metadata": {"name": "l"}}), &cases);
+    let (time, less) = ("2026-11-22T18:00:00Z", json!({"cpu": "-1"}));
+    assert_each_is_refused::<NodeMetrics>(
+        &json!({"metadata": {"name": "n"}, "timestamp": time, "window": "30s"}),
+        &[("/usage", less.clone(), "usage[\"cpu\"]", "must not be negative")],
+    );
+    assert_each_is_refused::<PodMetrics>(
+        &json!({"metadata": {"name": "p"}, "timestamp": time, "window": "30s", "containers": [{"name": "a"}]}),
+        &[("/containers/0/usage", less, "containers[0].usage[\"cpu\"]", "must not be negative")],
+    );
 }
 
 #[test]

@@ -148,7 +148,8 @@ fn asked(pod: &Pod, resource: &str) -> i128 {
         let amount = resources.requests.get(resource).or(resources.limits.get(resource));
         amount.map_or(0, |amount: &Quantity| i128::from(amount.millis()))
     };
-    pod.spec.containers.iter().map(amount).sum()
+    let alone = pod.spec.init_containers.iter().map(amount).max();
+    pod.spec.containers.iter().map(amount).sum::<i128>().max(alone.unwrap_or(0))
 }
 
 /// How many thousandths of a resource a node has for pods.

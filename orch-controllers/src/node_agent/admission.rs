@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use orch_core::object::{ContainerPort, Pod, Quantity};
+use orch_core::object::{Container, ContainerPort, Pod, Quantity};
 
 use super::NodeAgentConfig;
 
@@ -40,17 +40,20 @@ pub(super) fn refusal(pod: &Pod, taken: &[Arc<Pod>], config: &NodeAgentConfig) -
 }
 
 fn resources(pod: &Pod) -> BTreeSet<&str> {
-    let resources = pod.spec.containers.iter().map(|container| &container.resources);
+    let resources = pod.spec.containers.iter().chain(&pod.spec.init_containers).map(|container| &container.resources);
     resources
         .flat_map(|resources| resources.requests.keys().chain(resources.limits.keys()))
         .map(String::as_str)
         .collect()
 }
 
-/// How much of a resource the pod asks for; `None` if that is more than a quantity can tell.
+/// How much of a resource the pod asks for; `None` if that is more than a quantity can tell. The containers run at once;
+/// an init container runs alone before them, so that its amount counts only if it is more than theirs together.
 fn request(pod: &Pod, resource: &str) -> Option<Quantity> {
-    let requests = pod.spec.containers.iter().filter_map(|container| container.resources.request(resource));
-    requests.copied().try_fold(Quantity::default(), Quantity::checked_add)
+    let of = |container: &Container| container.resources.request(resource).copied();
+    let together = pod.spec.containers.iter().filter_map(of).try_fold(Quantity::default(), Quantity::checked_add)?;
+    let alone = pod.spec.init_containers.iter().filter_map(of).max().unwrap_or_default();
+    Some(alone.max(together))
 }
 
 fn ports_clash(one: &Pod, other: &Pod) -> bool {
@@ -75,7 +78,7 @@ fn clash(one: &ContainerPort, other: &ContainerPort) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::{Container, PodSpec};
+    use orch_core::object::PodSpec;
 
     use super::*;
 
@@ -113,6 +116,21 @@ mod tests {
         let mut other = Pod::clone(&none);
         other.spec.containers[0].resources.limits.insert("example.org/gpu".into(), Quantity::from_units(1));
         assert_eq!(refused(&other, &[]).expect("there is none").0, "OutOfexample.org/gpu");
+    }
+
+    #[test]
+    fn an_init_container_counts_only_if_it_asks_for_more_than_the_containers_together() {
+        let with_init = |cpu: &str| {
+            let mut with = Pod::clone(&pod("500m", "1Mi", None));
+            with.spec.init_containers = pod(cpu, "1Mi", None).spec.containers.clone();
+            with
+        };
+        let half = pod("500m", "1Mi", None);
+        assert_eq!(refused(&with_init("500m"), std::slice::from_ref(&half)), None);
+        let (_, message) = refused(&with_init("600m"), std::slice::from_ref(&half)).expect("too much");
+        assert_eq!(message, "Node didn't have enough resource: cpu, requested: 600, used: 500, capacity: 1000");
+        let (_, message) = refused(&half, &[with_init("600m").into()]).expect("too much");
+        assert_eq!(message, "Node didn't have enough resource: cpu, requested: 500, used: 600, capacity: 1000");
     }
 
     #[test]

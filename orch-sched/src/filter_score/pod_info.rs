@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orch_core::object::{Pod, Quantity};
+use orch_core::object::{Container, Pod, Quantity};
 
 use super::host_port::HostPort;
 
@@ -55,19 +55,27 @@ impl PodInfo {
     }
 }
 
-/// The sum over the containers, as all of them run at once. There are no init containers and no overhead to count. An
-/// amount below zero, which validation refuses, counts as none: nobody gains capacity by it.
+/// The sum over the containers, as all of them run at once, or what an init container asks for, if that is more: each
+/// runs alone before them. There is no overhead to count. An amount below zero, which validation refuses, counts as none:
+/// nobody gains capacity by it.
 fn requests(pod: &Pod) -> BTreeMap<String, Quantity> {
     let mut sums = BTreeMap::new();
-    for container in &pod.spec.containers {
-        let resources = &container.resources;
-        let limits_only = resources.limits.iter().filter(|(name, _)| !resources.requests.contains_key(*name));
-        for (name, amount) in resources.requests.iter().chain(limits_only) {
-            add(&mut sums, name, (*amount).max(Quantity::default()));
-        }
+    for (name, amount) in pod.spec.containers.iter().flat_map(amounts) {
+        add(&mut sums, name, amount);
+    }
+    for (name, amount) in pod.spec.init_containers.iter().flat_map(amounts) {
+        let most: &mut Quantity = sums.entry(name.clone()).or_default();
+        *most = amount.max(*most);
     }
     sums.insert(PODS.to_owned(), Quantity::from_units(1));
     sums
+}
+
+/// What a container asks for: requests, and limits where there are none.
+fn amounts(container: &Container) -> impl Iterator<Item = (&String, Quantity)> {
+    let resources = &container.resources;
+    let limits_only = resources.limits.iter().filter(|(name, _)| !resources.requests.contains_key(*name));
+    resources.requests.iter().chain(limits_only).map(|(name, amount)| (name, (*amount).max(Quantity::default())))
 }
 
 /// Adds an amount of a resource to a sum.
@@ -95,5 +103,22 @@ mod tests {
         let info = PodInfo::new(Arc::new(pod));
         let asked: Vec<String> = info.requests().iter().map(|(name, amount)| format!("{name}={amount}")).collect();
         assert_eq!(asked, ["cpu=1250m", "example.org/gpu=2", "memory=1Gi", "pods=1"]);
+    }
+
+    #[test]
+    fn an_init_container_runs_alone_so_that_only_the_greater_amount_counts() {
+        let pod: Pod = serde_json::from_str(
+            r#"{"metadata": {"name": "web"}, "spec": {
+                "initContainers": [
+                    {"name": "a", "resources": {"requests": {"cpu": "2", "memory": "1Gi"}}},
+                    {"name": "b", "resources": {"requests": {"cpu": "1"}, "limits": {"example.org/gpu": 1}}}],
+                "containers": [
+                    {"name": "c", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}},
+                    {"name": "d", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}]}}"#,
+        )
+        .expect("a pod");
+        let info = PodInfo::new(Arc::new(pod));
+        let asked: Vec<String> = info.requests().iter().map(|(name, amount)| format!("{name}={amount}")).collect();
+        assert_eq!(asked, ["cpu=2", "example.org/gpu=1", "memory=2Gi", "pods=1"]);
     }
 }

@@ -7,7 +7,7 @@ use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_core::key::Key;
 use orch_core::kind::Object as _;
 use orch_core::object::{
-    ConditionStatus, ContainerPort, Node, NodeCondition, Pod, Quantity, TaintEffect, find_condition,
+    ConditionStatus, Container, ContainerPort, Node, NodeCondition, Pod, Quantity, TaintEffect, find_condition,
 };
 use orch_core::scheduler::{Decision, Outcome, Refusal, RuleCount, Scheduler, SupplyChange};
 
@@ -199,24 +199,34 @@ impl FlawedScheduler {
     }
 
     fn requests<'a>(&self, pods: &[&'a Pod]) -> BTreeMap<&'a str, Quantity> {
-        let mut sums = BTreeMap::new();
-        for container in pods.iter().flat_map(|pod| &pod.spec.containers) {
-            let resources = &container.resources;
-            let mut names: Vec<&str> =
-                resources.requests.keys().chain(resources.limits.keys()).map(AsRef::as_ref).collect();
-            names.sort_unstable();
-            names.dedup();
-            for name in names {
-                let asked = resources.request(name).copied().unwrap_or_default();
-                let counted = match self.has(Flaw::CountsWholeUnits) {
-                    true => Quantity::from_units(asked.millis() / 1_000),
-                    false => asked,
-                };
-                let sum: &mut Quantity = sums.entry(name).or_default();
-                *sum = sum.saturating_add(counted);
+        let mut sums: BTreeMap<&str, Quantity> = BTreeMap::new();
+        for pod in pods {
+            let mut asked: BTreeMap<&str, Quantity> = BTreeMap::new();
+            for (name, amount) in pod.spec.containers.iter().flat_map(|container| self.amounts(container)) {
+                let sum = asked.entry(name).or_default();
+                *sum = sum.saturating_add(amount);
+            }
+            for (name, amount) in pod.spec.init_containers.iter().flat_map(|container| self.amounts(container)) {
+                let most = asked.entry(name).or_default();
+                *most = amount.max(*most);
+            }
+            for (name, amount) in asked {
+                let sum = sums.entry(name).or_default();
+                *sum = sum.saturating_add(amount);
             }
         }
         sums
+    }
+
+    fn amounts<'a>(&self, container: &'a Container) -> BTreeMap<&'a str, Quantity> {
+        let resources = &container.resources;
+        let names = resources.requests.keys().chain(resources.limits.keys());
+        let counted = |name: &'a String| {
+            let asked = resources.request(name).copied().unwrap_or_default();
+            let whole = self.has(Flaw::CountsWholeUnits);
+            (name.as_str(), if whole { Quantity::from_units(asked.millis() / 1_000) } else { asked })
+        };
+        names.map(counted).collect()
     }
 
     /// What the pod's affinity says for the node, less what the node's taints say against it.

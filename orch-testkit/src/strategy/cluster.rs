@@ -133,8 +133,13 @@ fn pod_shape() -> impl Strategy<Value = Pod> {
     let tolerations = prop_oneof![2 => Just(Vec::new()), 1 => vec(toleration(), 1..3)];
     let owner = weighted(0.5, select(vec!["web", "db"]));
     let affinity = weighted(0.3, affinity());
-    (vec(container(), 1..3), selector, affinity, tolerations, owner).prop_map(
-        |(mut containers, node_selector, affinity, tolerations, owner)| {
+    let init = prop_oneof![2 => Just(Vec::new()), 1 => vec(container(), 1..3)];
+    (vec(container(), 1..3), init, selector, affinity, tolerations, owner).prop_map(
+        |(mut containers, mut init_containers, node_selector, affinity, tolerations, owner)| {
+            for (number, container) in init_containers.iter_mut().enumerate() {
+                container.name = format!("i{number}");
+                container.ports.clear();
+            }
             let mut taken = Vec::new();
             for (number, container) in containers.iter_mut().enumerate() {
                 container.name = format!("c{number}");
@@ -151,7 +156,14 @@ fn pod_shape() -> impl Strategy<Value = Pod> {
                     owner_references: owner.map(owner_reference).into_iter().collect(),
                     ..ObjectMeta::default()
                 },
-                spec: PodSpec { containers, node_selector, affinity, tolerations, ..PodSpec::default() },
+                spec: PodSpec {
+                    containers,
+                    init_containers,
+                    node_selector,
+                    affinity,
+                    tolerations,
+                    ..PodSpec::default()
+                },
                 status: PodStatus::default(),
             }
         },

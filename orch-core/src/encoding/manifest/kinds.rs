@@ -73,10 +73,14 @@ impl Kinds {
             .with::<object::Pod>()
             .with::<object::ReplicaSet>()
             .with::<object::Deployment>()
+            .with::<object::ConfigMap>()
+            .with::<object::Secret>()
             .with::<object::Service>()
             .with::<object::EndpointSlice>()
             .with::<object::Event>()
             .with::<object::Lease>()
+            .with::<object::NodeMetrics>()
+            .with::<object::PodMetrics>()
     }
 
     /// These kinds and `T`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use orch_core::kind::Object as _;
-use orch_core::object::{ContainerPort, Node, Pod, PodPhase, Quantity};
+use orch_core::object::{Container, ContainerPort, Node, Pod, PodPhase, Quantity};
 use orch_core::scheduler::{Decision, Scheduler, SupplyChange};
 use proptest::prop_assert;
 
@@ -106,19 +106,24 @@ fn loads<'a>(cluster: &'a Cluster, decisions: &[Decision]) -> Vec<(&'a Node, Vec
     loads
 }
 
-/// What pods ask for together: requests, or limits where there are none.
+/// What pods ask for together: requests, or limits where there are none. Of a pod, the sum over its containers, or what
+/// an init container asks for, if that is more.
 fn sums<'a>(pods: &[&'a Pod]) -> BTreeMap<&'a str, Quantity> {
     let mut sums: BTreeMap<&str, Quantity> = BTreeMap::new();
-    for container in pods.iter().flat_map(|pod| &pod.spec.containers) {
+    let containers = |pod: &&'a Pod| pod.spec.containers.iter().chain(&pod.spec.init_containers);
+    for container in pods.iter().flat_map(containers) {
         let resources = &container.resources;
         for resource in resources.requests.keys().chain(resources.limits.keys()) {
             sums.entry(resource).or_default();
         }
     }
     for (resource, sum) in &mut sums {
-        let containers = pods.iter().flat_map(|pod| &pod.spec.containers);
-        let requests = containers.filter_map(|container| container.resources.request(resource));
-        *sum = requests.fold(Quantity::default(), |sum, amount| sum.saturating_add(*amount));
+        for pod in pods {
+            let of = |container: &Container| container.resources.request(resource).copied().unwrap_or_default();
+            let together = pod.spec.containers.iter().map(of).fold(Quantity::default(), Quantity::saturating_add);
+            let alone = pod.spec.init_containers.iter().map(of).max().unwrap_or_default();
+            *sum = sum.saturating_add(alone.max(together));
+        }
     }
     sums
 }
