@@ -12,6 +12,7 @@ pub mod fake;
 mod log_file;
 #[cfg(target_os = "linux")]
 pub mod process;
+pub mod volumes;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/runtime.md")]
