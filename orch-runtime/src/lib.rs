@@ -8,6 +8,7 @@
 
 mod changes;
 pub mod fake;
+pub mod machine;
 #[cfg(target_os = "linux")]
 mod log_file;
 #[cfg(target_os = "linux")]
