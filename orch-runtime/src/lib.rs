@@ -6,6 +6,7 @@
 //! | [`ProcessRuntime`](process::ProcessRuntime) | a process group of this machine; Linux, no privileges, no daemon |
 #![forbid(unsafe_code)]
 
+mod capability;
 mod changes;
 pub mod fake;
 pub mod machine;
@@ -13,6 +14,7 @@ pub mod machine;
 mod log_file;
 #[cfg(target_os = "linux")]
 pub mod process;
+mod session;
 pub mod volumes;
 
 #[cfg(doctest)]

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use orch_core::runtime::RuntimeError;
+use orch_core::runtime::{ImageError, RuntimeError};
 
-/// A method of [`Runtime`](orch_core::runtime::Runtime).
+/// A method of [`Runtime`](orch_core::runtime::Runtime), [`Interactive`](orch_core::runtime::Interactive) or
+/// [`Images`](orch_core::runtime::Images).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is named as the method")]
 pub enum Operation {
@@ -18,30 +19,52 @@ pub enum Operation {
     Stats,
     Logs,
     Exec,
+    OpenExec,
+    Attach,
+    PortForward,
+    FindImage,
+    ListImages,
+    Pull,
+    Import,
+    RemoveImage,
 }
 
 /// How a call goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing is done, and the call fails with [`RuntimeError::Unavailable`].
+    /// Nothing is done, and the call fails with `Unavailable`.
     Unavailable {
         /// What the error says about trying again.
         transient: bool,
     },
-    /// Everything is done, but the call fails with a transient [`RuntimeError::Unavailable`].
+    /// Everything is done, but the call fails with a transient `Unavailable`.
     AnswerLost,
     /// Nothing is done and nothing returned until the fault is healed; then the call goes on.
     Hang,
 }
 
+/// What a call that goes wrong fails with.
+pub(super) trait Unavailable {
+    fn unavailable(message: String, transient: bool) -> Self;
+}
+
+impl Unavailable for RuntimeError {
+    fn unavailable(message: String, transient: bool) -> Self {
+        Self::Unavailable { message, transient, source: None }
+    }
+}
+
+impl Unavailable for ImageError {
+    fn unavailable(message: String, transient: bool) -> Self {
+        Self::Unavailable { message, transient, source: None }
+    }
+}
+
 impl Fault {
-    pub(super) fn error(self, operation: Operation) -> RuntimeError {
-        RuntimeError::Unavailable {
-            message: format!("a fault was injected into {operation:?}: {self:?}"),
-            transient: !matches!(self, Self::Unavailable { transient: false }),
-            source: None,
-        }
+    pub(super) fn error<E: Unavailable>(self, operation: Operation) -> E {
+        let message = format!("a fault was injected into {operation:?}: {self:?}");
+        E::unavailable(message, !matches!(self, Self::Unavailable { transient: false }))
     }
 }
 

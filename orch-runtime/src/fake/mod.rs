@@ -1,6 +1,10 @@
 //! [`FakeRuntime`]: containers that exist in memory only and follow a script.
 
+mod container;
 mod fault;
+mod images;
+mod interactive;
+mod output;
 mod program;
 mod state;
 
@@ -11,20 +15,25 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use orch_core::clock::{Clock, SystemClock};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ExecOutput, ExitReason, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
-    SandboxSpec, SandboxStatus,
+    ContainerId, ContainerSpec, ExecOutput, ExitReason, ImageName, LogOptions, LogStream, PodStats, PodUid, Runtime,
+    RuntimeError, SandboxSpec, SandboxStatus,
 };
 use tokio::sync::watch;
 
-use self::fault::Faults;
 pub use self::fault::{Fault, Operation};
-pub use self::program::{FakeCommand, FakeProgram};
+use self::fault::{Faults, Unavailable};
+pub use self::images::{FakeImage, FakePull};
+pub use self::program::{FakeCommand, FakeProgram, FakeUsage};
 use self::state::State;
 use crate::changes::Changes;
 
 /// A runtime in memory. Containers run until they are stopped, unless a [`FakeProgram`] says otherwise; calls succeed,
 /// unless a [`Fault`] was injected. It keeps the whole contract, time included: what ends after a while ends by
 /// `tokio::time`, and timestamps are the clock's.
+///
+/// It is also [`Interactive`](orch_core::runtime::Interactive) and has [`Images`](orch_core::runtime::Images): those that
+/// were imported, or were [published](Self::publish) and pulled. Containers need their images on the node only after
+/// [`require_images`](Self::require_images). Mounts must exist on the real node; the rest of a spec is believed.
 ///
 /// Clones share everything, so a clone is also what a new process would find after a restart.
 #[derive(Clone, Debug)]
@@ -38,6 +47,8 @@ struct Shared {
     state: Mutex<State>,
     faults: Mutex<Faults>,
     changes: Arc<Changes>,
+    /// Held by each command of a session.
+    commands: Arc<()>,
     /// Counts the changes of state and faults, so that one can wait for the next.
     version: watch::Sender<u64>,
 }
@@ -52,9 +63,9 @@ impl FakeRuntime {
     /// A runtime without pods, whose timestamps come from `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let (state, faults, changes) = Default::default();
+        let (state, faults, changes, commands) = Default::default();
         let version = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { clock, state, faults, changes, version }) }
+        Self { shared: Arc::new(Shared { clock, state, faults, changes, commands, version }) }
     }
 
     /// Sets what containers do that are started from now on: those of which the name, or else the program, or else the
@@ -66,6 +77,16 @@ impl FakeRuntime {
     /// Sets what a command does that is run beside a container, by its program.
     pub fn script_exec(&self, of: impl Into<String>, command: FakeCommand) {
         self.state().commands.insert(of.into(), command);
+    }
+
+    /// Sets what becomes of pulling an image. Without it, no registry has the image.
+    pub fn publish(&self, name: ImageName, pull: FakePull) {
+        self.state().images.registry.insert(name, pull);
+    }
+
+    /// Makes containers need their images on the node, from now on. Before, every image counts as being there.
+    pub fn require_images(&self) {
+        self.state().images.required = true;
     }
 
     /// Makes the next call of an operation go wrong that no earlier fault waits for.
@@ -96,6 +117,27 @@ impl FakeRuntime {
         self.shared.end_by_itself(id, code)
     }
 
+    /// Takes away what the containers of a pod share, as somebody else on the node might, and leaves its containers.
+    /// Returns whether it was there.
+    pub fn destroy_sandbox(&self, pod: &PodUid) -> bool {
+        let destroyed = self.state().destroy(pod);
+        self.shared.changed(pod);
+        destroyed
+    }
+
+    /// Removes a container, as somebody else on the node might. Returns whether it was there.
+    pub fn lose(&self, id: &ContainerId) -> bool {
+        let lost = self.state().lose(id);
+        self.shared.changed(&id.pod);
+        lost
+    }
+
+    /// How many commands of sessions run.
+    #[must_use]
+    pub fn commands(&self) -> usize {
+        Arc::strong_count(&self.shared.commands) - 1
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
     }
@@ -105,11 +147,11 @@ impl FakeRuntime {
     }
 
     /// Does what an operation does, or what its next fault says.
-    async fn perform<T>(
+    async fn perform<T, E: Unavailable>(
         &self,
         operation: Operation,
-        act: impl Future<Output = Result<T, RuntimeError>>,
-    ) -> Result<T, RuntimeError> {
+        act: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let (fault, heals) = {
             let mut faults = self.faults();
             (faults.call(operation), faults.heals(operation))
@@ -136,6 +178,11 @@ impl Shared {
 
     fn touch(&self) {
         self.version.send_modify(|version| *version += 1);
+    }
+
+    fn changed(&self, pod: &PodUid) {
+        self.touch();
+        self.changes.tell(pod);
     }
 
     /// Waits until something holds that changes with the version.
@@ -195,37 +242,52 @@ impl Shared {
     }
 
     async fn exec(&self, id: &ContainerId, command: &[String], timeout: Duration) -> Result<ExecOutput, RuntimeError> {
-        let program = command.first().cloned().unwrap_or_default();
-        let (script, env) = {
-            let state = self.state();
-            let Some(attempt) = state.attempt(id).filter(|attempt| attempt.runs()) else {
-                return Err(RuntimeError::NoSuchContainer { id: id.clone() });
-            };
-            (state.commands.get(&program).cloned(), attempt.spec.env.clone())
-        };
+        let (script, env) = self.command(id, command)?;
         match script {
-            None => Ok(ExecOutput::default()),
-            Some(FakeCommand::Ends(output)) => Ok(output),
-            Some(FakeCommand::PrintsVariable(name)) => {
-                let value = env.into_iter().rev().find(|(variable, _)| *variable == name).unwrap_or_default().1;
-                Ok(ExecOutput { stdout: value.into_bytes(), ..ExecOutput::default() })
-            }
-            Some(FakeCommand::Hangs) => {
+            FakeCommand::Ends(output) | FakeCommand::Echoes(output) => Ok(output),
+            FakeCommand::PrintsVariable(name) => Ok(interactive::variable(env, &name)),
+            FakeCommand::TellsTerminal => Ok(ExecOutput::default()),
+            FakeCommand::Hangs(_) | FakeCommand::Floods => {
                 tokio::time::sleep(timeout).await;
                 Err(RuntimeError::TimedOut)
             }
-            Some(FakeCommand::Missing) => {
-                let message = "its script says that there is none".to_owned();
-                Err(RuntimeError::CommandNotFound { command: program, message })
-            }
+            FakeCommand::Missing => Err(interactive::missing(command)),
         }
     }
+
+    /// What a command does beside a container that runs, and the container's environment.
+    fn command(&self, id: &ContainerId, command: &[String]) -> Result<(FakeCommand, Environment), RuntimeError> {
+        let state = self.state();
+        let Some(attempt) = state.attempt(id).filter(|attempt| attempt.runs()) else {
+            return Err(RuntimeError::NoSuchContainer { id: id.clone() });
+        };
+        let script = command.first().and_then(|program| state.commands.get(program));
+        let script = script.cloned().unwrap_or_else(|| FakeCommand::Ends(ExecOutput::default()));
+        Ok((script, attempt.spec.env.clone()))
+    }
+
+    /// What an attempt writes after a byte of its output, until it ends.
+    fn follow(self: Arc<Self>, id: ContainerId, from: usize, options: LogOptions) -> LogStream {
+        LogStream::new(stream::unfold(Some((self, id, from)), move |state| async move {
+            let (shared, id, from) = state?;
+            let more =
+                || shared.state().attempt(&id).is_none_or(|attempt| !attempt.runs() || attempt.output.len() > from);
+            shared.wait_until(more).await;
+            let (bytes, next) = match shared.state().attempt(&id) {
+                Some(attempt) => (attempt.output.read(from, options), attempt.runs().then(|| attempt.output.len())),
+                None => return None,
+            };
+            Some((Ok(bytes.into()), next.map(|next| (shared, id, next))))
+        }))
+    }
 }
+
+type Environment = Vec<(String, String)>;
 
 #[async_trait]
 impl Runtime for FakeRuntime {
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
-        let create = async { Ok(self.state().create(spec, self.shared.clock.now())) };
+        let create = async { self.state().create(spec, self.shared.clock.now()) };
         self.perform(Operation::CreateSandbox, create).await
     }
 
@@ -275,32 +337,21 @@ impl Runtime for FakeRuntime {
             let Some(attempt) = state.attempt(id) else {
                 return Err(RuntimeError::NoSuchContainer { id: id.clone() });
             };
-            Ok(tail(&attempt.output, options.tail).to_vec())
+            let output = attempt.output.read(attempt.output.start(options), options);
+            Ok((output, attempt.output.len()))
         };
-        let output = self.perform(Operation::Logs, logs).await?;
+        let (output, end) = self.perform(Operation::Logs, logs).await?;
         let first = stream::iter([Ok(output.into())]);
         if !options.follow {
             return Ok(LogStream::new(first));
         }
-        // All of the output is written at the start, so what follows is only the end.
-        let (shared, id) = (Arc::clone(&self.shared), id.clone());
-        let end = stream::once(async move {
-            shared.wait_until(|| !shared.runs(&id)).await;
-            Ok(Default::default())
-        });
-        Ok(LogStream::new(stream::StreamExt::chain(first, end)))
+        let rest = Arc::clone(&self.shared).follow(id.clone(), end, options);
+        Ok(LogStream::new(stream::StreamExt::chain(first, rest)))
     }
 
     async fn exec(&self, id: &ContainerId, command: &[String], timeout: Duration) -> Result<ExecOutput, RuntimeError> {
         self.perform(Operation::Exec, self.shared.exec(id, command, timeout)).await
     }
-}
-
-/// The last so many lines.
-fn tail(output: &[u8], lines: Option<usize>) -> &[u8] {
-    let Some(lines) = lines else { return output };
-    let starts = output.split_inclusive(|byte| *byte == b'\n').rev().take(lines).map(<[u8]>::len);
-    &output[output.len() - starts.sum::<usize>()..]
 }
 
 /// A panic while a lock is held leaves nothing half done that a test would want to look at.

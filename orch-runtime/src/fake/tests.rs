@@ -87,7 +87,7 @@ async fn a_call_that_hangs_goes_on_when_it_is_healed() {
 #[tokio::test(start_paused = true)]
 async fn a_command_that_hangs_takes_its_whole_time() {
     let runtime = FakeRuntime::default();
-    runtime.script_exec("probe", FakeCommand::Hangs);
+    runtime.script_exec("probe", FakeCommand::Hangs(Vec::new()));
     let id = started(&runtime).await;
     let before = tokio::time::Instant::now();
     let result = runtime.exec(&id, &["probe".to_owned()], Duration::from_secs(7)).await;

@@ -4,6 +4,8 @@
 //! the list: [`clause_tests!`](crate::clause_tests) makes a test of each, [`clause_table!`](crate::clause_table) a table.
 
 pub mod controller;
+pub mod images;
+pub mod interactive;
 pub mod proxy;
 pub mod runtime;
 pub mod scheduler;

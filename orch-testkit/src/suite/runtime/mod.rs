@@ -1,17 +1,20 @@
 //! The suite of [`Runtime`](orch_core::runtime::Runtime). Its subject is a [`RuntimeFixture`].
 
+pub mod behind_back;
 pub mod beside;
 pub mod contained;
 pub mod ends;
 mod fixture;
+pub mod given;
 pub mod output;
 pub mod removals;
 pub mod reports;
 pub mod restarts;
 pub mod starts;
-mod steps;
+pub mod stats;
+pub(in crate::suite) mod steps;
 
-pub use fixture::{Beside, Program, RuntimeFixture};
+pub use fixture::{Ability, Beside, Program, RuntimeFixture};
 
 use super::Clause;
 
@@ -55,6 +58,12 @@ macro_rules! runtime_clauses {
                 "A container that ends by itself is told to those who listen, again after each end.";
             R3 reports::what_others_made_is_not_reported
                 "A runtime reports nothing that a runtime of another configuration made.";
+            R3 behind_back::a_destroyed_sandbox_is_told_and_made_anew
+                "A sandbox that others destroyed is not ready, no container starts in it, and it can be made anew.";
+            R3 behind_back::a_killed_container_is_told
+                "A container that others killed is reported as ended, and the next attempt can be started.";
+            R3 behind_back::a_removed_container_is_told
+                "A container that others removed is reported as ended or not at all, and the next attempt can be started.";
             R4 restarts::what_runs_goes_on
                 "A container goes on when its runtime ends; a new runtime reports it with its id, process and start time.";
             R4 restarts::what_runs_is_not_started_again
@@ -99,6 +108,10 @@ macro_rules! runtime_clauses {
                 "Of the output the last lines can be asked for.";
             R8 output::it_can_be_followed_to_the_end
                 "Output can be followed; the stream ends when the container has ended and all was read.";
+            R8 output::lines_are_told_with_their_time
+                "Each line can be had with the time when it was written, in RFC 3339 with nanoseconds.";
+            R8 output::lines_since_a_time_can_be_asked_for
+                "Of the output the lines since a time can be asked for, and of those the last.";
             R8 output::what_is_not_known_has_none
                 "The output of an attempt that is not known is NoSuchContainer.";
             R9 contained::a_flood_does_not_disturb_others
@@ -107,6 +120,40 @@ macro_rules! runtime_clauses {
                 "While a container uses up its grace period, others of the same pod are started and end.";
             R9 contained::one_that_cannot_start_does_not_hold_up_others
                 "A container that cannot be started does not keep the next ones from being started.";
+            R9 contained::a_fork_bomb_does_not_disturb_others
+                "A container that forks without end is limited; others go on, it can be stopped, and nothing is left of it.";
+            R9 contained::memory_without_end_is_told
+                "A container that uses more memory than it may is ended, with OutOfMemory, and others go on.";
+            R10 given::a_folder_is_mounted
+                "A folder of the node that is mounted can be read and written at its target.";
+            R10 given::a_read_only_mount_cannot_be_written
+                "What is mounted read-only can be read and not written.";
+            R10 given::a_file_is_mounted
+                "A single file of the node can be mounted.";
+            R10 given::a_mount_of_nothing_is_a_state
+                "A mount of what the node does not have is a start that fails, and names it.";
+            R10 given::a_container_has_its_user_and_groups
+                "A container runs as the user and with the groups that it asks for.";
+            R10 given::one_that_must_not_be_root_is_not
+                "A container that must not run as root is not started as root, whoever says so.";
+            R10 given::capabilities_are_added
+                "Capabilities are added to those that every container has.";
+            R10 given::capabilities_are_dropped
+                "Capabilities are taken away from those that every container has.";
+            R10 given::the_root_is_read_only
+                "A root file system that is to be read-only is.";
+            R10 given::nothing_is_gained_unless_it_may_be
+                "A container gains no privileges that it was not started with, unless it may.";
+            R10 given::a_terminal_is_given_if_asked_for
+                "A container has a terminal if it asks for one, and otherwise none.";
+            R10 given::an_input_is_given_if_asked_for
+                "The input of a container is empty unless it asks for one; one that asks waits for what is sent.";
+            Spec given::containers_see_the_host_name_of_their_pod
+                "Containers see the host name of their pod.";
+            Stats stats::they_name_what_runs_and_nothing_else
+                "Stats name every container that runs and no other, in order; those of a pod that is not known are None.";
+            Stats stats::what_a_busy_container_uses_grows
+                "What is measured of a busy container grows and is plausible; what cannot be measured is None, never 0.";
             Exec beside::a_command_runs_and_is_told
                 "A command beside a container is reported with its exit code, standard output and standard error.";
             Exec beside::a_command_has_the_environment_of_the_container

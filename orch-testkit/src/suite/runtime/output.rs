@@ -1,8 +1,11 @@
 //! R8: output.
 
-use orch_core::runtime::{LogOptions, Runtime as _, RuntimeError};
+use std::time::Duration;
 
-use super::steps::{PATIENCE, ended, id, lines, output, started, wrote};
+use orch_core::clock::Timestamp;
+use orch_core::runtime::{ContainerId, ContainerState, LogOptions, Runtime, RuntimeError};
+
+use super::steps::{PATIENCE, container, ended, id, lines, output, started, wrote};
 use super::{Program, RuntimeFixture};
 
 const ALL: LogOptions = LogOptions { tail: None, follow: false, since: None, timestamps: false };
@@ -59,6 +62,59 @@ pub async fn it_can_be_followed_to_the_end(fixture: impl RuntimeFixture) {
     let followed = output(&runtime, &id, LogOptions { follow: true, ..ALL });
     let followed = tokio::time::timeout(PATIENCE, followed).await;
     assert_eq!(followed.as_deref(), Ok(&lines(1..=5)[..]), "R8: followed to the end, and no further");
+}
+
+/// Each line can be had with the time when it was written, in RFC 3339 with nanoseconds.
+pub async fn lines_are_told_with_their_time(fixture: impl RuntimeFixture) {
+    let runtime = fixture.open().await;
+    let id = id("a", "web", 0);
+    started(&runtime, &fixture, &id, Program::WritesAndEnds { lines: 5 }).await;
+    ended(&runtime, &id).await;
+    let ContainerState::Exited { started_at, finished_at, .. } = container(&runtime, &id).await.state else {
+        unreachable!("it has ended")
+    };
+    let timed = timed_lines(&runtime, &id, LogOptions { timestamps: true, ..ALL }).await;
+    let text: String = timed.iter().map(|(_, line)| format!("{line}\n")).collect();
+    assert_eq!(text, lines(1..=5), "R8: with the times comes every line");
+    // Whoever reads a pipe does so a moment after something was written into it.
+    let about = Duration::from_secs(5);
+    for (time, line) in timed {
+        assert!(time >= started_at - about && time <= finished_at + about, "R8: {line:?} was not written at {time}");
+    }
+}
+
+/// Of the output the lines since a time can be asked for, and of those the last.
+pub async fn lines_since_a_time_can_be_asked_for(fixture: impl RuntimeFixture) {
+    let runtime = fixture.open().await;
+    let id = id("a", "web", 0);
+    started(&runtime, &fixture, &id, Program::WritesAndEnds { lines: 5 }).await;
+    ended(&runtime, &id).await;
+    let all = timed_lines(&runtime, &id, LogOptions { timestamps: true, ..ALL }).await;
+    for (since, _) in &all {
+        let later: Vec<_> = all.iter().filter(|(time, _)| time >= since).map(|(_, line)| line.clone() + "\n").collect();
+        let options = LogOptions { since: Some(*since), ..ALL };
+        assert_eq!(output(&runtime, &id, options).await, later.concat(), "R8: what was written at {since} or later");
+        let last = later.last().cloned().unwrap_or_default();
+        let options = LogOptions { tail: Some(1), ..options };
+        assert_eq!(output(&runtime, &id, options).await, last, "R8: of those the last line");
+    }
+    let future = all.iter().map(|(time, _)| *time).max().expect("there are lines") + Duration::from_secs(3600);
+    for follow in [false, true] {
+        let options = LogOptions { since: Some(future), follow, ..ALL };
+        assert_eq!(output(&runtime, &id, options).await, "", "R8: nothing was written since {future}");
+    }
+}
+
+/// Lines with the times before them, taken apart.
+async fn timed_lines(runtime: &impl Runtime, id: &ContainerId, options: LogOptions) -> Vec<(Timestamp, String)> {
+    let text = output(runtime, id, options).await;
+    let timed = |line: &str| {
+        let (time, line) = line.split_once(' ')?;
+        let nanoseconds = time.strip_suffix('Z').and_then(|time| time.split_once('.'))?.1;
+        (nanoseconds.len() == 9).then_some((time.parse().ok()?, line.to_owned()))
+    };
+    let timed = |line| timed(line).unwrap_or_else(|| panic!("R8: {line:?} begins with a time in nanoseconds"));
+    text.lines().map(timed).collect()
 }
 
 /// The output of an attempt that is not known is NoSuchContainer.
