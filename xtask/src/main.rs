@@ -3,6 +3,7 @@
 
 mod clauses;
 mod command;
+mod containers;
 mod parts;
 mod tidy;
 
@@ -14,10 +15,11 @@ use command::{Failed, cargo, cargo_in};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test      every test: units, contracts, faults, documentation, whole systems
+  test      every test: units, contracts, faults, documentation, whole systems; those of containers
+            need root, and are left out by `test --without-containers`
   lint      what must hold before a change is accepted, without running tests:
             format, tidy, clippy, documentation, benches compile
-  ci        lint, then test
+  ci        lint, then test; takes `--without-containers` too
   fix       format, what clippy can mend by itself, the lock file of the benches
   tidy      the house rules that a program can check
   clauses   every clause of every contract, and how many faults each controller survived
@@ -32,8 +34,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["test"] => test(&root),
+        ["test", containers::WITHOUT] => test_without_containers(&root),
         ["lint"] => lint(&root),
         ["ci"] => lint(&root).and_then(|()| test(&root)),
+        ["ci", containers::WITHOUT] => lint(&root).and_then(|()| test_without_containers(&root)),
         ["fix"] => fix(&root),
         ["tidy"] => tidy::run(&root),
         ["clauses"] => clauses::run(&root),
@@ -57,8 +61,25 @@ fn main() -> ExitCode {
 }
 
 fn test(root: &Path) -> Result<(), Failed> {
-    parts::provide(root)?;
-    cargo(root, &["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"])?;
+    containers::require_root()?;
+    parts::provide(root, &[parts::STORES, parts::CONTAINERS].concat())?;
+    test_targets(root, &["--all-targets"])
+}
+
+fn test_without_containers(root: &Path) -> Result<(), Failed> {
+    parts::provide(root, parts::STORES)?;
+    let tree = tidy::Tree::read(root).map_err(|error| Failed(format!("cannot read the tests: {error}")))?;
+    let targets = containers::Targets::of(&tree);
+    let warning = format!("NOT TESTED, since it takes root: {}", targets.of_containers.join(", "));
+    eprintln!("xtask: {warning}");
+    let tested = test_targets(root, &targets.arguments_without());
+    // Once more, where it is seen.
+    eprintln!("xtask: {warning}");
+    tested
+}
+
+fn test_targets(root: &Path, targets: &[&str]) -> Result<(), Failed> {
+    cargo(root, &[&["test", "--workspace", "--all-features", "--no-fail-fast"], targets].concat())?;
     cargo(root, &["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"])
 }
 
@@ -88,7 +109,7 @@ fn fix(root: &Path) -> Result<(), Failed> {
 
 fn bench(root: &Path, parts: &[&str]) -> Result<(), Failed> {
     if parts.is_empty() || parts.contains(&"store") {
-        parts::provide(root)?;
+        parts::provide(root, parts::STORES)?;
     }
     cargo_in(&root.join("benches/peers"), &[&["run", "--locked", "--release", "--quiet", "--"], parts].concat())
 }

@@ -6,7 +6,7 @@ mod tree;
 use std::fmt;
 use std::path::Path;
 
-use tree::Tree;
+pub(crate) use tree::Tree;
 
 use crate::command::Failed;
 
