@@ -38,12 +38,12 @@ pub trait Volumes: Debug + Send + Sync + 'static {
     async fn make(&self, pod: &PodUid, name: &VolumeName, source: &VolumeSource) -> Result<PathBuf, VolumeError>;
 
     /// Where a part of a volume is on the node: `sub_path` below `volume`, which is what [`make`](Volumes::make)
-    /// returned. It is relative and without `..`; an empty one is the volume itself. Folders that are missing are made,
-    /// like the volume itself is. A link is followed if it stays within the volume. To be asked again before each start
+    /// returned. It is relative and without `..`; an empty one is the volume itself. Folders that are missing are made
+    /// like the volume itself is, but not among [`VolumeSource::Files`]. A link is followed if it stays within the volume. To be asked again before each start
     /// of a container: what was there may have been replaced.
     ///
     /// # Errors
-    /// [`VolumeError::Refused`] when the path leads out of the volume, or through what is not a folder;
+    /// [`VolumeError::Refused`] when the path leads out of the volume, to what is not there, or through what is not a folder;
     /// [`VolumeError::Unavailable`].
     async fn resolve(
         &self,

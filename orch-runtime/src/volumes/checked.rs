@@ -1,7 +1,6 @@
 //! Paths and files as users ask for them, checked before they go anywhere: [`FileSet`], [`SubPath`], [`HostPath`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use orch_core::runtime::{VolumeError, VolumeFile};
@@ -117,7 +116,7 @@ pub(super) struct HostPath(pub(super) PathBuf);
 
 impl HostPath {
     pub(super) fn new(path: &Path) -> Result<Self, VolumeError> {
-        let bytes = path.as_os_str().as_bytes();
+        let bytes = path.as_os_str().as_encoded_bytes();
         let why = if !path.is_absolute() {
             "is not absolute: begin it with '/'"
         } else if bytes.contains(&0) {

@@ -6,9 +6,10 @@
 //! | [`NodeVolumes`] | a folder of this machine, or a tmpfs; Linux |
 
 mod checked;
-
+mod fake;
 #[cfg(target_os = "linux")]
 mod node;
 
+pub use fake::{FakeVolumes, NodeFile};
 #[cfg(target_os = "linux")]
 pub use node::{NodeVolumes, NodeVolumesConfig};
