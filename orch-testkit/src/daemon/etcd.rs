@@ -1,24 +1,16 @@
 //! [`Etcd`]: a member of an etcd cluster, as a rule its only one.
 
-use std::fs::{self, File};
-use std::process::Child;
+use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::future::join_all;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep};
 
 use super::certificates::Certificates;
 use super::folder::Folder;
+use super::process::Process;
 use super::{http, keeper, port, program};
-
-/// How long a daemon may take until it answers. Generous, since a machine that tests is busy.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A real etcd: one member, alone unless it came from an [`EtcdCluster`](super::EtcdCluster).
 ///
@@ -31,7 +23,7 @@ pub struct Etcd {
     initial_cluster: String,
     config: EtcdConfig,
     certificates: Option<Certificates>,
-    process: Mutex<Option<Child>>,
+    process: Process,
     /// Shared with the other members. The last one removes it.
     folder: Arc<Folder>,
 }
@@ -118,16 +110,12 @@ impl Etcd {
     /// Its process, unless it was killed: to ask the operating system what it uses.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process().as_ref().map(Child::id)
+        self.process.id()
     }
 
     /// Ends it by SIGKILL, as a crash would; no harm if it does not run. Its data stays.
     pub fn kill(&self) {
-        if let Some(mut process) = self.process().take() {
-            // It may have ended by itself.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.kill();
     }
 
     /// Stops it by SIGSTOP: connections stay, and nobody answers on them.
@@ -135,8 +123,7 @@ impl Etcd {
     /// # Panics
     /// When it does not run.
     pub fn pause(&self) {
-        let process = self.signal(Signal::SIGSTOP);
-        waitpid(process, Some(WaitPidFlag::WUNTRACED)).expect("a child that was sent SIGSTOP stops");
+        self.process.pause();
     }
 
     /// Lets it go on after [`pause`](Self::pause).
@@ -144,7 +131,7 @@ impl Etcd {
     /// # Panics
     /// When it does not run.
     pub fn resume(&self) {
-        self.signal(Signal::SIGCONT);
+        self.process.resume();
     }
 
     /// Starts it on the data and ports that it had, killing it before if it runs, and waits until it serves. One of
@@ -175,27 +162,11 @@ impl Etcd {
         metrics.is_ok_and(|metrics| metrics.lines().any(|line| line == "etcd_server_is_leader 1"))
     }
 
-    fn signal(&self, signal: Signal) -> Pid {
-        let process = self.process();
-        let process =
-            process.as_ref().unwrap_or_else(|| panic!("{signal} for the etcd `{}`, which was killed", self.name));
-        let id = Pid::from_raw(process.id().try_into().expect("a process id fits"));
-        kill(id, signal).unwrap_or_else(|error| panic!("{signal} for the etcd `{}`: {error}", self.name));
-        id
-    }
-
-    fn process(&self) -> MutexGuard<'_, Option<Child>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn spawn(&self) {
         let mut command = keeper::bound_to_this_process(&program::path_of("etcd", "etcd-server"));
         // etcd takes its configuration from the environment too.
         command.env_clear().args(self.arguments()).args(&self.config.arguments).current_dir(self.folder.path());
-        let log = File::options().append(true).create(true).open(self.log_path()).expect("a log can be opened");
-        command.stdin(std::process::Stdio::null());
-        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
-        *self.process() = Some(keeper::spawn(command).unwrap_or_else(|error| panic!("etcd does not start: {error}")));
+        self.process.spawn(command);
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -231,21 +202,10 @@ impl Etcd {
 
     /// Waits until it has a leader and answers reads. The error has the end of its log.
     async fn wait_until_it_serves(&self) -> Result<(), String> {
-        let deadline = Instant::now() + STARTS_WITHIN;
-        loop {
-            let ended = self.process().as_mut().and_then(|process| process.try_wait().ok().flatten());
-            if let Some(status) = ended {
-                return Err(format!("etcd `{}` ended ({status}):\n{}", self.name, self.end_of_log()));
-            }
-            if http::get(self.ports.metrics, "/health").await.is_ok_and(|health| health.contains(r#""health":"true""#))
-            {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(format!("etcd `{}` does not serve within a minute:\n{}", self.name, self.end_of_log()));
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
+        let serves = async || {
+            http::get(self.ports.metrics, "/health").await.is_ok_and(|health| health.contains(r#""health":"true""#))
+        };
+        self.process.wait_until(serves).await
     }
 
     /// Makes the user `root` and lets nobody else in.
@@ -254,23 +214,6 @@ impl Etcd {
         http::post(self.ports.client, "/v3/auth/user/add", &user.to_string()).await?;
         http::post(self.ports.client, "/v3/auth/user/grant", r#"{"user": "root", "role": "root"}"#).await?;
         http::post(self.ports.client, "/v3/auth/enable", "{}").await.map(drop)
-    }
-
-    fn log_path(&self) -> std::path::PathBuf {
-        self.folder.path().join(format!("{}.log", self.name))
-    }
-
-    fn end_of_log(&self) -> String {
-        let log = fs::read(self.log_path()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -327,7 +270,7 @@ pub(super) fn prepare(names: &[&str], config: &EtcdConfig) -> Vec<Etcd> {
         initial_cluster: peers.join(","),
         config: config.clone(),
         certificates: certificates.clone(),
-        process: Mutex::new(None),
+        process: Process::new(format!("etcd `{name}`"), folder.path().join(format!("{name}.log"))),
         folder: Arc::clone(&folder),
     };
     names.iter().zip(ports).map(member).collect()

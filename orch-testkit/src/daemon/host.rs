@@ -106,8 +106,8 @@ impl Drop for Inside {
 pub(super) fn require_root() {
     assert!(
         geteuid().is_root(),
-        "tests of containers need root: run `sudo -E cargo xtask test`, or leave them out with `cargo xtask test \
-         --without-containers`"
+        "tests of containers need root: run `sudo -E env PATH=\"$PATH\" cargo xtask test`, or leave them out with `cargo \
+         xtask test --without-containers`"
     );
 }
 

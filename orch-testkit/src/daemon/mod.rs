@@ -24,6 +24,7 @@ mod port;
 mod process;
 mod program;
 mod tar;
+mod traces;
 
 pub use certificates::Certificates;
 pub use cluster::EtcdCluster;
@@ -32,3 +33,4 @@ pub use dockerd::Dockerd;
 pub use etcd::{Access, Etcd, EtcdConfig};
 pub use host::{Host, Inside};
 pub use image::{Image, busybox_image};
+pub use traces::Traces;

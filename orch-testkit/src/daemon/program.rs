@@ -1,8 +1,8 @@
 //! Where a program is.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 /// Names the `usr/bin` of a tree of programs that are not installed, but were unpacked for the tests of a workspace.
 const UNPACKED: &str = "ORCH_PARTS";
@@ -29,8 +29,9 @@ pub(super) fn path_of(name: &str, package: &str) -> PathBuf {
 pub(super) fn with_clean_environment(mut command: Command) -> Command {
     command.env_clear().env("PATH", env::join_paths(folders()).expect("folders from a PATH make a PATH"));
     if let Some(tree) = unpacked() {
-        let libraries: Vec<PathBuf> = std::fs::read_dir(tree.join("usr/lib"))
+        let libraries: Vec<PathBuf> = ["usr/lib", "lib"]
             .into_iter()
+            .filter_map(|folder| fs::read_dir(tree.join(folder)).ok())
             .flatten()
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             // Such as x86_64-linux-gnu.
