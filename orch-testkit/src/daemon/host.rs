@@ -78,8 +78,13 @@ impl Host {
     /// # Panics
     /// When Linux does not allow it.
     pub fn enter(&self) -> Inside {
+        Self::enter_at(&self.path())
+    }
+
+    /// [`enter`](Self::enter), given its [`path`](Self::path).
+    pub(super) fn enter_at(path: &Path) -> Inside {
         let before = File::open("/proc/thread-self/ns/net").expect("a thread is in some network namespace");
-        let namespace = File::open(self.path()).expect("the network namespace is there as long as this is");
+        let namespace = File::open(path).expect("the network namespace is there as long as its host is");
         setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may enter a network namespace");
         Inside { before, _not_send: PhantomData }
     }

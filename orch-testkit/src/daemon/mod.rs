@@ -1,5 +1,6 @@
 //! Real programs for tests, each in a private folder: [`Etcd`], [`EtcdCluster`] on loopback ports of their own;
-//! [`Dockerd`], [`Containerd`] in a [`Host`] of their own, with images from [`busybox_image`].
+//! [`Dockerd`], [`Containerd`] in a [`Host`] of their own, with images from [`busybox_image`],
+//! given to them or pulled from a [`Registry`].
 //!
 //! What is started dies with the test process, however that one ends, and its folder goes with it, and the containers.
 //! Nothing else on the machine is touched, and many test processes may do this at once. The programs have to be installed;
@@ -23,6 +24,7 @@ mod network;
 mod port;
 mod process;
 mod program;
+mod registry;
 mod tar;
 mod traces;
 
@@ -33,4 +35,5 @@ pub use dockerd::Dockerd;
 pub use etcd::{Access, Etcd, EtcdConfig};
 pub use host::{Host, Inside};
 pub use image::{Image, busybox_image};
+pub use registry::{Registry, RegistryAccess, RegistryFault};
 pub use traces::Traces;
