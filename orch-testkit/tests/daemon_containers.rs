@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use std::{env, io, thread};
@@ -36,7 +37,8 @@ fn a_container_of_containerd_runs_on_while_containerd_is_killed_and_restarted() 
         containerd.import(&namespace, &busybox_image(), "busybox:test");
         let image = "docker.io/library/busybox:test";
         assert_eq!(ctr(&["run", "--rm", image, "brief", "echo", "hello"]), "hello\n");
-        ctr(&["run", "--detach", image, "alive", "sleep", "1000"]);
+        let fifos = containerd.folder().join("fifos").display().to_string();
+        ctr(&["run", "--detach", "--fifo-dir", &fifos, image, "alive", "sleep", "1000"]);
         let before = ctr(&["tasks", "list"]);
         assert!(before.contains("RUNNING"), "{before}");
         containerd.kill();
@@ -147,10 +149,16 @@ fn nothing_is_left_of_containerd_and_its_containers() {
         let container = ["docker.io/library/busybox:test", "one", "setsid", "sleep", "1000"];
         text(containerd.ctr(arguments.into_iter().chain(container)));
         assert!(traces.of_containers().len() >= 4, "{:#?}", traces.of_containers());
-        // Its containers have no shim any more that could end them.
+        // In the cgroup that `ctr` chooses, and over before the end.
+        let brief = ["--namespace", &namespace, "run", "--rm", "docker.io/library/busybox:test", "two", "true"];
+        text(containerd.ctr(brief));
         containerd.kill();
         drop(containerd);
         assert_eq!(traces.now(), BTreeSet::new());
+        for place in ["/run/containerd/runc", "/sys/fs/cgroup", "/sys/fs/cgroup/pids"] {
+            let left = Path::new(place).join(&namespace);
+            assert!(!left.exists(), "{} is left", left.display());
+        }
     });
 }
 

@@ -138,6 +138,9 @@ impl Containerd {
 
     /// What the stock client answers, `ctr`, given these arguments: `["--namespace", "test", "images", "list"]`.
     ///
+    /// It leaves pipes behind in `/run` when it runs a container with `--detach`: give it a `--fifo-dir` in
+    /// [`folder`](Self::folder).
+    ///
     /// # Panics
     /// When there is no client.
     pub fn ctr<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {

@@ -55,7 +55,7 @@ for task in "$tasks"/*/*; do
     socket=$(sed 's,^unix://,,' "$task/address")
     case $socket in /run/containerd/s/*) rm -f -- "$socket" ;; esac
     state=/run/containerd/runc/${task#"$tasks"/}
-    if grep -qsF "$folder/" "$state/state.json"; then rm -rf -- "$state" && rmdir "$(dirname "$state")"; fi
+    if grep -qsF "$folder/" "$state/state.json"; then rm -rf -- "$state"; fi
 done
 
 for attempt in $(seq 50); do
@@ -63,10 +63,16 @@ for attempt in $(seq 50); do
     [ -n "$found" ] || break
     for group in $found; do
         find "$group" -depth -type d -exec rmdir {} \;
-        # Its namespace's, which is kept while others are in it, as the root of a hierarchy always is.
-        rmdir "$(dirname "$group")"
     done
     sleep 0.05
+done
+
+# Of the namespaces of containerd, also when their last container was removed before. Who else is in one keeps it.
+for namespace in "$tasks"/* "$folder"/root/io.containerd.runtime.v2.task/*; do
+    namespace=$(basename "$namespace")
+    for empty in "/run/containerd/runc/$namespace" "/sys/fs/cgroup/$namespace" /sys/fs/cgroup/*/"$namespace"; do
+        [ -d "$empty" ] && rmdir "$empty"
+    done
 done
 
 # A daemon that is being killed may write a last file meanwhile, hence more than one attempt.
