@@ -1,4 +1,5 @@
-//! Runtimes: run a pod's containers on one node. The contract is [`orch_core::runtime::Runtime`].
+//! Runtimes: run a pod's containers on one node. The contract is [`orch_core::runtime::Runtime`]. What
+//! a node agent needs beside a runtime is in [`volumes`] and [`machine`].
 //!
 //! | type | a container is |
 //! |---|---|

@@ -11,3 +11,4 @@ pub mod runtime;
 pub mod scheduler;
 pub mod shards;
 pub mod store;
+pub mod volumes;

@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod runtime;
 pub mod scheduler;
 pub mod store;
+pub mod volumes;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;

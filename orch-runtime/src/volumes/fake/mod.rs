@@ -202,6 +202,10 @@ impl State {
             }
             _ => return Err(refused(format!("host path {shown}: there is nothing, and {wanted} is expected"))),
         };
+        let above = path.ancestors().skip(1).find_map(|above| self.node.real(above));
+        if above.and_then(|above| self.node.get(&above)).is_some_and(|above| *above != NodeFile::Folder) {
+            return Err(refused(format!("host path {shown} leads through what is not a folder")));
+        }
         if self.node.get(path).is_some() {
             return Err(refused(format!("host path {shown} is a link that leads nowhere: remove or mend it")));
         }

@@ -74,14 +74,19 @@ impl NodeVolumes {
         Ok(Self { shared })
     }
 
-    /// Does something when it is the pod's turn, to its end, whether the caller waits for it or not.
+    /// Does something when it is the pod's turn, to its end, whether the caller still waits for it or not.
     async fn in_turn<T: Send + 'static>(
         &self,
         pod: &PodUid,
         act: impl FnOnce(&Shared) -> Result<T, VolumeError> + Send + 'static,
     ) -> Result<T, VolumeError> {
-        let (shared, pod) = (Arc::clone(&self.shared), pod.clone());
-        apart(move || shared.turns.take(&pod, || act(&shared))).await
+        let turn = self.shared.turns.take(pod).await;
+        let shared = Arc::clone(&self.shared);
+        apart(move || {
+            let _until_it_is_done = turn;
+            act(&shared)
+        })
+        .await
     }
 }
 
