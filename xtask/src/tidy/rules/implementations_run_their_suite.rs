@@ -15,6 +15,7 @@ const SUITES: &[(&str, &str)] = &[
     (" Controller for ", "controller_suite!"),
     (" Runtime for ", "runtime_suite!"),
     (" ServiceProxy for ", "proxy_suite!"),
+    (" Volumes for ", "volumes_suite!"),
 ];
 
 fn check(tree: &Tree) -> Vec<Finding> {
