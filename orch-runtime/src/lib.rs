@@ -10,9 +10,9 @@
 mod capability;
 mod changes;
 pub mod fake;
-pub mod machine;
 #[cfg(target_os = "linux")]
 mod log_file;
+pub mod machine;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod session;
