@@ -28,6 +28,8 @@ use crate::validation::is_dns_label;
 ///   volume.
 /// - **V6** *A part stays within*: what [`resolve`](Volumes::resolve) returns is a part of the volume, whatever links
 ///   containers have made in there. An implementation says whether they can make it another one later.
+/// - **V7** *A file of its own*: a file that [`touch`](Volumes::touch) made can be written by every user of the pod. What
+///   [`read`](Volumes::read) returns is what is in that file, never in one that a link leads to.
 #[async_trait]
 pub trait Volumes: Debug + Send + Sync + 'static {
     /// Makes a volume exist, and returns where it is on the node.
@@ -52,6 +54,25 @@ pub trait Volumes: Debug + Send + Sync + 'static {
         volume: &Path,
         sub_path: &str,
     ) -> Result<PathBuf, VolumeError>;
+
+    /// Makes an empty file in a volume that was made as [`VolumeSource::Empty`], directly below it, and returns where it is
+    /// on the node. A file that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`VolumeError::Refused`] for what is not one plain name, or is there and no file; [`VolumeError::Unavailable`].
+    async fn touch(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<PathBuf, VolumeError>;
+
+    /// What is in such a file, of one that is longer than `most` bytes the beginning; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`VolumeError::Refused`] for what is not one plain name; [`VolumeError::Unavailable`].
+    async fn read(
+        &self,
+        pod: &PodUid,
+        name: &VolumeName,
+        file: &str,
+        most: usize,
+    ) -> Result<Option<Bytes>, VolumeError>;
 
     /// Removes every volume of a pod. A pod that is not known is no error.
     ///

@@ -23,6 +23,14 @@ pub(super) fn refused(message: impl Into<String>) -> VolumeError {
     VolumeError::Refused { message: message.into() }
 }
 
+/// A name of something directly below a volume, checked.
+pub(super) fn plain_name(text: &str) -> Result<&str, VolumeError> {
+    match plain_names(text)?[..] {
+        [name] if name == text => Ok(text),
+        _ => Err(refused(format!("{text:?} is not one plain name: use one without '/'"))),
+    }
+}
+
 /// The files of a volume, by checked paths, with their final modes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileSet {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use orch_core::runtime::{PodUid, VolumeError, VolumeFile, VolumeName, VolumeSource, VolumeUsage, Volumes};
 
 use crate::suite::volumes::VolumesFixture;
@@ -38,11 +39,13 @@ pub enum Flaw {
     JoinsPaths,
     /// Refuses every link, also one within the volume.
     RefusesEveryLink,
+    /// Reads through a link that a container put in the place of a file: a container reads the node's secrets.
+    ReadsThroughLinks,
 }
 
 impl Flaw {
     /// Every flaw, with the promise that it breaks.
-    pub const ALL: [(Self, &str); 13] = [
+    pub const ALL: [(Self, &str); 14] = [
         (Self::EmptiesFoldersThatExist, "V1"),
         (Self::RewritesWhatIsTheSame, "V1"),
         (Self::WritesOneFileAfterAnother, "V2"),
@@ -56,6 +59,7 @@ impl Flaw {
         (Self::PutsFilesInTheOpen, "V5"),
         (Self::JoinsPaths, "V6"),
         (Self::RefusesEveryLink, "V6"),
+        (Self::ReadsThroughLinks, "V7"),
     ];
 }
 
@@ -213,6 +217,25 @@ impl<F: VolumesFixture> Volumes for FlawedVolumes<F> {
             }
             _ => self.inner.resolve(pod, name, volume, sub_path).await,
         }
+    }
+
+    async fn touch(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<PathBuf, VolumeError> {
+        self.inner.touch(pod, name, file).await
+    }
+
+    async fn read(
+        &self,
+        pod: &PodUid,
+        name: &VolumeName,
+        file: &str,
+        most: usize,
+    ) -> Result<Option<Bytes>, VolumeError> {
+        if self.has(Flaw::ReadsThroughLinks)
+            && let Some(target) = lock(&self.node.links).values().next()
+        {
+            return Ok(self.node.fixture.read(target).map(Bytes::from));
+        }
+        self.inner.read(pod, name, file, most).await
     }
 
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {

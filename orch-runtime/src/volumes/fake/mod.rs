@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use orch_core::runtime::{HostPathType, PodUid, VolumeError, VolumeName, VolumeSource, VolumeUsage, Volumes};
 
 use self::node::Node;
 pub use self::node::NodeFile;
-use super::checked::{FileSet, HostPath, SubPath, refused};
+use super::checked::{FileSet, HostPath, SubPath, plain_name, refused};
 
 /// Where volumes are, in the node that is in memory.
 const ROOT: &str = "/volumes";
@@ -133,6 +134,35 @@ impl Volumes for FakeVolumes {
         let mut state = self.working()?;
         let creates = !matches!(state.made(pod, name), Some(Made::Files { .. }));
         state.part(volume, &part, creates)
+    }
+
+    async fn touch(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<PathBuf, VolumeError> {
+        let mut state = self.working()?;
+        let path = Path::new(ROOT).join(pod.as_str()).join(name.as_str()).join(plain_name(file)?);
+        match state.node.get(&path) {
+            Some(NodeFile::File { .. }) => {}
+            Some(other) => return Err(refused(format!("{} is {} and no file", path.display(), other.word()))),
+            None => state.node.put(&path, NodeFile::File { content: Vec::new(), mode: 0o666 }),
+        }
+        Ok(path)
+    }
+
+    async fn read(
+        &self,
+        pod: &PodUid,
+        name: &VolumeName,
+        file: &str,
+        most: usize,
+    ) -> Result<Option<Bytes>, VolumeError> {
+        let state = self.working()?;
+        let path = Path::new(ROOT).join(pod.as_str()).join(name.as_str()).join(plain_name(file)?);
+        match state.node.get(&path) {
+            Some(NodeFile::File { content, .. }) => {
+                Ok(Some(Bytes::copy_from_slice(&content[..content.len().min(most)])))
+            }
+            Some(other) => Err(refused(format!("{} is {} and no file", path.display(), other.word()))),
+            None => Ok(None),
+        }
     }
 
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {

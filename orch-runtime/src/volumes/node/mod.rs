@@ -14,11 +14,14 @@ mod usage;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use orch_core::runtime::{PodUid, VolumeError, VolumeName, VolumeSource, VolumeUsage, Volumes};
 
 pub use self::config::NodeVolumesConfig;
@@ -26,7 +29,7 @@ use self::folder::Folder;
 use self::record::{Kind, Record};
 use self::trouble::unavailable;
 use self::turns::Turns;
-use super::checked::{FileSet, HostPath, SubPath, refused};
+use super::checked::{FileSet, HostPath, SubPath, plain_name, refused};
 
 const CONTENT: &str = "content";
 const NEW: &str = "content.new";
@@ -107,6 +110,22 @@ impl Volumes for NodeVolumes {
         let part = SubPath::new(sub_path)?;
         let (uid, name, volume) = (pod.clone(), name.clone(), volume.to_owned());
         self.in_turn(pod, move |shared| shared.resolve(&uid, &name, &volume, &part)).await
+    }
+
+    async fn touch(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<PathBuf, VolumeError> {
+        let (uid, name, file) = (pod.clone(), name.clone(), plain_name(file)?.to_owned());
+        self.in_turn(pod, move |shared| shared.touch(&uid, &name, &file)).await
+    }
+
+    async fn read(
+        &self,
+        pod: &PodUid,
+        name: &VolumeName,
+        file: &str,
+        most: usize,
+    ) -> Result<Option<Bytes>, VolumeError> {
+        let (uid, name, file) = (pod.clone(), name.clone(), plain_name(file)?.to_owned());
+        self.in_turn(pod, move |shared| shared.read(&uid, &name, &file, most)).await
     }
 
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {
@@ -219,6 +238,32 @@ impl Shared {
         let folder = self.volume_folder(pod, name).map_err(failed)?;
         let parts = folder.own_folder(PARTS.as_ref()).map_err(failed)?;
         part::pin(&found, part, &parts, &path.join(PARTS))
+    }
+
+    fn touch(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<PathBuf, VolumeError> {
+        let path = self.path(pod, name).join(CONTENT).join(file);
+        let failed = |error| unavailable("cannot make the file", &path, error);
+        let content =
+            self.volume_folder(pod, name).and_then(|volume| volume.folder(CONTENT.as_ref())).map_err(failed)?;
+        match content.create(file.as_ref(), 0o666) {
+            // Whatever this process lets others do with its files.
+            Ok(file) => file.set_permissions(Permissions::from_mode(0o666)).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                content.file(file.as_ref()).map_err(|_| refused(format!("{} is there and no file", path.display())))?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(path)
+    }
+
+    fn read(&self, pod: &PodUid, name: &VolumeName, file: &str, most: usize) -> Result<Option<Bytes>, VolumeError> {
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let volume = Folder::open(&self.path(pod, name).join(CONTENT));
+        match volume.and_then(|content| content.read(file.as_ref(), most)) {
+            Ok(content) => Ok(Some(content.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unavailable("cannot read", &self.path(pod, name).join(CONTENT).join(file), error)),
+        }
     }
 
     fn remove(&self, uid: &PodUid) -> io::Result<()> {

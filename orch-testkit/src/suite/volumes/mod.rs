@@ -5,6 +5,7 @@ pub mod files;
 mod fixture;
 pub mod host_paths;
 pub mod made;
+pub mod own_files;
 pub mod parts;
 pub mod private;
 pub mod removals;
@@ -67,6 +68,10 @@ macro_rules! volumes_clauses {
                 "A link within the volume is followed.";
             V6 parts::what_is_no_folder_has_no_parts
                 "A path through a file is Refused, and so is one to a file that a volume of files does not have.";
+            V7 own_files::a_file_of_its_own_is_made_and_read
+                "A file that was made is read, its beginning if it is longer, and stays as it is when it is made again.";
+            V7 own_files::a_link_in_its_place_is_not_read_through
+                "A link in the place of such a file is not read through.";
             Spec host_paths::what_is_there_must_be_what_is_expected
                 "What is at a host path must be what is expected; the refusal tells both.";
             Spec host_paths::what_is_missing_is_made_if_asked_for
