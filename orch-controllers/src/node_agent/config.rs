@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use orch_core::object::{NodeSystemInfo, Quantity};
 
+use super::collection::ImageCollection;
 use super::crash_loop::CrashLoopBackoff;
+use super::pressure::EvictionThresholds;
 
 /// What an agent must be told about its node. All fields are public: start from [`new`](Self::new) and set what differs.
 #[derive(Clone, Debug)]
@@ -15,11 +17,19 @@ pub struct NodeAgentConfig {
     pub node_name: String,
     /// The node's address. It is also the address of pods whose runtime gives them none of their own.
     pub host_ip: IpAddr,
-    /// How much the node has, by the name of the resource. By default room for 110 pods, and nothing else: a scheduler
-    /// places no pod that asks for `cpu` or `memory` before they are set.
+    /// How much the node has, by the name of the resource, where that is not what the [machine](orch_core::runtime::Machine)
+    /// is found to have. By default room for 110 pods.
     pub capacity: BTreeMap<String, Quantity>,
     /// How much of it is for pods, where that is not all.
     pub allocatable: BTreeMap<String, Quantity>,
+    /// How much of what was measured is set aside for the machine itself, by the name of the resource.
+    pub reserved: BTreeMap<String, Quantity>,
+    /// How little may be left of something before the node ends pods, where it can be measured.
+    pub thresholds: EvictionThresholds,
+    /// When images that no pod uses are removed.
+    pub image_collection: ImageCollection,
+    /// How often the node is measured: what there is, what pods use, and what must be done about that.
+    pub measure_every: Duration,
     /// Labels of the node, besides its host name, operating system and architecture.
     pub labels: BTreeMap<String, String>,
     /// What the node says about its machine. By default the operating system and the architecture.
@@ -28,6 +38,9 @@ pub struct NodeAgentConfig {
     pub environment: Vec<(String, String)>,
     /// What stands before `://` in the ids of containers: the name of the runtime.
     pub container_id_prefix: String,
+    /// How many processes and threads each container may have: one that forks without end must not take them from all
+    /// others.
+    pub processes_per_container: Option<u64>,
     /// How long a container that ends again and again waits before it is started again.
     pub backoff: CrashLoopBackoff,
     /// How long containers are given to end whose pod does not exist any more, so that nobody can say how long they
@@ -35,6 +48,8 @@ pub struct NodeAgentConfig {
     pub stray_grace: Duration,
     /// How often the runtime is asked for what its events failed to tell.
     pub relist_every: Duration,
+    /// How often the config maps and secrets are looked at that pods have mounted.
+    pub refresh_every: Duration,
     /// How the node shows that it is alive.
     pub heartbeat: Heartbeat,
 }
@@ -48,6 +63,10 @@ impl NodeAgentConfig {
             host_ip,
             capacity: BTreeMap::from([("pods".to_owned(), Quantity::from_units(110))]),
             allocatable: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            thresholds: EvictionThresholds::default(),
+            image_collection: ImageCollection::default(),
+            measure_every: Duration::from_secs(10),
             labels: BTreeMap::new(),
             system: NodeSystemInfo {
                 operating_system: std::env::consts::OS.to_owned(),
@@ -56,9 +75,11 @@ impl NodeAgentConfig {
             },
             environment: Vec::new(),
             container_id_prefix: "process".to_owned(),
+            processes_per_container: Some(4096),
             backoff: CrashLoopBackoff::default(),
             stray_grace: Duration::from_secs(1),
             relist_every: Duration::from_secs(5),
+            refresh_every: Duration::from_secs(10),
             heartbeat: Heartbeat::default(),
         }
     }

@@ -10,9 +10,10 @@ use orch_core::key::Key;
 use orch_core::runtime::{PodUid, Runtime, SandboxStatus};
 
 use super::effect::{Hands, key_of};
+use super::puller::Puller;
 
 /// The node's own key, at the start; the keys of pods of which something changed on the node, all of them at the start;
-/// and those of which a probe found something.
+/// and those of which a probe found something, or of whose images something became.
 pub(super) fn hints(hands: &Hands, node: Key, relist_every: Duration) -> BoxStream<'static, Key> {
     let relist = Relist {
         // Before the first list, so that nothing falls between the two.
@@ -22,7 +23,9 @@ pub(super) fn hints(hands: &Hands, node: Key, relist_every: Duration) -> BoxStre
         known: None,
     };
     let pods = stream::unfold(relist, |mut relist| async move { Some((stream::iter(relist.next().await), relist)) });
-    stream::once(async { node }).chain(stream::select(pods.flatten(), hands.prober.changes())).boxed()
+    let pulls = hands.puller.as_ref().map_or_else(|| stream::pending().boxed(), Puller::changes);
+    let background = stream::select(hands.prober.changes(), pulls);
+    stream::once(async { node }).chain(stream::select(pods.flatten(), background)).boxed()
 }
 
 /// Lists what runs, whenever the runtime tells of a change and now and then without that, and finds the differences.

@@ -2,19 +2,35 @@
 
 mod admission;
 mod attempts;
+mod collection;
 mod config;
 mod crash_loop;
 mod effect;
 mod environment;
+mod events;
+mod eviction;
 mod expansion;
+mod gauge;
 mod hints;
+mod hook;
 mod http;
+mod images;
+mod last_words;
+mod materials;
+mod memory;
 mod node;
+mod parts;
 mod plan;
+mod pressure;
+mod privileges;
 mod probe;
 mod prober;
+mod puller;
+mod relief;
 mod status;
+mod volumes;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,19 +43,29 @@ use orch_core::controller::{
 };
 use orch_core::key::{Key, KeyError};
 use orch_core::kind::Object as _;
-use orch_core::object::{Lease, Node, Pod};
-use orch_core::runtime::{PodUid, Runtime, SandboxStatus};
+use orch_core::object::{Lease, Node, NodeMetrics, Pod, Quantity};
+use orch_core::runtime::{PodUid, SandboxStatus};
 use orch_core::store::Store;
 
+pub use collection::ImageCollection;
 pub use config::{Heartbeat, NodeAgentConfig};
 pub use crash_loop::CrashLoopBackoff;
 use effect::{
-    AskContainers, ClearStray, CreateSandbox, ForgetContainer, Hands, RemoveSandbox, StartContainer, StopContainers,
-    is_here, key_of, outside,
+    AskContainers, ClearStray, CreateSandbox, ForgetContainer, Hands, MakeVolumes, PullImage, RemoveImages,
+    RemoveSandbox, RemoveVolumes, RunHook, StartContainer, StopContainers, is_here, key_of, outside,
 };
+use events::Telling;
+use gauge::{Gauge, Measured};
+use last_words::last_words;
+use materials::Materials;
+use memory::Memory;
 pub use node::LEASE_NAMESPACE;
-use plan::{Look, Step};
+pub use parts::NodeParts;
+use plan::{Gives, Look, Step};
+pub use pressure::EvictionThresholds;
 use prober::Prober;
+use puller::Puller;
+use relief::{Relief, evicted, relief};
 
 /// The agent of one node: makes the pods that are bound to it run on a [`Runtime`], tells what becomes of them, and keeps
 /// the node's own [`Node`] and [`Lease`].
@@ -68,15 +94,28 @@ pub struct NodeAgentController {
 }
 
 impl NodeAgentController {
-    /// The agent of the node that `config` names. From `store` it only reads.
+    /// The agent of the node that `config` names, working with `parts`: a runtime at least. From `store` it only reads.
     ///
     /// # Errors
     /// [`KeyError`] when the node's name is none.
-    pub fn new(config: NodeAgentConfig, runtime: Arc<dyn Runtime>, store: Arc<dyn Store>) -> Result<Self, KeyError> {
+    pub fn new(config: NodeAgentConfig, parts: impl Into<NodeParts>, store: Arc<dyn Store>) -> Result<Self, KeyError> {
         let node = Key::new(&Node::KIND, None, &config.node_name)?;
         let lease = Key::new(&Lease::KIND, Some(LEASE_NAMESPACE), &config.node_name)?;
-        let prober = Prober::new(Arc::clone(&runtime));
-        let hands = Arc::new(Hands { node_name: config.node_name.clone(), runtime, store, prober });
+        let NodeParts { runtime, images, volumes, machine } = parts.into();
+        let gauge = machine.map(|machine| {
+            Gauge::new(machine, Arc::clone(&runtime), images.clone(), volumes.clone(), config.measure_every)
+        });
+        let hands = Arc::new(Hands {
+            node_name: config.node_name.clone(),
+            prober: Prober::new(Arc::clone(&runtime)),
+            puller: images.clone().map(Puller::new),
+            runtime,
+            images,
+            volumes,
+            store,
+            gauge,
+            memory: Memory::default(),
+        });
         Ok(Self { config, node, lease, hands, settled: AtomicBool::new(false) })
     }
 
@@ -92,12 +131,27 @@ impl NodeAgentController {
             }
             _ => None,
         };
+        let memory = uid.as_ref().map(|uid| self.hands.memory.of(uid)).unwrap_or_default();
+        let materials = match &pod {
+            Some(pod) if !pod.metadata.is_deleting() => Materials::gather(&self.hands, pod, sandbox).await?,
+            _ => Materials::default(),
+        };
+        let sandbox = match (&pod, sandbox) {
+            (Some(pod), Some(sandbox)) => Some(last_words(&self.hands, pod, sandbox.clone(), &memory).await),
+            _ => None,
+        };
+        let puller = self.hands.puller.as_ref();
         let decided = plan::plan(Look {
             config: &self.config,
             pod: pod.as_deref(),
-            sandbox,
+            sandbox: sandbox.as_ref(),
             strays: &strays,
-            verdicts: &uid.map(|uid| self.hands.prober.verdicts(&uid)).unwrap_or_default(),
+            verdicts: &uid.as_ref().map(|uid| self.hands.prober.verdicts(uid)).unwrap_or_default(),
+            materials: &materials,
+            memory: &memory,
+            pulls: &uid.as_ref().zip(puller).map(|(uid, puller)| puller.of(uid)).unwrap_or_default(),
+            allocatable: &self.allocatable(context.view),
+            gives: Gives { images: self.hands.images.is_some(), volumes: self.hands.volumes.is_some() },
             refusal: refusal.as_ref(),
             now: context.now,
         });
@@ -105,7 +159,18 @@ impl NodeAgentController {
         for step in decided.steps {
             plan.actions.extend(self.action(key, pod.as_ref(), step)?);
         }
+        for note in uid.map(|uid| self.hands.memory.take_notes(&uid)).unwrap_or_default() {
+            let told = Telling { kind: EventType::Warning, reason: note.reason, message: note.message };
+            plan.actions.extend(self.action(key, pod.as_ref(), Step::Tell(told))?);
+        }
         Ok(plan)
+    }
+
+    /// What the node has for its pods, as it says itself.
+    fn allocatable(&self, view: &dyn View) -> BTreeMap<String, Quantity> {
+        let node = view.get::<Node>(&self.node);
+        let measured = node.map(|node| node.status.allocatable.clone()).unwrap_or_default();
+        measured.into_iter().chain(self.config.capacity.clone()).chain(self.config.allocatable.clone()).collect()
     }
 
     fn is_bound_here(&self, pod: &Pod) -> bool {
@@ -146,7 +211,12 @@ impl NodeAgentController {
         Ok(Some(match step {
             Step::ClearStray(stray) => Action::Effect(Arc::new(ClearStray { hands, stray, grace })),
             Step::CreateSandbox(spec) => Action::Effect(Arc::new(CreateSandbox { hands, key, spec })),
-            Step::Start(id, spec) => Action::Effect(Arc::new(StartContainer { hands, id, spec })),
+            Step::MakeVolumes(pod, volumes) => Action::Effect(Arc::new(MakeVolumes { hands, pod, volumes })),
+            Step::Pull(id, image) => Action::Effect(Arc::new(PullImage { hands, key, id, image })),
+            Step::Start(id, spec, mounts) => {
+                Action::Effect(Arc::new(StartContainer { hands, id, spec, mounts: *mounts }))
+            }
+            Step::RunHook(id, hook) => Action::Effect(Arc::new(RunHook { hands, id, hook })),
             Step::Stop(stops) => Action::Effect(Arc::new(StopContainers { hands, stops })),
             Step::Forget(id) => Action::Effect(Arc::new(ForgetContainer { hands, id })),
             Step::RemoveSandbox(pod) => Action::Effect(Arc::new(RemoveSandbox { hands, pod })),
@@ -163,14 +233,67 @@ impl NodeAgentController {
                 let Some(pod) = pod else { return Ok(None) };
                 Action::Report(Report::about(&**pod, EventType::Normal, "Killing", why)?)
             }
+            Step::Tell(Telling { kind, reason, message }) => {
+                let Some(pod) = pod else { return Ok(None) };
+                Action::Report(Report::about(&**pod, kind, reason, message)?)
+            }
         }))
     }
 
     async fn reconcile_node(&self, context: Context<'_>) -> Result<Plan, ControllerError> {
-        let trouble = self.hands.runtime.list().await.err().map(|error| error.to_string());
-        let node = context.view.get::<Node>(&self.node);
-        let lease = context.view.get::<Lease>(&self.lease);
-        node::plan(&self.config, node.as_ref(), lease.as_ref(), trouble.as_deref(), context.now)
+        let listed = self.hands.runtime.list().await;
+        let trouble = listed.as_ref().err().map(ToString::to_string);
+        let sandboxes = listed.unwrap_or_default();
+        let pods: Vec<Arc<Pod>> = sandboxes.iter().filter_map(|sandbox| self.pod_of(sandbox, context.view)).collect();
+        let measured = match &self.hands.gauge {
+            Some(gauge) if trouble.is_none() => gauge.measured(&sandboxes, &pods).await,
+            _ => None,
+        };
+        let mut plan = node::plan(node::Look {
+            config: &self.config,
+            node: context.view.get::<Node>(&self.node).as_ref(),
+            lease: context.view.get::<Lease>(&self.lease).as_ref(),
+            metrics: self.metrics(context.view).as_ref(),
+            trouble: trouble.as_deref(),
+            measured: measured.as_deref(),
+            now: context.now,
+        })?;
+        if let Some(measured) = measured {
+            self.relieve(&measured, &pods, &sandboxes, context, &mut plan)?;
+        }
+        Ok(plan)
+    }
+
+    fn metrics(&self, view: &dyn View) -> Option<Arc<NodeMetrics>> {
+        view.get::<NodeMetrics>(&Key::new(&NodeMetrics::KIND, None, &self.config.node_name).ok()?)
+    }
+
+    /// Gets the node back what it is short of, and what nobody needs.
+    fn relieve(
+        &self,
+        measured: &Measured,
+        pods: &[Arc<Pod>],
+        sandboxes: &[SandboxStatus],
+        context: Context<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), ControllerError> {
+        let hands = || Arc::clone(&self.hands);
+        let known = |uid: &PodUid| sandboxes.iter().any(|sandbox| sandbox.spec.pod == *uid);
+        for pod in measured.volumes.keys().filter(|uid| !known(uid)).cloned() {
+            plan.then(Action::Effect(Arc::new(RemoveVolumes { hands: hands(), pod })));
+        }
+        match relief(&self.config, measured, pods, sandboxes, context.now) {
+            None => {}
+            Some(Relief::RemoveImages(ids)) => {
+                plan.then(Action::Effect(Arc::new(RemoveImages { hands: hands(), ids })));
+            }
+            Some(Relief::Evict(pod, why)) => {
+                let status = evicted(&pod, &why, &self.config, context.now);
+                plan.then(Action::update(&*pod, Pod { status, ..Pod::clone(&pod) })?);
+                plan.then(Action::Report(Report::about(&*pod, EventType::Warning, "Evicted", why)?));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -196,6 +319,8 @@ impl Controller for NodeAgentController {
                 object.key().ok().filter(|key| *key == lease).map(|_| node.clone()).into_iter().collect()
             })
             .with_priority(Priority::High),
+            // It is looked at with the node, and changes nothing by itself.
+            Trigger::to::<NodeMetrics>(|_, _| Vec::new()),
         ]
     }
 

@@ -99,7 +99,7 @@ pub(super) enum Question {
 }
 
 impl Question {
-    fn of(probe: &Probe, container: &Container, pod_ip: IpAddr) -> Self {
+    pub(super) fn of(probe: &Probe, container: &Container, pod_ip: IpAddr) -> Self {
         let host =
             |host: &Option<String>| host.clone().filter(|host| !host.is_empty()).unwrap_or_else(|| pod_ip.to_string());
         if let Some(exec) = &probe.exec {

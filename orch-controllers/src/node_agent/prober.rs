@@ -118,7 +118,7 @@ async fn ask(runtime: Arc<dyn Runtime>, inquiry: Inquiry, key: Key, table: Arc<T
 
 /// Whether the container says that it is well, and if not, why; `None` if it could not be asked through no fault of
 /// its own, such as that it ended meanwhile.
-async fn answer(runtime: &dyn Runtime, inquiry: &Inquiry) -> Option<Result<(), String>> {
+pub(super) async fn answer(runtime: &dyn Runtime, inquiry: &Inquiry) -> Option<Result<(), String>> {
     let within = inquiry.timeout;
     let too_late = || format!("no answer within {} s", within.as_secs());
     match &inquiry.question {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use orch_core::clock::Timestamp;
 use orch_core::object::{
     ConditionStatus, Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodIp,
-    PodPhase, PodStatus, RestartPolicy, set_condition,
+    PodPhase, PodQosClass, PodStatus, RestartPolicy, set_condition,
 };
 use orch_core::runtime::{self, ContainerId, ExitReason};
 
@@ -21,8 +21,18 @@ pub(super) struct Observed<'a> {
     pub(super) waiting: Option<(&'static str, String)>,
     /// Whether it runs, and its startup probe, if any, has succeeded.
     pub(super) started: bool,
-    /// Whether it can be sent requests.
+    /// Whether it can be sent requests; of one that runs before the others, whether its work is done.
     pub(super) ready: bool,
+}
+
+/// What is known of all containers of the pod.
+#[derive(Clone, Debug)]
+pub(super) struct Found<'a> {
+    /// Those that run one after the other before the others.
+    pub(super) init: Vec<Observed<'a>>,
+    pub(super) containers: Vec<Observed<'a>>,
+    /// Whether those that run before the others have done their work.
+    pub(super) initialized: bool,
 }
 
 /// What is known of the pod as a whole.
@@ -41,16 +51,19 @@ pub(super) struct Circumstances<'a> {
 }
 
 /// The status that the pod should have. Where nothing changed it equals the one that it has; conditions of others stay.
-pub(super) fn pod_status(pod: &Pod, observed: &[Observed<'_>], around: Circumstances<'_>) -> PodStatus {
+pub(super) fn pod_status(pod: &Pod, found: &Found<'_>, around: Circumstances<'_>) -> PodStatus {
     let mut status = pod.status.clone();
-    let statuses = observed.iter().map(|observed| container_status(pod, observed, around.container_id_prefix));
-    status.container_statuses = statuses.collect();
+    (status.init_container_statuses, status.container_statuses) = container_statuses(pod, found, around);
     let phase = if around.over && around.ended_because.is_some() {
         PodPhase::Failed
+    } else if !found.initialized {
+        // None of the others will ever be started when one of those before them has failed for good.
+        if around.over { PodPhase::Failed } else { PodPhase::Pending }
     } else {
         phase(pod.spec.restart_policy(), &status.container_statuses, around.over)
     };
     status.phase = Some(phase);
+    status.qos_class = status.qos_class.or(Some(PodQosClass::of(&pod.spec)));
     (status.reason, status.message) =
         around.ended_because.map(|(reason, message)| (reason.to_owned(), message.to_owned())).unzip();
     status.observed_generation = pod.metadata.generation;
@@ -60,8 +73,21 @@ pub(super) fn pod_status(pod: &Pod, observed: &[Observed<'_>], around: Circumsta
         status.pod_ip = Some(ip.to_string());
         status.pod_ips = vec![PodIp { ip: ip.to_string() }];
     }
-    set_conditions(pod, &mut status, phase, around.now);
+    set_conditions(pod, &mut status, found, around, phase);
     status
+}
+
+/// What is told of each container: of those that run before the others, and of the others.
+pub(super) fn container_statuses(
+    pod: &Pod,
+    found: &Found<'_>,
+    around: Circumstances<'_>,
+) -> (Vec<ContainerStatus>, Vec<ContainerStatus>) {
+    let tell = |observed: &[Observed<'_>], stored: &[ContainerStatus]| {
+        observed.iter().map(|observed| container_status(stored, observed, around.container_id_prefix)).collect()
+    };
+    let stored = &pod.status;
+    (tell(&found.init, &stored.init_container_statuses), tell(&found.containers, &stored.container_statuses))
 }
 
 /// The status of a pod that ends before anything of it was started.
@@ -81,10 +107,12 @@ pub(super) fn container_id(prefix: &str, id: &ContainerId) -> String {
     format!("{prefix}://{id}")
 }
 
-fn container_status(pod: &Pod, observed: &Observed<'_>, prefix: &str) -> ContainerStatus {
+fn container_status(stored: &[ContainerStatus], observed: &Observed<'_>, prefix: &str) -> ContainerStatus {
     let container = observed.container;
-    let stored = pod.status.container_statuses.iter().find(|status| status.name == container.name);
-    let ended = |attempt: &runtime::ContainerStatus| terminated(attempt, prefix).map(ContainerState::terminated);
+    let stored = stored.iter().find(|status| status.name == container.name);
+    let ended = |attempt: &runtime::ContainerStatus| {
+        terminated(attempt, prefix).map(|end| ContainerState::terminated(with_last_words(end, stored)))
+    };
     let last = |attempt: Option<&runtime::ContainerStatus>| attempt.and_then(ended);
     let waiting = observed.waiting.as_ref().map(|(reason, message)| {
         ContainerState::waiting(*reason, Some(message.clone()).filter(|message| !message.is_empty()))
@@ -114,7 +142,10 @@ fn container_status(pod: &Pod, observed: &Observed<'_>, prefix: &str) -> Contain
             (None, stored) => stored.map_or(0, |stored| stored.restart_count),
         },
         image: container.image.clone().unwrap_or_default(),
-        image_id: stored.map(|stored| stored.image_id.clone()).unwrap_or_default(),
+        image_id: match observed.latest.and_then(|latest| latest.image_id.clone()) {
+            Some(found) => found,
+            None => stored.map(|stored| stored.image_id.clone()).unwrap_or_default(),
+        },
         container_id: observed.latest.map(|latest| container_id(prefix, &latest.id)),
     }
 }
@@ -139,6 +170,16 @@ fn terminated(attempt: &runtime::ContainerStatus, prefix: &str) -> Option<Contai
         finished_at: Some((*finished_at).into()),
         container_id: Some(container_id(prefix, &attempt.id)),
     })
+}
+
+/// What a container said at its end may have been forgotten on the node since it was told.
+fn with_last_words(mut end: ContainerStateTerminated, stored: Option<&ContainerStatus>) -> ContainerStateTerminated {
+    if end.message.is_none() {
+        let told = stored.into_iter().flat_map(|stored| [&stored.state, &stored.last_state]);
+        let told = told.filter_map(|state| state.terminated.as_ref());
+        end.message = told.filter(|told| told.container_id == end.container_id).find_map(|told| told.message.clone());
+    }
+    end
 }
 
 /// Kubernetes' `getPhase`: a container that waits after it ended counts as ended.
@@ -166,29 +207,37 @@ fn phase(policy: RestartPolicy, statuses: &[ContainerStatus], over: bool) -> Pod
     }
 }
 
-fn set_conditions(pod: &Pod, status: &mut PodStatus, phase: PodPhase, now: Timestamp) {
-    let unready: Vec<&str> =
-        status.container_statuses.iter().filter(|status| !status.ready).map(|status| status.name.as_str()).collect();
+fn set_conditions(pod: &Pod, status: &mut PodStatus, found: &Found<'_>, around: Circumstances<'_>, phase: PodPhase) {
+    let names = |statuses: &[ContainerStatus]| {
+        statuses.iter().filter(|status| !status.ready).map(|status| status.name.clone()).collect::<Vec<_>>().join(" ")
+    };
+    let (incomplete, unready) = (names(&status.init_container_statuses), names(&status.container_statuses));
     let (ready, reason, message) = match phase {
         PodPhase::Succeeded => (false, Some("PodCompleted"), None),
         PodPhase::Failed => (false, Some("PodFailed"), None),
         _ if unready.is_empty() => (true, None, None),
-        _ => {
-            let message = format!("containers with unready status: [{}]", unready.join(" "));
-            (false, Some("ContainersNotReady"), Some(message))
+        _ => (false, Some("ContainersNotReady"), Some(format!("containers with unready status: [{unready}]"))),
+    };
+    let initialized = match (found.initialized, phase) {
+        (true, PodPhase::Succeeded) => (true, Some("PodCompleted"), None),
+        (true, _) => (true, None, None),
+        (false, _) => {
+            let message = format!("containers with incomplete status: [{incomplete}]");
+            (false, Some("ContainersNotInitialized"), Some(message))
         }
     };
-    let initialized = (phase == PodPhase::Succeeded).then_some("PodCompleted");
-    for (name, holds, reason, message) in [
-        (PodCondition::INITIALIZED, true, initialized, None),
-        (PodCondition::READY, ready, reason, message.clone()),
-        (PodCondition::CONTAINERS_READY, ready, reason, message),
+    let has_sandbox = around.pod_ip.is_some() && !phase.is_terminal();
+    for (name, (holds, reason, message)) in [
+        (PodCondition::READY_TO_START_CONTAINERS, (has_sandbox, None, None)),
+        (PodCondition::INITIALIZED, initialized),
+        (PodCondition::READY, (ready, reason, message.clone())),
+        (PodCondition::CONTAINERS_READY, (ready, reason, message)),
     ] {
         let condition = PodCondition {
             r#type: name.to_owned(),
             status: ConditionStatus::from(holds),
             observed_generation: pod.metadata.generation,
-            last_transition_time: Some(now.into()),
+            last_transition_time: Some(around.now.into()),
             reason: reason.map(Into::into),
             message,
             ..PodCondition::default()

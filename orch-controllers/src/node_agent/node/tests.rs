@@ -33,7 +33,9 @@ fn after(
     trouble: Option<&str>,
     now: i64,
 ) -> (Arc<Node>, Arc<Lease>, usize) {
-    let plan = plan(&config(), node, lease, trouble, at(now)).expect("a plan");
+    let config = config();
+    let look = Look { config: &config, node, lease, metrics: None, trouble, measured: None, now: at(now) };
+    let plan = plan(look).expect("a plan");
     let (mut node, mut lease) = (node.cloned(), lease.cloned());
     let writes = plan.actions.len();
     assert!(plan.revisit_after.is_some_and(|after| after <= Duration::from_secs(10)), "the next heartbeat is planned");

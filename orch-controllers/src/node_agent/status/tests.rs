@@ -54,6 +54,11 @@ fn observed<'a>(
     }
 }
 
+/// A pod that has this container alone.
+fn found(observed: Observed<'_>) -> Found<'_> {
+    Found { init: Vec::new(), containers: vec![observed], initialized: true }
+}
+
 #[test]
 fn a_running_pod_is_told_as_kubernetes_tells_it() {
     let mut pod = pod(RestartPolicy::Always);
@@ -61,8 +66,8 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
     pod.status.conditions = vec![scheduled];
     let (previous, latest) =
         (ended(1, ExitReason::Signaled, 137, ""), attempt(2, State::Running { started_at: at(10) }));
-    let status = pod_status(&pod, &[observed(&pod, &latest, Some(&previous))], around(11));
-    let found = serde_json::to_value(&status).expect("JSON");
+    let status = pod_status(&pod, &found(observed(&pod, &latest, Some(&previous))), around(11));
+    let json = serde_json::to_value(&status).expect("JSON");
     let condition = |name: &str| {
         serde_json::json!({"type": name, "status": "True", "observedGeneration": 3,
                            "lastTransitionTime": "1970-01-01T00:00:11Z"})
@@ -71,7 +76,9 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
         "phase": "Running",
         "observedGeneration": 3,
         "conditions": [{"type": "PodScheduled", "status": "True"},
-            condition("Initialized"), condition("Ready"), condition("ContainersReady")],
+            condition("PodReadyToStartContainers"), condition("Initialized"), condition("Ready"),
+            condition("ContainersReady")],
+        "qosClass": "BestEffort",
         "hostIP": "192.168.0.1",
         "podIP": "10.0.0.7",
         "podIPs": [{"ip": "10.0.0.7"}],
@@ -86,9 +93,13 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
             }},
         }],
     });
-    assert_eq!(found, expected);
+    assert_eq!(json, expected);
     let told = Pod { status: status.clone(), ..pod };
-    assert_eq!(pod_status(&told, &[observed(&told, &latest, Some(&previous))], around(99)), status, "nothing is new");
+    assert_eq!(
+        pod_status(&told, &found(observed(&told, &latest, Some(&previous))), around(99)),
+        status,
+        "nothing is new"
+    );
 }
 
 #[test]
@@ -103,7 +114,7 @@ fn ends_have_kubernetes_reasons() {
     ] {
         let pod = pod(RestartPolicy::Never);
         let latest = ended(0, reason, code, "why");
-        let status = pod_status(&pod, &[observed(&pod, &latest, None)], around(11));
+        let status = pod_status(&pod, &found(observed(&pod, &latest, None)), around(11));
         let terminated = status.container_statuses[0].state.terminated.clone().expect("it ended");
         assert_eq!((terminated.reason.as_deref(), terminated.exit_code), (Some(word), code));
         assert_eq!(terminated.message.as_deref(), Some("why"));
@@ -118,7 +129,7 @@ fn conditions_keep_the_time_of_their_last_transition() {
     let latest = attempt(0, State::Running { started_at: at(10) });
     let told = |pod: &Pod, ready, second| {
         let observed = Observed { ready, ..observed(pod, &latest, None) };
-        Pod { status: pod_status(pod, &[observed], around(second)), ..pod.clone() }
+        Pod { status: pod_status(pod, &found(observed), around(second)), ..pod.clone() }
     };
     let since = |pod: &Pod, name| {
         let condition = orch_core::object::find_condition(&pod.status.conditions, name).expect("a condition");
