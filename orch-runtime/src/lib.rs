@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod capability;
+#[cfg(target_os = "linux")]
+mod cgroup;
 mod changes;
 pub mod fake;
 #[cfg(target_os = "linux")]

@@ -185,8 +185,10 @@ fn sizes(input: mpsc::Receiver<Input>, first: Option<TerminalSize>) -> impl futu
 
 fn last_words(result: Option<ExecOutput>, errors_apart: bool) -> Vec<Output> {
     let Some(ExecOutput { code, stdout, stderr }) = result else { return Vec::new() };
-    let stderr = if errors_apart { Output::Stderr(stderr.into()) } else { Output::Stdout(stderr.into()) };
-    vec![Output::Stdout(stdout.into()), stderr, Output::Exited(code)]
+    let errors = if errors_apart { Output::Stderr } else { Output::Stdout };
+    let stdout = (!stdout.is_empty()).then(|| Output::Stdout(stdout.into()));
+    let stderr = (!stderr.is_empty()).then(|| errors(stderr.into()));
+    stdout.into_iter().chain(stderr).chain([Output::Exited(code)]).collect()
 }
 
 /// What a command writes that shows a variable.

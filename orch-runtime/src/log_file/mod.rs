@@ -31,7 +31,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::reader::{read, read_apart};
+pub(crate) use self::reader::{read, read_from_now};
 pub(crate) use self::record::Origin;
 pub(crate) use self::writer::{LogWriter, copy};
 

@@ -28,34 +28,35 @@ pub(crate) fn read(
     options: LogOptions,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = Result<Bytes, RuntimeError>> + Send + 'static {
-    pieces(folder, options, false, ended).map_ok(|(_, bytes)| bytes)
+    pieces(State::new(folder, ended), options, false).map_ok(|(_, bytes)| bytes)
 }
 
-/// The same, each piece with where it came from.
-pub(crate) fn read_apart(
+/// What is written from the time when this returns, be it in the middle of a line, until `ended` is ready; each piece
+/// with where it came from.
+pub(crate) async fn read_from_now(
     folder: &Path,
-    options: LogOptions,
     ended: impl Future<Output = ()> + Send + 'static,
-) -> impl Stream<Item = Result<(Origin, Bytes), RuntimeError>> + Send + 'static {
-    pieces(folder, options, true, ended)
+) -> Result<impl Stream<Item = Result<(Origin, Bytes), RuntimeError>> + Send + 'static, RuntimeError> {
+    let options = LogOptions { tail: Some(0), follow: true, ..LogOptions::default() };
+    let mut state = State::new(folder, ended);
+    state.with_reader(options, true, |_| Ok(())).await?;
+    Ok(pieces(state, options, true))
 }
 
 type Pieces = Vec<(Origin, Vec<u8>)>;
 
 fn pieces(
-    folder: &Path,
+    state: State,
     options: LogOptions,
     apart: bool,
-    ended: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = Result<(Origin, Bytes), RuntimeError>> + Send + 'static {
-    let state = State { folder: folder.to_owned(), reader: None, ended: Box::pin(ended.fuse()), has_ended: false };
     let chunks = stream::try_unfold(state, move |mut state| async move {
         loop {
             if options.follow {
                 // Asked before reading: what was written before the end is then certainly read.
                 state.has_ended = state.has_ended || state.ended.as_mut().now_or_never().is_some();
             }
-            let pieces = state.chunk(options, apart).await?;
+            let pieces = state.with_reader(options, apart, Reader::chunk).await?;
             if !pieces.is_empty() {
                 return Ok(Some((pieces, state)));
             }
@@ -81,21 +82,30 @@ struct State {
 }
 
 impl State {
-    /// What comes next; nothing at the end of what there is now. Files are read where waiting is allowed.
-    async fn chunk(&mut self, options: LogOptions, apart: bool) -> Result<Pieces, RuntimeError> {
+    fn new(folder: &Path, ended: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self { folder: folder.to_owned(), reader: None, ended: Box::pin(ended.fuse()), has_ended: false }
+    }
+
+    /// Does something with the reader, which is made if there is none yet. Files are read where waiting is allowed.
+    async fn with_reader<T: Send + 'static>(
+        &mut self,
+        options: LogOptions,
+        apart: bool,
+        act: impl FnOnce(&mut Reader) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, RuntimeError> {
         let (folder, reader) = (self.folder.clone(), self.reader.take());
         let read = move || {
             let mut reader = reader.map_or_else(|| Reader::start(&folder, options, apart), Ok)?;
-            let pieces = reader.chunk()?;
-            Ok((reader, pieces))
+            let result = act(&mut reader)?;
+            Ok((reader, result))
         };
         let joined = tokio::task::spawn_blocking(read).await;
-        let (reader, pieces) = joined.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
+        let (reader, result) = joined.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
             let message = format!("cannot read the output in {}: {error}", self.folder.display());
             RuntimeError::Unavailable { message, transient: true, source: Some(Box::new(error)) }
         })?;
         self.reader = Some(reader);
-        Ok(pieces)
+        Ok(result)
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{RwLock, watch};
 use super::identity::ProcessIdentity;
 use super::record::{self, AttemptFolder, Durability, Exit, Request};
 use super::trouble::unavailable;
+use crate::cgroup::Cgroup;
 use crate::changes::Changes;
 
 /// How long the kernel may take to end what was killed. It is longer only for a process that waits for a device.
@@ -70,6 +71,7 @@ pub(super) struct Attempt {
     pub(super) folder: AttemptFolder,
     pub(super) spec: ContainerSpec,
     pub(super) started_at: Timestamp,
+    pub(super) cgroup: Option<Cgroup>,
     phase: watch::Sender<Phase>,
     /// Held for reading by each command beside the container, so that removing can wait for them.
     pub(super) commands: Arc<RwLock<()>>,
@@ -77,8 +79,9 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn new(id: ContainerId, folder: AttemptFolder, request: Request, phase: Phase) -> Self {
-        let Request { spec, started_at, .. } = request;
-        Self { id, folder, spec, started_at, phase: watch::Sender::new(phase), commands: Arc::default() }
+        let Request { spec, started_at, launch, .. } = request;
+        let cgroup = launch.cgroup;
+        Self { id, folder, spec, started_at, cgroup, phase: watch::Sender::new(phase), commands: Arc::default() }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -225,6 +228,12 @@ impl Attempt {
             while process.kill_session()? {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
+        }
+        if let Some(cgroup) = &self.cgroup {
+            while cgroup.kill()? {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            cgroup.remove()?;
         }
         let message = "its supervisor was killed, or the machine went down; what was left of it was killed".to_owned();
         let exit = Exit { reason: ExitReason::Unknown, code: 137, finished_at: SystemClock.now(), message };

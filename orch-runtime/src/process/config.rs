@@ -24,6 +24,11 @@ pub struct ProcessConfig {
     /// container by itself, as `RLIMIT_DATA`: an allocation beyond it fails. Address space that is only reserved does
     /// not count, but stacks of threads count in full.
     pub enforce_memory: bool,
+    /// The group of the kernel within which each container has one of its own: a path like `/orch` in every hierarchy, made
+    /// if it is not there. Then processor time, memory and processes of a container are limited as a whole and counted
+    /// exactly. It needs root, or a group that was delegated to this user; where it cannot be used, opening fails. `None`:
+    /// limits are as near as they can be without. Two root folders may have the same.
+    pub cgroup_parent: Option<PathBuf>,
 }
 
 impl ProcessConfig {
@@ -38,6 +43,7 @@ impl ProcessConfig {
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
             log_bytes: 10 << 20,
             enforce_memory: true,
+            cgroup_parent: None,
         }
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::runtime::{ExecOutput, RuntimeError};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
 use super::Shim;
 use super::attempt::{Attempt, Phase};
 use super::record::{self, Launch, Request};
-use super::shim::ExecReport;
+use super::shim::{ExecLaunch, ExecReport};
 use super::start::{obstacle, spawn_exec_shim};
 use super::trouble::unavailable;
 
@@ -32,7 +32,7 @@ pub(super) async fn exec(
     let _beside = attempt.commands.read().await;
     let no_such_container = || RuntimeError::NoSuchContainer { id: attempt.id.clone() };
     let Phase::Running(_) = attempt.phase() else { return Err(no_such_container()) };
-    let launch = launch(&attempt, command)?;
+    let launch = ExecLaunch { launch: launch(&attempt, command)?, input: false, terminal: None };
     let failed = |error| unavailable("cannot run a command beside", &attempt.folder.0, error);
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
     ours.set_nonblocking(true).map_err(failed)?;
@@ -56,11 +56,12 @@ pub(super) async fn exec(
     match report {
         ExecReport::Ended(code) => Ok(ExecOutput { code, stdout, stderr }),
         ExecReport::NotStarted(message) => Err(not_found(command, message)),
+        ExecReport::Started => Err(failed(std::io::Error::other("its shim did not tell how it ended"))),
     }
 }
 
 /// The command in the container's place: its environment, its folder, its limits.
-fn launch(attempt: &Attempt, command: &[String]) -> Result<Launch, RuntimeError> {
+pub(super) fn launch(attempt: &Attempt, command: &[String]) -> Result<Launch, RuntimeError> {
     let failed = |error| unavailable("cannot read the record of", &attempt.folder.0, error);
     let Some(mut request) = record::read::<Request>(&attempt.folder.request()).map_err(failed)? else {
         return Err(RuntimeError::NoSuchContainer { id: attempt.id.clone() });
@@ -73,34 +74,42 @@ fn launch(attempt: &Attempt, command: &[String]) -> Result<Launch, RuntimeError>
     }
 }
 
-fn not_found(command: &[String], message: String) -> RuntimeError {
+pub(super) fn not_found(command: &[String], message: String) -> RuntimeError {
     RuntimeError::CommandNotFound { command: command.first().cloned().unwrap_or_default(), message }
 }
 
 /// Hands over what to run, and collects what comes back until the shim has ended.
 async fn run(
-    mut socket: UnixStream,
+    socket: UnixStream,
     shim: &mut Child,
-    launch: &Launch,
+    launch: &ExecLaunch,
 ) -> std::io::Result<(ExecReport, Vec<u8>, Vec<u8>)> {
-    let mut request = serde_json::to_vec(launch)?;
-    request.push(b'\n');
+    let (mut reports, mut to_shim) = socket.into_split();
     let (stdout, stderr) = (shim.stdout.take(), shim.stderr.take());
     let talk = async {
-        socket.write_all(&request).await?;
+        hand_over(&mut to_shim, launch).await?;
         let mut report = Vec::new();
-        (&mut socket).take(REPORT).read_to_end(&mut report).await?;
+        (&mut reports).take(REPORT).read_to_end(&mut report).await?;
         Ok::<_, std::io::Error>(report)
     };
     let (report, stdout, stderr) = tokio::try_join!(talk, collect(stdout), collect(stderr))?;
     shim.wait().await?;
-    let report = serde_json::from_slice(&report).map_err(|error| {
+    // The last line counts: before it comes that the command was started.
+    let last = report.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let report = serde_json::from_slice(last).map_err(|error| {
         std::io::Error::other(format!(
             "its shim did not tell: {error}: {}",
             String::from_utf8_lossy(&stderr).trim_end()
         ))
     })?;
     Ok((report, stdout, stderr))
+}
+
+/// Tells a shim what to run.
+pub(super) async fn hand_over(to_shim: &mut (impl AsyncWrite + Unpin), launch: &ExecLaunch) -> std::io::Result<()> {
+    let mut request = serde_json::to_vec(launch)?;
+    request.push(b'\n');
+    to_shim.write_all(&request).await
 }
 
 /// Reads to the end, and keeps the beginning: a command must not hang because nobody reads on.

@@ -70,6 +70,10 @@ pub(super) struct Stat {
     pub(super) parent: i32,
     session: i32,
     started: u64,
+    /// Processor time, its own and of children that it waited for.
+    pub(super) ticks: u64,
+    pub(super) threads: u64,
+    pub(super) resident_pages: u64,
 }
 
 impl Stat {
@@ -80,12 +84,16 @@ impl Stat {
     /// The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     fn parse(pid: i32, text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
             pid,
             state: fields.first()?.chars().next()?,
             parent: fields.get(1)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
-            started: fields.get(19)?.parse().ok()?,
+            started: number(19)?,
+            ticks: [11, 12, 13, 14].into_iter().filter_map(number).sum(),
+            threads: number(17)?,
+            resident_pages: number(21)?,
         })
     }
 }
@@ -129,7 +137,16 @@ mod tests {
     #[test]
     fn a_program_whose_name_looks_like_fields_is_read_right() {
         let text = "7 (a) R 1 (b) S 3 4 5 0 -1 1 2 3 4 5 6 7 8 9 20 0 1 0 284941 3133440 382 0";
-        let stat = Stat { pid: 7, state: 'S', parent: 3, session: 5, started: 284_941 };
+        let stat = Stat {
+            pid: 7,
+            state: 'S',
+            parent: 3,
+            session: 5,
+            started: 284_941,
+            ticks: 6 + 7 + 8 + 9,
+            threads: 1,
+            resident_pages: 382,
+        };
         assert_eq!(Stat::parse(7, text), Some(stat));
     }
 

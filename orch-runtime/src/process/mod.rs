@@ -7,11 +7,15 @@ mod exec;
 mod found;
 mod hold;
 mod identity;
+mod input;
 mod lock;
 mod pod;
+mod privileges;
 mod record;
+mod sessions;
 mod shim;
 mod start;
+mod stats;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -28,8 +32,8 @@ use futures::future::try_join_all;
 use futures::stream::BoxStream;
 use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ContainerStats, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime,
-    RuntimeError, SandboxSpec, SandboxStatus,
+    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
+    SandboxSpec, SandboxStatus,
 };
 use tokio::process::Child;
 use tokio::task::JoinSet;
@@ -43,6 +47,7 @@ use self::pod::{Ledger, Pod};
 use self::record::{Durability, RootFolder, SandboxRecord};
 pub use self::shim::run_shim_if_asked;
 use self::trouble::unavailable;
+use crate::cgroup::{Cgroup, Limits};
 use crate::changes::Changes;
 use crate::log_file;
 
@@ -74,6 +79,8 @@ pub struct ProcessRuntime {
 struct Shared {
     config: ProcessConfig,
     root: RootFolder,
+    /// The group within which each container has one.
+    cgroup: Option<Cgroup>,
     pods: Mutex<BTreeMap<PodUid, Arc<Pod>>>,
     /// Held while a sandbox is made: the address given last, or where to begin.
     last_address: tokio::sync::Mutex<Option<Ipv4Addr>>,
@@ -136,6 +143,7 @@ impl Shared {
         record::make_folder(&config.root).map_err(failed)?;
         let root = RootFolder(config.root.canonicalize().map_err(failed)?);
         let lock = RootLock::take(&root)?;
+        let cgroup = config.cgroup_parent.as_deref().map(group).transpose()?;
         record::make_folder(&root.pods()).and_then(|()| root.empty_removed()).map_err(failed)?;
         let pods = found::pods(&root)?;
         let latest = pods.values().max_by_key(|pod| pod.record.created_at).and_then(|pod| pod.record.ip);
@@ -143,7 +151,7 @@ impl Shared {
         let last_address = tokio::sync::Mutex::new(latest.or_else(first));
         let pods = Mutex::new(pods);
         let (changes, watches) = Default::default();
-        Ok(Self { config, root, pods, last_address, changes, watches, hold: Hold::new(lock) })
+        Ok(Self { config, root, cgroup, pods, last_address, changes, watches, hold: Hold::new(lock) })
     }
 
     /// A panic while the lock is held leaves nothing half done: every critical section is one step.
@@ -154,6 +162,13 @@ impl Shared {
     /// As above.
     fn watches(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The group of an attempt.
+    fn cgroup(&self, id: &ContainerId) -> Option<Cgroup> {
+        let root = hash(&self.root.0);
+        let group = |all: &Cgroup| all.child(&format!("{root:016x}.{}.{}.{}", id.pod, id.name, id.attempt));
+        self.cgroup.as_ref().map(group)
     }
 
     fn pod(&self, uid: &PodUid) -> Option<Arc<Pod>> {
@@ -225,7 +240,12 @@ impl Shared {
             let _commands_have_ended = attempt.commands.write().await;
         }
         let (root, folder, name) = (self.root.clone(), self.root.pod(&uid), uid.to_string());
-        let removed = tokio::task::spawn_blocking(move || root.remove(&folder, &name)).await;
+        let groups: Vec<Cgroup> = attempts.iter().filter_map(|attempt| attempt.cgroup.clone()).collect();
+        let remove = move || {
+            groups.iter().filter(|group| group.exists()).try_for_each(Cgroup::remove)?;
+            root.remove(&folder, &name)
+        };
+        let removed = tokio::task::spawn_blocking(remove).await;
         let removed = removed.unwrap_or_else(|error| Err(io::Error::other(error)));
         removed.map_err(|error| unavailable("cannot remove", &self.root.pod(&uid), error))?;
         ledger.removed = true;
@@ -271,9 +291,9 @@ impl Runtime for ProcessRuntime {
 
     async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
         self.shared.hold.check()?;
-        let Some(status) = self.shared.pod(pod).map(|pod| pod.status()) else { return Ok(None) };
-        let running = status.containers.into_iter().filter(|container| container.state.is_running());
-        let containers = running.map(|container| ContainerStats::unmeasured(container.id)).collect();
+        let Some(found) = self.shared.pod(pod) else { return Ok(None) };
+        let measure = move || found.attempts().iter().filter_map(|attempt| stats::of(attempt)).collect();
+        let containers = tokio::task::spawn_blocking(measure).await.map_err(panicked)?;
         Ok(Some(PodStats { pod: pod.clone(), at: SystemClock.now(), network: None, containers }))
     }
 
@@ -298,6 +318,14 @@ impl Runtime for ProcessRuntime {
         let attempt = self.shared.attempt(id)?;
         self.shared.hold.meanwhile(exec::exec(&self.shared.config.shim, attempt, command, timeout)).await
     }
+}
+
+/// The group in which those of containers are to be, which is made.
+fn group(path: &Path) -> Result<Cgroup, RuntimeError> {
+    let failed = |error| unavailable("cannot use the control group", path, error);
+    let group = Cgroup::at(path).map_err(failed)?;
+    group.make(Limits::default()).map_err(failed)?;
+    Ok(group)
 }
 
 fn hash(path: &Path) -> u64 {

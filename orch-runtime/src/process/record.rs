@@ -9,6 +9,7 @@
 //!     life           a FIFO that the shim holds open for as long as it lives
 //!     shim.json      the shim's identity, its first act
 //!     process.json   the program's identity, written by the process itself before it becomes the program
+//!     input          a FIFO for what is sent as its input, if it has one
 //!     log.N          output, in files of which the last two are kept, see `log_file`
 //!     work/          the working folder, unless the container has another
 //!     exit.json      how it ended: written after everything of it has ended
@@ -25,9 +26,11 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use orch_core::clock::Timestamp;
-use orch_core::runtime::{ContainerName, ContainerSpec, ExitReason, PodUid, SandboxSpec};
+use orch_core::runtime::{ContainerName, ContainerSpec, ExitReason, Mount, PodUid, Privileges, SandboxSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::cgroup::Cgroup;
 
 /// No record that was written here comes near it: the kernel takes a few MiB of arguments and environment.
 const LARGEST_RECORD: u64 = 64 << 20;
@@ -50,7 +53,7 @@ pub(super) struct Request {
 }
 
 /// A program to run, with everything that it gets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Launch {
     /// The program and its arguments.
     pub(super) command: Vec<String>,
@@ -59,6 +62,22 @@ pub(super) struct Launch {
     /// Where the program is looked up, when `env` has no `PATH`.
     pub(super) path: String,
     pub(super) memory_bytes: Option<u64>,
+    /// The folder that is the container's own.
+    #[serde(default)]
+    pub(super) own_folder: PathBuf,
+    #[serde(default)]
+    pub(super) mounts: Vec<Mount>,
+    #[serde(default)]
+    pub(super) privileges: Privileges,
+    /// Whether the kernel limits and counts what it uses.
+    #[serde(default)]
+    pub(super) cgroup: Option<Cgroup>,
+    /// What it reads; nothing by default.
+    #[serde(default)]
+    pub(super) input: Option<PathBuf>,
+    /// The terminal that is its input and output.
+    #[serde(default)]
+    pub(super) terminal: Option<PathBuf>,
 }
 
 /// `exit.json`
@@ -98,6 +117,11 @@ impl AttemptFolder {
 
     pub(super) fn exit(&self) -> PathBuf {
         self.0.join("exit.json")
+    }
+
+    /// A FIFO for what is sent as its input.
+    pub(super) fn input(&self) -> PathBuf {
+        self.0.join("input")
     }
 
     pub(super) fn work(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{ContainerId, ContainerSpec, ExitReason, RuntimeError};
 use tokio::process::{Child, Command};
@@ -18,7 +18,8 @@ use super::pod::{Ledger, Pod};
 use super::record::{self, AttemptFolder, Durability, Exit, Launch, Request};
 use super::shim::SHIM;
 use super::trouble::unavailable;
-use super::{ProcessConfig, Shared, Shim};
+use super::{Shared, Shim, privileges};
+use crate::cgroup::Cgroup;
 
 /// How long a shim may take until the program runs. It is a matter of milliseconds, unless the machine is in trouble.
 const START_TAKES: Duration = Duration::from_secs(30);
@@ -35,7 +36,7 @@ pub(super) async fn start(
         return Ok(());
     }
     let folder = shared.root.attempt(&id.pod, &id.name, id.attempt);
-    let request = request(&shared.config, &folder, spec);
+    let request = request(&shared, &id, &folder, spec);
     let obstacle = obstacle(&request);
     let result = match obstacle {
         Some(message) => refuse(&pod, &id, &folder, request, message).await,
@@ -52,13 +53,21 @@ fn note(ledger: &mut Ledger, id: &ContainerId) {
     ledger.latest.insert(id.name.clone(), id.attempt);
 }
 
-fn request(config: &ProcessConfig, folder: &AttemptFolder, spec: ContainerSpec) -> Request {
+fn request(shared: &Shared, id: &ContainerId, folder: &AttemptFolder, spec: ContainerSpec) -> Request {
+    let (config, cgroup) = (&shared.config, shared.cgroup(id));
     let launch = Launch {
         command: spec.command.iter().chain(&spec.args).cloned().collect(),
         env: spec.env.clone(),
         working_dir: spec.working_dir.clone().unwrap_or_else(|| folder.work()),
         path: config.path.clone(),
-        memory_bytes: spec.limits.memory_bytes.filter(|_| config.enforce_memory),
+        // An allocation that fails would not be told from others.
+        memory_bytes: spec.limits.memory_bytes.filter(|_| config.enforce_memory && cgroup.is_none()),
+        own_folder: folder.work(),
+        mounts: spec.mounts.clone(),
+        privileges: spec.privileges.clone(),
+        cgroup,
+        input: None,
+        terminal: None,
     };
     Request { spec, started_at: SystemClock.now(), launch, log_bytes: config.log_bytes.max(1) }
 }
@@ -81,7 +90,10 @@ pub(super) fn obstacle(request: &Request) -> Option<String> {
         return Some(format!("a zero byte cannot be passed to a program: remove it from the variable {name}"));
     }
     let dir = &launch.working_dir;
-    (!dir.is_absolute()).then(|| format!("working directory {dir:?} is not absolute: begin it with '/'"))
+    if !dir.is_absolute() {
+        return Some(format!("working directory {dir:?} is not absolute: begin it with '/'"));
+    }
+    privileges::obstacle(spec, launch, geteuid().as_raw())
 }
 
 /// Records an attempt that could not be started.
@@ -113,6 +125,9 @@ async fn spawn(
     let failed = |error| unavailable("cannot start a container in", &folder.0, error);
     let (request, lifeline) = on_disk(folder, move |folder| {
         intend(folder, &request)?;
+        if let Some(cgroup) = &request.launch.cgroup {
+            cgroup.make(request.spec.limits.into())?;
+        }
         Ok((request, File::options().read(true).write(true).open(folder.life())?))
     })
     .await?;
@@ -150,6 +165,9 @@ fn intend(folder: &AttemptFolder, request: &Request) -> io::Result<()> {
         _ => record::make_folder(&folder.work())?,
     }
     mkfifo(&folder.life(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    if request.spec.stdin || request.spec.tty {
+        mkfifo(&folder.input(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    }
     record::write(&folder.request(), request, Durability::Power)
 }
 
@@ -161,7 +179,14 @@ pub(super) async fn forget(
     folder: &AttemptFolder,
 ) -> Result<(), RuntimeError> {
     let (root, name) = (shared.root.clone(), id.to_string().replace('/', "."));
-    on_disk(folder, move |folder| root.remove(&folder.0, &name)).await?;
+    let cgroup = shared.cgroup(id);
+    let remove = move |folder: &AttemptFolder| {
+        if let Some(cgroup) = cgroup.filter(Cgroup::exists) {
+            cgroup.remove()?;
+        }
+        root.remove(&folder.0, &name)
+    };
+    on_disk(folder, remove).await?;
     pod.forget(id);
     Ok(())
 }

@@ -11,12 +11,17 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use orch_core::runtime::{ContainerId, ContainerSpec, ContainerState, ExitReason, LogOptions, Runtime as _};
 use orch_runtime::process::{ProcessConfig, ProcessRuntime, Shim};
-use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
+use orch_testkit::suite::runtime::{Ability, Beside, Program, RuntimeFixture};
 
 /// Every process of its containers carries its name in the environment; what is left at the end is killed.
 pub(crate) struct Place {
     folder: PathBuf,
+    /// Whether its containers have groups of the kernel.
+    groups: bool,
 }
+
+/// Where the groups are.
+const GROUPS: &str = "/orch-test";
 
 /// The environment variable by which processes are found.
 const MARK: &str = "PLACE";
@@ -28,12 +33,19 @@ impl Place {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
             match fs::create_dir(&folder) {
-                Ok(()) => return Self { folder },
+                Ok(()) => return Self { folder, groups: false },
                 // It is left of an earlier process of the same number.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("no folder {}: {error}", folder.display()),
             }
         }
+    }
+
+    /// A place whose containers have groups of the kernel, if this user may make some. Root may.
+    pub(crate) fn with_groups() -> Self {
+        let mut place = Self::new();
+        place.groups = is_root();
+        place
     }
 
     /// The configuration of the runtimes that [`open`](RuntimeFixture::open) makes.
@@ -42,6 +54,7 @@ impl Place {
         config.shim = Shim::Path(env!("CARGO_BIN_EXE_orch-shim").into());
         config.addresses = Some("127.77.0.0/24".parse().expect("a range"));
         config.log_bytes = 1 << 20;
+        config.cgroup_parent = self.groups.then(|| GROUPS.into());
         config
     }
 
@@ -59,6 +72,23 @@ impl Place {
     pub(crate) fn plain_script(script: &str) -> ContainerSpec {
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
         ContainerSpec { command, ..ContainerSpec::default() }
+    }
+
+    /// The groups of the kernel that are left of its containers.
+    pub(crate) fn groups(&self) -> Vec<PathBuf> {
+        let children = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let ours = |path: &PathBuf| path.to_string_lossy().ends_with(".grouped.web.0");
+        group_folders().into_iter().flat_map(children).filter(ours).collect()
+    }
+
+    /// A container that runs this program once more, as the server that `serves` is.
+    fn serving(&self, port: u16) -> ContainerSpec {
+        let program = std::env::current_exe().expect("this program").display().to_string();
+        let args = ["--ignored", "--exact", "--nocapture", "sessions::serves"].map(str::to_owned);
+        let mut spec = self.script("");
+        spec.command = [program].into_iter().chain(args).collect();
+        spec.env.push(("SERVED_PORT".into(), port.to_string()));
+        spec
     }
 
     /// The shims of running containers.
@@ -94,6 +124,10 @@ impl Drop for Place {
         }
         // What cannot be removed is in a folder for temporary files.
         let _ = fs::remove_dir_all(&self.folder);
+        for folder in group_folders().into_iter().filter(|_| self.groups) {
+            // The last one that uses it removes it.
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 
@@ -126,6 +160,17 @@ impl RuntimeFixture for Place {
             Program::WritesAndEnds { lines } => numbered(lines, "sleep 0.02"),
             Program::PrintsEnvironment => "exec env".to_owned(),
             Program::Floods => "exec yes".to_owned(),
+            Program::ForksWithoutEnd => {
+                let forks = "i=0; while [ $i -lt 300 ]; do sleep 100000 & i=$((i+1)); done; wait";
+                format!("sh -c '{forks}' 2>/dev/null & sleep 1; echo ready; exec sleep 100000")
+            }
+            Program::UsesProcessor => "while :; do :; done".to_owned(),
+            Program::UsesMemory => "exec tail /dev/zero".to_owned(),
+            Program::ShowsItself => SHOWS_ITSELF.to_owned(),
+            Program::ShowsFile { path } => format!("cat {path} || exit 1"),
+            Program::WritesFile { path } => format!("echo written > {path} || exit 1"),
+            Program::Echoes => "exec cat".to_owned(),
+            Program::Serves { port } => return self.serving(port),
             Program::IsMissing => return ContainerSpec { command: vec!["no-such-program".into()], ..self.script("") },
             other => panic!("{other:?} is new: say what it is here"),
         };
@@ -137,6 +182,10 @@ impl RuntimeFixture for Place {
             Beside::Ends { code } => format!("printf out; printf err >&2; exit {code}"),
             Beside::Greets => "printf %s \"$GREETING\"".to_owned(),
             Beside::Hangs => "trap '' TERM; sleep 100000; sleep 100000".to_owned(),
+            Beside::Forks => "setsid sleep 100000 & echo ready; sleep 100000; sleep 100000".to_owned(),
+            Beside::Floods => "exec yes".to_owned(),
+            Beside::Echoes => "cat; echo done >&2; exit 7".to_owned(),
+            Beside::TellsTerminal => "while read line; do stty size; done".to_owned(),
             Beside::IsMissing => return vec!["no-such-command".into()],
             other => panic!("{other:?} is new: say what it is here"),
         };
@@ -154,6 +203,49 @@ impl RuntimeFixture for Place {
         files(&self.folder, &mut traces);
         traces
     }
+
+    fn can(&self, ability: Ability) -> bool {
+        match ability {
+            // Their targets are not on this machine; those that are, `privileges.rs` looks at.
+            Ability::Mounts | Ability::Hostname => false,
+            Ability::Users | Ability::Capabilities | Ability::ReadOnlyRoot => is_root(),
+            Ability::ProcessLimit | Ability::OutOfMemory => self.groups,
+            _ => true,
+        }
+    }
+
+    async fn kill_behind_back(&self, id: &ContainerId) -> bool {
+        let ContainerId { pod, name, attempt } = id;
+        let record = self.root().join(format!("pods/{pod}/containers/{name}/{attempt}/process.json"));
+        let text = fs::read_to_string(record).expect("a record");
+        let pid = text.split("\"pid\":").nth(1).and_then(|rest| rest.split(',').next()).expect("a number");
+        Command::new("kill").args(["-9", pid]).status().is_ok_and(|status| status.success())
+    }
+}
+
+/// Where the groups are, in each hierarchy.
+fn group_folders() -> Vec<PathBuf> {
+    let controllers = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    controllers.chain([PathBuf::from("/sys/fs/cgroup")]).map(|mount| mount.join(&GROUPS[1..])).collect()
+}
+
+/// What a shell says of itself.
+const SHOWS_ITSELF: &str = r#"
+echo uid $(id -u); echo gid $(id -g); echo groups $(id -G)
+while read name value rest; do
+    case $name in CapEff:) echo capabilities $value;; NoNewPrivs:) echo no_new_privs $value;; esac
+done </proc/self/status
+echo hostname $(hostname)
+if [ -t 0 ]; then echo terminal yes; else echo terminal no; fi
+root=writable
+while read device target kind options rest; do
+    if [ $target = / ]; then case $options in ro|ro,*) root=read-only;; *) root=writable;; esac; fi
+done </proc/self/mounts
+echo root $root
+"#;
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

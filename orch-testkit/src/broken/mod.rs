@@ -5,6 +5,9 @@
 pub mod claim;
 pub mod controller;
 pub mod crashing_store;
+pub mod images;
+pub mod interactive;
+pub mod omission;
 pub mod proxy;
 pub mod racing_store;
 pub mod runtime;

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt as _};
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExecOutput, ExitReason, LogOptions, LogStream,
-    PodStats, PodUid, Runtime, RuntimeError, SandboxSpec, SandboxStatus,
+    ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus, ExecOutput, ExitReason, LogOptions,
+    LogStream, PodStats, PodUid, Runtime, RuntimeError, SandboxSpec, SandboxStatus,
 };
 
-use crate::suite::runtime::{Beside, Program, RuntimeFixture};
+use super::omission::Omission;
+use crate::suite::runtime::{Ability, Beside, Program, RuntimeFixture};
 
 /// What is wrong with a [`FlawedRuntime`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +41,29 @@ pub enum Flaw {
     MixesOutputsUp,
     /// Does one thing at a time, waiting for grace periods included.
     DoesOneThingAtATime,
+    /// Gives what was written before the time that was asked for.
+    IgnoresSince,
+    /// Gives lines without their times.
+    ForgetsTimes,
+    /// Believes that what it started runs until it stops it.
+    TrustsItsMemory,
+    /// Looks at containers only, and not at what they share.
+    TakesEverySandboxForReady,
+    /// Gives containers the name of the node.
+    ForgetsHostNames,
+    /// Tells what an ended container used, as if it ran.
+    MeasuresTheDead,
+    /// Tells 0 for what it cannot measure.
+    MeasuresNothingAsZero,
+    /// Tells nothing of memory that was too small: it was a signal, after all.
+    TakesOutOfMemoryForASignal,
+    /// Starts a container without something that it asks for, and says nothing.
+    LeavesOut(Omission),
 }
 
 impl Flaw {
     /// Every flaw, with the promise that it breaks.
-    pub const ALL: [(Self, &str); 12] = [
+    pub const ALL: [(Self, &str); 33] = [
         (Self::StartsEndedAttemptsAgain, "R1"),
         (Self::RunsAttemptsTogether, "R2"),
         (Self::ForgetsEndedContainers, "R3"),
@@ -57,6 +76,27 @@ impl Flaw {
         (Self::FailsWhenAProgramIsMissing, "R7"),
         (Self::MixesOutputsUp, "R8"),
         (Self::DoesOneThingAtATime, "R9"),
+        (Self::IgnoresSince, "R8"),
+        (Self::ForgetsTimes, "R8"),
+        (Self::TrustsItsMemory, "R3"),
+        (Self::TakesEverySandboxForReady, "R3"),
+        (Self::ForgetsHostNames, "Spec"),
+        (Self::MeasuresTheDead, "Stats"),
+        (Self::MeasuresNothingAsZero, "Stats"),
+        (Self::TakesOutOfMemoryForASignal, "R9"),
+        (Self::LeavesOut(Omission::ProcessLimit), "R9"),
+        (Self::LeavesOut(Omission::MemoryLimit), "R9"),
+        (Self::LeavesOut(Omission::Mounts), "R10"),
+        (Self::LeavesOut(Omission::ReadOnlyMounts), "R10"),
+        (Self::LeavesOut(Omission::User), "R10"),
+        (Self::LeavesOut(Omission::SupplementalGroups), "R10"),
+        (Self::LeavesOut(Omission::NonRoot), "R10"),
+        (Self::LeavesOut(Omission::AddedCapabilities), "R10"),
+        (Self::LeavesOut(Omission::DroppedCapabilities), "R10"),
+        (Self::LeavesOut(Omission::ReadOnlyRoot), "R10"),
+        (Self::LeavesOut(Omission::NoNewPrivileges), "R10"),
+        (Self::LeavesOut(Omission::Terminal), "R10"),
+        (Self::LeavesOut(Omission::Input), "R10"),
     ];
 }
 
@@ -74,6 +114,8 @@ struct Machine {
     runtimes: Mutex<Vec<Arc<dyn Runtime>>>,
     /// How often an attempt was started again.
     generations: Mutex<BTreeMap<ContainerId, u32>>,
+    /// What was started and not stopped.
+    remembered: Mutex<BTreeMap<ContainerId, ContainerStatus>>,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -116,8 +158,20 @@ impl FlawedRuntime {
         if self.flaw == Some(Flaw::ForgetsEndedContainers) {
             sandbox.containers.retain(|container| container.state.is_running());
         }
+        sandbox.ready |= self.flaw == Some(Flaw::TakesEverySandboxForReady);
+        if self.flaw == Some(Flaw::TrustsItsMemory) {
+            let remembered = lock(&self.machine.remembered);
+            sandbox.containers.retain(|container| !remembered.contains_key(&container.id));
+            let of_pod = remembered.values().filter(|container| container.id.pod == sandbox.spec.pod);
+            sandbox.containers.extend(of_pod.cloned());
+        }
         for container in &mut sandbox.containers {
             container.id = self.above(container.id.clone());
+            if self.flaw == Some(Flaw::TakesOutOfMemoryForASignal)
+                && let ContainerState::Exited { reason: reason @ ExitReason::OutOfMemory, .. } = &mut container.state
+            {
+                *reason = ExitReason::Signaled;
+            }
             if self.flaw == Some(Flaw::LosesExitCodes)
                 && let ContainerState::Exited { code, reason, .. } = &mut container.state
             {
@@ -151,7 +205,11 @@ impl FlawedRuntime {
 #[async_trait]
 impl Runtime for FlawedRuntime {
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
-        self.inner.create_sandbox(spec).await.map(|sandbox| self.report(sandbox))
+        let mut spec = spec.clone();
+        if self.flaw == Some(Flaw::ForgetsHostNames) {
+            spec.hostname = "node".to_owned();
+        }
+        self.inner.create_sandbox(&spec).await.map(|sandbox| self.report(sandbox))
     }
 
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
@@ -162,7 +220,16 @@ impl Runtime for FlawedRuntime {
         if self.flaw == Some(Flaw::StartsEndedAttemptsAgain) && self.end(&self.below(id)).await?.is_some() {
             *lock(&self.machine.generations).entry(id.clone()).or_default() += 1;
         }
-        self.inner.start(&self.below(id), spec).await?;
+        let mut spec = spec.clone();
+        if let Some(Flaw::LeavesOut(omission)) = self.flaw {
+            omission.leave_out(&mut spec);
+        }
+        self.inner.start(&self.below(id), &spec).await?;
+        if self.flaw == Some(Flaw::TrustsItsMemory) {
+            let containers = self.inner.status(&id.pod).await?.into_iter().flat_map(|sandbox| sandbox.containers);
+            let started = containers.filter(|container| container.id == *id && container.state.is_running());
+            lock(&self.machine.remembered).extend(started.map(|container| (id.clone(), container)));
+        }
         let missing = self.end(&self.below(id)).await? == Some(ExitReason::StartError);
         if self.flaw == Some(Flaw::FailsWhenAProgramIsMissing) && missing {
             let message = "there is no such program".to_owned();
@@ -173,6 +240,7 @@ impl Runtime for FlawedRuntime {
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
         let below = self.below(id);
+        lock(&self.machine.remembered).remove(id);
         match self.flaw {
             Some(Flaw::ReturnsFromStopTooEarly) => {
                 let inner = Arc::clone(&self.inner);
@@ -193,6 +261,7 @@ impl Runtime for FlawedRuntime {
     }
 
     async fn remove(&self, pod: &PodUid) -> Result<(), RuntimeError> {
+        lock(&self.machine.remembered).retain(|id, _| id.pod != *pod);
         if self.flaw != Some(Flaw::LeavesSandboxes) {
             return self.inner.remove(pod).await;
         }
@@ -223,6 +292,15 @@ impl Runtime for FlawedRuntime {
         let mut stats = self.inner.stats(pod).await?;
         for container in stats.iter_mut().flat_map(|stats| &mut stats.containers) {
             container.id = self.above(container.id.clone());
+            if self.flaw == Some(Flaw::MeasuresNothingAsZero) {
+                container.cpu_nanos = Some(0);
+            }
+        }
+        if self.flaw == Some(Flaw::MeasuresTheDead)
+            && let (Some(stats), Some(sandbox)) = (&mut stats, self.inner.status(pod).await?)
+        {
+            let all = sandbox.containers.into_iter().map(|container| ContainerStats::unmeasured(container.id));
+            stats.containers = all.collect();
         }
         Ok(stats)
     }
@@ -239,7 +317,9 @@ impl Runtime for FlawedRuntime {
         {
             below = latest.id.clone();
         }
-        self.inner.logs(&below, options).await
+        let since = options.since.filter(|_| self.flaw != Some(Flaw::IgnoresSince));
+        let timestamps = options.timestamps && self.flaw != Some(Flaw::ForgetsTimes);
+        self.inner.logs(&below, LogOptions { since, timestamps, ..options }).await
     }
 
     async fn exec(&self, id: &ContainerId, command: &[String], timeout: Duration) -> Result<ExecOutput, RuntimeError> {
@@ -261,6 +341,16 @@ impl<F: RuntimeFixture> FlawedPlace<F> {
         Self { flaw, inner, machine: Arc::default() }
     }
 
+    pub(super) fn inner(&self) -> &F {
+        &self.inner
+    }
+
+    /// A runtime of this place over one that was just opened. The earlier one ended when it was dropped.
+    pub(super) fn open_over(&self, inner: F::Runtime) -> FlawedRuntime {
+        lock(&self.machine.runtimes).clear();
+        self.flawed(inner)
+    }
+
     fn flawed(&self, inner: F::Runtime) -> FlawedRuntime {
         let inner: Arc<dyn Runtime> = Arc::new(inner);
         lock(&self.machine.runtimes).push(Arc::clone(&inner));
@@ -273,9 +363,7 @@ impl<F: RuntimeFixture> RuntimeFixture for FlawedPlace<F> {
     type Runtime = FlawedRuntime;
 
     async fn open(&self) -> FlawedRuntime {
-        // The earlier one ended when it was dropped.
-        lock(&self.machine.runtimes).clear();
-        let runtime = self.flawed(self.inner.open().await);
+        let runtime = self.open_over(self.inner.open().await);
         if self.flaw == Some(Flaw::EndsWithItsUser) {
             runtime.end_everything().await.expect("what runs can be ended");
         }
@@ -300,6 +388,22 @@ impl<F: RuntimeFixture> RuntimeFixture for FlawedPlace<F> {
 
     async fn traces(&self) -> BTreeSet<String> {
         self.inner.traces().await
+    }
+
+    fn can(&self, ability: Ability) -> bool {
+        self.inner.can(ability)
+    }
+
+    async fn destroy_sandbox(&self, pod: &PodUid) -> bool {
+        self.inner.destroy_sandbox(pod).await
+    }
+
+    async fn kill_behind_back(&self, id: &ContainerId) -> bool {
+        self.inner.kill_behind_back(id).await
+    }
+
+    async fn remove_behind_back(&self, id: &ContainerId) -> bool {
+        self.inner.remove_behind_back(id).await
     }
 }
 

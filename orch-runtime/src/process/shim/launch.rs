@@ -15,6 +15,7 @@ use nix::unistd::{AccessFlags, access, setsid};
 
 use super::super::identity::ProcessIdentity;
 use super::super::record::{self, AttemptFolder, Durability, Launch};
+use super::{mounts, privileges};
 
 /// Becomes the program, or tells the shim why not.
 pub(super) fn launch(shim: &OsStr, folder: Option<&AttemptFolder>) -> io::Result<()> {
@@ -34,7 +35,7 @@ pub(super) fn launch(shim: &OsStr, folder: Option<&AttemptFolder>) -> io::Result
     if let Some(folder) = folder {
         record::write(&folder.process(), &ProcessIdentity::own()?, Durability::Boot)?;
     }
-    let message = match become_program(&launch) {
+    let message = match become_program(&launch, parent_id()) {
         Ok(never) => match never {},
         Err(message) => message,
     };
@@ -42,17 +43,26 @@ pub(super) fn launch(shim: &OsStr, folder: Option<&AttemptFolder>) -> io::Result
 }
 
 /// Returns only if it fails.
-fn become_program(launch: &Launch) -> Result<std::convert::Infallible, String> {
+fn become_program(launch: &Launch, shim: u32) -> Result<std::convert::Infallible, String> {
     let [program, args @ ..] = &launch.command[..] else {
         return Err("no command is given: add `command`".to_owned());
     };
+    if let Some(cgroup) = &launch.cgroup {
+        cgroup.join().map_err(|error| format!("the limits of the container cannot be set: {error}"))?;
+    }
+    mounts::enter(launch)?;
     std::env::set_current_dir(&launch.working_dir).map_err(|error| {
         format!("working directory {:?} cannot be entered: {error}: create it, or choose another", launch.working_dir)
     })?;
     let path = look_up(program, launch)?;
     limit(launch).map_err(|error| format!("the resource limits cannot be set: {error}"))?;
     let mut command = Command::new(&path);
-    command.arg0(program).args(args).env_clear().stdin(Stdio::null());
+    command.arg0(program).args(args).env_clear();
+    connect(&mut command, launch).map_err(|error| format!("its input and terminal cannot be opened: {error}"))?;
+    privileges::assume(launch)?;
+    if parent_id() != shim {
+        return Err("the shim that started this process is gone".to_owned());
+    }
     command.envs(launch.env.iter().map(|(name, value)| (name, value)));
     let error = command.exec();
     Err(explain(program, &path, &error))
@@ -77,8 +87,22 @@ fn look_up(program: &str, launch: &Launch) -> Result<PathBuf, String> {
     }
 }
 
+/// Gives the program its input, and its terminal.
+fn connect(command: &mut Command, launch: &Launch) -> io::Result<()> {
+    if let Some(terminal) = &launch.terminal {
+        // Opened by the leader of a session, it becomes the session's.
+        let terminal = File::options().read(true).write(true).open(terminal)?;
+        command.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
+        return Ok(());
+    }
+    match &launch.input {
+        Some(input) => command.stdin(File::open(input)?),
+        None => command.stdin(Stdio::null()),
+    };
+    Ok(())
+}
+
 fn limit(launch: &Launch) -> io::Result<()> {
-    prctl::set_no_new_privs()?;
     // A program that crashes again and again must not fill the disk.
     let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
     setrlimit(Resource::RLIMIT_CORE, 0, most)?;

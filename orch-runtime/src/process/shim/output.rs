@@ -1,6 +1,6 @@
 //! [`Output`]: from the container's standard output and error to its log.
 
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeWriter, Read};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -22,6 +22,11 @@ impl Output {
     /// could not be told from two. Of what is written at least the last `log_bytes` are kept.
     pub(super) fn start(folder: &AttemptFolder, log_bytes: u64) -> io::Result<(Self, PipeWriter)> {
         let (reader, pipe) = io::pipe()?;
+        Ok((Self::copy(folder, log_bytes, reader)?, pipe))
+    }
+
+    /// Begins to copy what is read.
+    pub(super) fn copy(folder: &AttemptFolder, log_bytes: u64, reader: impl Read + Send + 'static) -> io::Result<Self> {
         let log = Mutex::new(LogWriter::open(&folder.0, log_bytes)?);
         let (done, finished) = mpsc::channel();
         thread::spawn(move || {
@@ -29,7 +34,7 @@ impl Output {
             // Nobody listens any more when the output came too late.
             let _ = done.send(());
         });
-        Ok((Self(finished), pipe))
+        Ok(Self(finished))
     }
 
     /// Waits until everything is copied.

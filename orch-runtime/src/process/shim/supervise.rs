@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -16,6 +18,13 @@ use orch_core::runtime::ExitReason;
 use super::super::identity;
 use super::super::record::{AttemptFolder, Launch};
 use super::SHIM;
+use crate::cgroup::Cgroup;
+
+/// 128 and the number of SIGKILL.
+const KILLED: i32 = 137;
+/// How often it is tried to remove a group, and the time between.
+const REMOVING_TAKES: u32 = 2000;
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A program that was executed.
 pub(super) struct Supervised(Child);
@@ -53,8 +62,17 @@ impl Supervised {
         Ok(Err(message))
     }
 
+    /// Waits until the program has ended, with whatever it left behind. If it had a group, that is removed.
+    pub(super) fn wait_with(mut self, cgroup: Option<&Cgroup>) -> io::Result<Ended> {
+        let ended = self.wait()?;
+        match cgroup {
+            Some(cgroup) => ended.in_group(cgroup),
+            None => Ok(ended),
+        }
+    }
+
     /// Waits until the program has ended, then kills whatever it left behind and waits for that.
-    pub(super) fn wait(mut self) -> io::Result<Ended> {
+    fn wait(&mut self) -> io::Result<Ended> {
         let status = loop {
             // Tells that some child has ended, and leaves it to be waited for by its number: orphans are ours too.
             match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
@@ -69,6 +87,26 @@ impl Supervised {
         };
         end_descendants()?;
         Ok(Ended::from(status))
+    }
+}
+
+impl Ended {
+    /// Asks the group whether it was memory, and removes the group with everything that is in it.
+    fn in_group(mut self, cgroup: &Cgroup) -> io::Result<Self> {
+        if self.code == KILLED && cgroup.oom_kills().is_some_and(|kills| kills > 0) {
+            self.reason = ExitReason::OutOfMemory;
+            self.message = "it used more memory than it may, and was killed".to_owned();
+        }
+        let mut tries = 0;
+        while let Err(error) = cgroup.kill().and_then(|_| cgroup.remove()) {
+            tries += 1;
+            if tries == REMOVING_TAKES {
+                return Err(error);
+            }
+            // What was killed leaves the group a moment later.
+            thread::park_timeout(LOOK_AGAIN);
+        }
+        Ok(self)
     }
 }
 

@@ -1,0 +1,22 @@
+//! The suite of images catches all that are wrong on purpose.
+
+#[path = "../../orch-runtime/tests/fake/place.rs"]
+mod place;
+
+use orch_testkit::broken::images::{Flaw, FlawedPlace};
+use orch_testkit::suite::images::clauses;
+use orch_testkit::suite::violated_in_no_time as violated;
+use place::Place;
+
+#[test]
+fn images_without_a_flaw_violate_nothing() {
+    assert_eq!(violated(clauses(), || FlawedPlace::new(None, Place::default())), Vec::<String>::new());
+}
+
+#[test]
+fn every_flaw_violates_a_clause_of_the_promise_that_it_breaks() {
+    for (flaw, promise) in Flaw::ALL {
+        let violated = violated(clauses(), || FlawedPlace::new(Some(flaw), Place::default()));
+        assert!(violated.iter().any(|clause| clause.starts_with(promise)), "{flaw:?} violates only {violated:?}");
+    }
+}
