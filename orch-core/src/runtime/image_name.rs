@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageName {
-    registry: String,
-    repository: String,
-    tag: Option<String>,
-    digest: Option<String>,
+    // It is in many errors, which are to be small.
+    registry: Box<str>,
+    repository: Box<str>,
+    tag: Option<Box<str>>,
+    digest: Option<Box<str>>,
 }
 
 /// Why text is not the name of an image.
@@ -142,8 +143,8 @@ fn parse(text: &str) -> Result<ImageName, &'static str> {
         (true, true) => (DEFAULT_REGISTRY, repository),
         (false, _) => (registry, repository),
     };
-    let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned()));
-    Ok(ImageName { registry: registry.to_owned(), repository, tag, digest: digest.map(str::to_owned) })
+    let tag = tag.or_else(|| digest.is_none().then_some("latest")).map(Box::from);
+    Ok(ImageName { registry: registry.into(), repository: repository.into(), tag, digest: digest.map(Box::from) })
 }
 
 fn looks_like_a_host(first: &str) -> bool {
