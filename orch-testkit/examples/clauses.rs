@@ -20,6 +20,8 @@ fn main() {
     orch_testkit::scheduler_clauses! { [print_clauses] ["Scheduler" count] }
     orch_testkit::controller_clauses! { [print_clauses] ["Controller" count] }
     orch_testkit::runtime_clauses! { [print_clauses] ["Runtime" count] }
+    orch_testkit::interactive_clauses! { [print_clauses] ["Interactive" count] }
+    orch_testkit::images_clauses! { [print_clauses] ["Images" count] }
     orch_testkit::volumes_clauses! { [print_clauses] ["Volumes" count] }
     orch_testkit::proxy_clauses! { [print_clauses] ["ServiceProxy" count] }
     println!("\n{count} clauses");

@@ -3,6 +3,8 @@
 #[path = "../../orch-runtime/tests/fake/place.rs"]
 mod place;
 
+use std::collections::BTreeSet;
+
 use orch_testkit::broken::images::{Flaw, FlawedPlace};
 use orch_testkit::suite::images::clauses;
 use orch_testkit::suite::violated_in_no_time as violated;
@@ -14,9 +16,13 @@ fn images_without_a_flaw_violate_nothing() {
 }
 
 #[test]
-fn every_flaw_violates_a_clause_of_the_promise_that_it_breaks() {
+fn every_flaw_violates_a_clause_of_the_promise_that_it_breaks_and_no_clause_is_idle() {
+    let mut idle: BTreeSet<String> =
+        clauses::<FlawedPlace<Place>>().iter().map(|clause| format!("{clause:?}")).collect();
     for (flaw, promise) in Flaw::ALL {
         let violated = violated(clauses(), || FlawedPlace::new(Some(flaw), Place::default()));
         assert!(violated.iter().any(|clause| clause.starts_with(promise)), "{flaw:?} violates only {violated:?}");
+        idle.retain(|clause| !violated.contains(clause));
     }
+    assert_eq!(idle, BTreeSet::new(), "these catch nothing");
 }

@@ -5,8 +5,8 @@
 
 mod control;
 mod layout;
-mod network;
-mod usage;
+pub(crate) mod network;
+pub(crate) mod usage;
 
 use std::fs;
 use std::io;
@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::control::Limits;
 use self::layout::Mount;
-pub(crate) use self::network::network_of;
-pub(crate) use self::usage::{Usage, usage_of};
+pub(crate) use self::usage::Usage;
 
 /// A controller that is used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

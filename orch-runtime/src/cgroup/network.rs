@@ -6,6 +6,7 @@ use std::io;
 use orch_core::runtime::NetworkStats;
 
 /// What went over the network that a process has, its loopback device aside.
+#[allow(dead_code, reason = "for runtimes whose features may be off")]
 pub(crate) fn network_of(pid: u32) -> io::Result<NetworkStats> {
     Ok(parse(&fs::read_to_string(format!("/proc/{pid}/net/dev"))?))
 }

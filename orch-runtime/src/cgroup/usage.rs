@@ -24,6 +24,7 @@ pub(crate) struct Usage {
 }
 
 /// What the group uses that a process is in.
+#[allow(dead_code, reason = "for runtimes whose features may be off")]
 pub(crate) fn usage_of(pid: u32) -> io::Result<Usage> {
     Ok(Cgroup::of(pid)?.usage())
 }

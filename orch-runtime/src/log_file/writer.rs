@@ -136,14 +136,17 @@ fn end_of_records(file: &File) -> io::Result<u64> {
 /// Copies a pipe to its end, also when nothing can be written: a full disk must not stop the container.
 pub(crate) fn copy(mut source: impl Read, origin: Origin, writer: &Mutex<LogWriter>, clock: &dyn Clock) {
     let mut buffer = vec![0; BATCH];
+    let mut loses = false;
     loop {
         match source.read(&mut buffer) {
             Ok(0) => return,
             Ok(length) => {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Err(error) = writer.write(origin, clock.now(), &buffer[..length]) {
+                let result = writer.write(origin, clock.now(), &buffer[..length]);
+                if let (Err(error), false) = (&result, loses) {
                     eprintln!("output is lost: {}: {error}", writer.folder.display());
                 }
+                loses = result.is_err();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,

@@ -51,18 +51,31 @@ use crate::cgroup::{Cgroup, Limits};
 use crate::changes::Changes;
 use crate::log_file;
 
-/// Runs containers as processes of this machine, without privileges and without a daemon.
+/// Runs containers as processes of this machine, without a daemon, and without privileges where none are asked for.
 ///
 /// Each container is supervised by a *shim*, a tiny process that outlives the user of the runtime: it copies output to
 /// files of a limited size, kills what the program leaves behind when it ends, and writes down how it ended. Whatever
 /// may be killed at any moment, nothing runs twice and nothing is lost: what is to run is on disk before it is started,
 /// the process writes down who it is before it becomes the program, and a program dies with its shim.
 ///
-/// A container gets the environment that its spec says and nothing else, not even a `PATH`; its standard input is
-/// empty; its working folder is one of its own that goes when the attempt is removed. Images and host names are not
-/// used. Memory is limited for each process by itself (see [`ProcessConfig::enforce_memory`]); processor time is not
-/// limited. It can gain no privileges that its user does not have. There is deliberately no isolation: a container
-/// sees the machine as its user does, and one that means to can leave its supervision with the help of others.
+/// A container gets the environment that its spec says and nothing else, not even a `PATH`; its working folder is one of
+/// its own that goes when the attempt is removed. There is deliberately no isolation: a container sees the machine as its
+/// user does, its network included, and one that means to can leave its supervision with the help of others.
+///
+/// | asked for | given |
+/// |---|---|
+/// | input, terminal | yes |
+/// | to gain nothing, or to be allowed to | yes |
+/// | another user, groups, a read-only root | if this process is root; else a start error |
+/// | capabilities | dropped if this process is root, and never there if it is not; added if it has them; else a start error |
+/// | mounts | if this process is root, over what is on the machine or within the working folder; else a start error |
+/// | memory | with control groups, of the container, and [`OutOfMemory`](orch_core::runtime::ExitReason::OutOfMemory) is told; else of each process by itself, see [`ProcessConfig::enforce_memory`] |
+/// | processor time, number of processes | with control groups (see [`ProcessConfig::cgroup_parent`]); else not limited |
+/// | stats | with control groups, exactly; else the sum over the processes that live, without those that ended unnoticed |
+/// | images, host names | not used |
+///
+/// Standard output and error are one stream, so that their order is right: who attaches gets both as standard output. The
+/// ports of a pod are forwarded to its address, or to 127.0.0.1 where it has none of its own.
 ///
 /// If a shim is killed, its program dies with it, and with it everything of the program's session; only a descendant
 /// that had made a session of its own is not found then.

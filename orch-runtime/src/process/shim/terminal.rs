@@ -16,7 +16,7 @@ pub(super) struct Terminal {
     pub(super) path: PathBuf,
     pub(super) ours: File,
     /// Held open until the program has it open: without anyone, the terminal counts as hung up.
-    pub(super) theirs: File,
+    _theirs: File,
 }
 
 impl Terminal {
@@ -30,7 +30,7 @@ impl Terminal {
             resize(&ours, size)?;
         }
         let theirs = File::options().read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(&path)?;
-        Ok(Self { path, ours, theirs })
+        Ok(Self { path, ours, _theirs: theirs })
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn output_and_input_are_passed_on(fixture: impl RuntimeFixture<Runtime
         heard.until(&mut session, text).await;
     }
     session.input.send(Input::End).await.expect("the end of its input");
-    let heard = heard.to_the_end(&mut session).await;
+    let heard = heard.rest(&mut session).await;
     assert_eq!(heard.text(), "hello\nonce more\n", "T1: what it writes from then on, to the last byte");
     assert_eq!(heard.code, Some(0), "T1: how it ended is told, last");
     assert!(ended(&runtime, &id).await.1 == 0);
@@ -73,7 +73,7 @@ pub async fn input_that_was_not_asked_for_is_dropped(fixture: impl RuntimeFixtur
     session.input.send(Input::End).await.expect("nor its end");
     assert!(container(&runtime, &id).await.state.is_running(), "the container goes on");
     runtime.stop(&id, Duration::from_secs(20)).await.expect("stopped");
-    let heard = Heard::default().to_the_end(&mut session).await;
+    let heard = Heard::default().rest(&mut session).await;
     assert_eq!(heard.text(), "", "it wrote nothing");
     assert_eq!(heard.code, end(&container(&runtime, &id).await).map(|(_, code)| code), "how it ended is told");
     runtime.remove(&id.pod).await.expect("removed");
@@ -111,7 +111,7 @@ pub async fn a_port_is_forwarded_both_ways(fixture: impl RuntimeFixture<Runtime:
     }
     assert_eq!(heard.text(), format!("hello{long}good bye"), "T1: what is sent comes back, once and whole");
     connection.input.send(Input::End).await.expect("the end of what is sent");
-    let heard = heard.to_the_end(&mut connection).await;
+    let heard = heard.rest(&mut connection).await;
     assert_eq!(heard.code, None, "a connection has no exit code");
     runtime.remove(&id.pod).await.expect("removed");
 }

@@ -26,7 +26,7 @@ pub async fn what_is_sent_comes_back_whole(fixture: impl RuntimeFixture<Runtime:
         input
     });
     session.input = Box::pin(futures::sink::drain().sink_map_err(|never| match never {}));
-    let heard = Heard::default().to_the_end(&mut session).await;
+    let heard = Heard::default().rest(&mut session).await;
     assert_eq!(heard.stdout.len(), bytes.len(), "T1: as many bytes as were sent");
     assert!(heard.stdout == bytes, "T1: it arrives as it was sent");
     assert_eq!(String::from_utf8_lossy(&heard.stderr).trim_end(), "done", "T1: errors are apart");
@@ -42,7 +42,7 @@ pub async fn an_input_that_was_not_asked_for_is_empty(fixture: impl RuntimeFixtu
     let (runtime, id) = running(&fixture).await;
     let request = ExecRequest { stdin: false, ..request(&fixture, Beside::Echoes) };
     let mut session = runtime.open_exec(&id, &request).await.expect("a command is run");
-    let heard = Heard::default().to_the_end(&mut session).await;
+    let heard = Heard::default().rest(&mut session).await;
     assert_eq!((heard.stdout, heard.code), (Vec::new(), Some(7)), "T1: there is nothing to copy");
     runtime.remove(&id.pod).await.expect("removed");
 }
@@ -80,7 +80,7 @@ pub async fn one_that_is_not_read_holds_up_no_other(fixture: impl RuntimeFixture
         let mut other = runtime.open_exec(&id, &request(&fixture, Beside::Echoes)).await.expect("another is run");
         send(&mut other, "hello").await;
         other.input.send(Input::End).await.expect("T1: the end of its input");
-        let heard = Heard::default().to_the_end(&mut other).await;
+        let heard = Heard::default().rest(&mut other).await;
         assert_eq!((heard.text().as_str(), heard.code), ("hello", Some(7)), "T2: others go on");
     }
     let output = runtime.exec(&id, &fixture.command(Beside::Ends { code: 3 }), PATIENCE).await.expect("it is run");

@@ -39,7 +39,7 @@ impl Heard {
     }
 
     /// Takes everything to the end.
-    pub(super) async fn to_the_end(mut self, session: &mut Session) -> Self {
+    pub(super) async fn rest(mut self, session: &mut Session) -> Self {
         while self.next(session).await {}
         self
     }

@@ -14,6 +14,8 @@ const SUITES: &[(&str, &str)] = &[
     (" Scheduler for ", "scheduler_suite!"),
     (" Controller for ", "controller_suite!"),
     (" Runtime for ", "runtime_suite!"),
+    (" Interactive for ", "interactive_suite!"),
+    (" Images for ", "images_suite!"),
     (" ServiceProxy for ", "proxy_suite!"),
     (" Volumes for ", "volumes_suite!"),
 ];
