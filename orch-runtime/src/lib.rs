@@ -5,20 +5,28 @@
 //! |---|---|
 //! | [`FakeRuntime`](fake::FakeRuntime) | an entry in memory that follows a script |
 //! | [`ProcessRuntime`](process::ProcessRuntime) | a process group of this machine; Linux, no privileges, no daemon |
+//! | `docker::DockerRuntime`, feature `docker` | a container of a Docker daemon on this machine; Linux, root |
 #![forbid(unsafe_code)]
 
 mod capability;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod changes;
+#[cfg(feature = "docker")]
+pub mod docker;
 pub mod fake;
 #[cfg(target_os = "linux")]
 mod log_file;
 pub mod machine;
 #[cfg(target_os = "linux")]
 pub mod process;
+#[cfg(feature = "docker")]
+mod sandbox_image;
 mod session;
 pub mod volumes;
+
+#[cfg(feature = "docker")]
+pub use docker::DockerRuntime;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/runtime.md")]

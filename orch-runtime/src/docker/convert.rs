@@ -1,0 +1,310 @@
+//! From what is asked for to what Docker is told, and from what Docker says to a status.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use orch_core::clock::Timestamp;
+use orch_core::runtime::{
+    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExitReason, ImageName, Privileges, ResourceLimits,
+    SandboxSpec,
+};
+
+use super::DockerConfig;
+use super::names::label;
+use super::wire;
+use crate::sandbox_image;
+
+/// The time in which a limit of processor time is kept, in microseconds, and the least that the kernel takes of it.
+const CPU_PERIOD: u64 = 100_000;
+const CPU_QUOTA_LEAST: u64 = 1_000;
+/// The least memory that Docker starts a container with.
+const MEMORY_LEAST: u64 = 6 << 20;
+/// The shares that one core stands for, and the least that the kernel takes.
+const CPU_SHARES: u64 = 1_024;
+const CPU_SHARES_LEAST: u64 = 2;
+
+/// The sandbox of a pod as a container.
+pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec) -> wire::NewContainer {
+    let network_mode = if spec.host_network { "host".to_owned() } else { config.network.clone() };
+    wire::NewContainer {
+        image: sandbox_image::NAME.to_owned(),
+        hostname: (!spec.host_network && !spec.hostname.is_empty()).then(|| spec.hostname.clone()),
+        labels: pod_labels(config, spec),
+        host_config: wire::HostConfig {
+            network_mode,
+            ipc_mode: "shareable".to_owned(),
+            log_config: wire::LogConfig { kind: "none", config: BTreeMap::new() },
+            security_opt: vec![NO_NEW_PRIVILEGES.to_owned()],
+            cap_drop: vec!["ALL".to_owned()],
+            readonly_rootfs: true,
+            ..wire::HostConfig::default()
+        },
+        ..wire::NewContainer::default()
+    }
+}
+
+const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
+
+fn pod_labels(config: &DockerConfig, spec: &SandboxSpec) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        (label::SCOPE, config.scope.to_string()),
+        (label::POD, spec.pod.to_string()),
+        (label::SANDBOX, json(spec)),
+    ])
+}
+
+/// What was read from JSON is JSON again.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// An attempt as a container that joins the sandbox of its pod, or why there can be none.
+///
+/// `image_user` is whom the image says that its program runs as.
+pub(super) fn container(
+    config: &DockerConfig,
+    pod: &SandboxSpec,
+    sandbox: &str,
+    id: &ContainerId,
+    spec: &ContainerSpec,
+    image_user: &str,
+) -> Result<wire::NewContainer, String> {
+    let Some(image) = &spec.image else {
+        return Err("no image is given: a container of Docker is started from one: add `image`".to_owned());
+    };
+    let user = user(&spec.privileges, image_user)?;
+    let mut labels = pod_labels(config, pod);
+    labels.insert(label::CONTAINER, id.name.to_string());
+    labels.insert(label::ATTEMPT, id.attempt.to_string());
+    labels.insert(label::SPEC, json(spec));
+    let words = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    if let Some(text) = spec.command.iter().chain(&spec.args).find(|text| text.contains('\0')) {
+        return Err(format!("a zero byte cannot be passed to a program: remove it from the argument {text:?}"));
+    }
+    Ok(wire::NewContainer {
+        image: image_reference(image),
+        hostname: None,
+        user,
+        entrypoint: words(&spec.command),
+        cmd: words(&spec.args),
+        env: environment(&spec.env)?,
+        working_dir: spec.working_dir.as_deref().map(working_dir).transpose()?,
+        tty: spec.tty,
+        open_stdin: spec.stdin,
+        // Else nothing could end its input.
+        stdin_once: spec.stdin,
+        labels,
+        host_config: host_config(config, pod, sandbox, spec)?,
+    })
+}
+
+fn host_config(
+    config: &DockerConfig,
+    pod: &SandboxSpec,
+    sandbox: &str,
+    spec: &ContainerSpec,
+) -> Result<wire::HostConfig, String> {
+    let Privileges { add_capabilities, drop_capabilities, .. } = &spec.privileges;
+    let all = "ALL";
+    // They are taken away before others are added: who is given all of them keeps all.
+    let drop = drop_capabilities.iter().filter(|_| !add_capabilities.contains(all));
+    let ResourceLimits { cpu_millis, memory_bytes, processes, cpu_share_millis } = spec.limits;
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let quota = |millis: u64| signed((millis.saturating_mul(CPU_PERIOD) / 1000).max(CPU_QUOTA_LEAST));
+    let shares = |millis: u64| signed((millis.saturating_mul(CPU_SHARES) / 1000).max(CPU_SHARES_LEAST));
+    let memory = memory_bytes.map(|bytes| signed(bytes.max(MEMORY_LEAST)));
+    let joined = format!("container:{sandbox}");
+    Ok(wire::HostConfig {
+        network_mode: if pod.host_network { "host".to_owned() } else { joined.clone() },
+        ipc_mode: joined,
+        restart_policy: wire::RestartPolicy::default(),
+        log_config: log_config(config.log_bytes),
+        mounts: spec.mounts.iter().map(mount).collect::<Result<_, _>>()?,
+        group_add: spec.privileges.supplemental_groups.iter().map(u32::to_string).collect(),
+        cap_add: add_capabilities.iter().cloned().collect(),
+        cap_drop: drop.cloned().collect(),
+        security_opt: (!spec.privileges.may_gain).then(|| NO_NEW_PRIVILEGES.to_owned()).into_iter().collect(),
+        readonly_rootfs: spec.privileges.read_only_root,
+        privileged: spec.privileges.privileged,
+        cpu_period: cpu_millis.map(|_| signed(CPU_PERIOD)),
+        cpu_quota: cpu_millis.map(quota),
+        cpu_shares: cpu_share_millis.map(shares),
+        memory,
+        // As much swap would be a limit of twice as much memory, which is no limit.
+        memory_swap: memory,
+        pids_limit: processes.map(signed),
+    })
+}
+
+fn log_config(bytes: u64) -> wire::LogConfig {
+    let config = BTreeMap::from([("max-size", bytes.max(1).to_string()), ("max-file", "2".to_owned())]);
+    wire::LogConfig { kind: "json-file", config }
+}
+
+fn mount(mount: &orch_core::runtime::Mount) -> Result<wire::NewMount, String> {
+    Ok(wire::NewMount {
+        kind: "bind",
+        source: absolute(&mount.source, "the source of a mount")?,
+        target: absolute(&mount.target, "the target of a mount")?,
+        read_only: mount.read_only,
+    })
+}
+
+fn working_dir(path: &Path) -> Result<String, String> {
+    absolute(path, "the working directory")
+}
+
+fn absolute(path: &Path, what: &str) -> Result<String, String> {
+    match path.to_str() {
+        Some(text) if path.is_absolute() && !text.contains('\0') => Ok(text.to_owned()),
+        Some(_) => Err(format!("{what} {path:?} is not absolute: begin it with '/'")),
+        None => Err(format!("{what} {path:?} is not text in UTF-8, and Docker knows no other: rename it")),
+    }
+}
+
+/// `NAME=value`; of one name given twice the last counts.
+pub(super) fn environment(env: &[(String, String)]) -> Result<Vec<String>, String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (position, (name, value)) in env.iter().enumerate() {
+        if name.is_empty() || name.contains(['\0', '=']) {
+            return Err(format!("{name:?} cannot be the name of an environment variable: use letters, digits and '_'"));
+        }
+        if value.contains('\0') {
+            return Err(format!("a zero byte cannot be passed to a program: remove it from the variable {name}"));
+        }
+        if !env[position + 1..].iter().any(|(later, _)| later == name) {
+            lines.push(format!("{name}={value}"));
+        }
+    }
+    Ok(lines)
+}
+
+/// As whom it runs, in Docker's words; `None` is what the image says.
+fn user(privileges: &Privileges, image_user: &str) -> Result<Option<String>, String> {
+    let of_image = image_user.split(':').next().unwrap_or_default();
+    if privileges.non_root {
+        let asked = privileges.user.map_or_else(|| of_image.to_owned(), |user| user.to_string());
+        match asked.parse::<u32>() {
+            Ok(0) => return Err("it must not run as root, and would: choose another user".to_owned()),
+            Ok(_) => {}
+            Err(_) if asked.is_empty() => {
+                return Err("it must not run as root, and its image names no other user: choose one".to_owned());
+            }
+            Err(_) => {
+                return Err(format!(
+                    "it must not run as root, and whether the image's user {asked:?} is root cannot be told: choose a \
+                     user by its number"
+                ));
+            }
+        }
+    }
+    Ok(match (privileges.user, privileges.group) {
+        (None, None) => None,
+        (Some(user), None) => Some(user.to_string()),
+        (Some(user), Some(group)) => Some(format!("{user}:{group}")),
+        (None, Some(group)) => Some(format!("{}:{group}", if of_image.is_empty() { "0" } else { of_image })),
+    })
+}
+
+/// The name by which Docker finds an image: where there is a digest, the tag says no more.
+pub(super) fn image_reference(name: &ImageName) -> String {
+    match name.digest() {
+        Some(digest) => format!("{}/{}@{digest}", name.registry(), name.repository()),
+        None => name.to_string(),
+    }
+}
+
+/// One of our containers as Docker has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Docker's own id of it.
+    pub(super) docker_id: String,
+    pub(super) sandbox: SandboxSpec,
+    pub(super) role: Role,
+    pub(super) created_at: Timestamp,
+    pub(super) was_started: bool,
+    pub(super) running: bool,
+    pub(super) pid: Option<u32>,
+}
+
+/// What a container of ours is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Sandbox { ip: Option<IpAddr> },
+    Attempt(Box<ContainerStatus>),
+}
+
+/// Reads what Docker tells of a container; `None` if it is not one of ours. Labels alone do not make it one: an image can
+/// bring labels, and its name was given by whoever made it.
+pub(super) fn found(config: &DockerConfig, container: &wire::Container) -> Option<Found> {
+    let labels = container.config.labels.as_ref()?;
+    if *labels.get(label::SCOPE)? != config.scope.to_string() {
+        return None;
+    }
+    let sandbox: SandboxSpec = serde_json::from_str(labels.get(label::SANDBOX)?).ok()?;
+    let role = match labels.get(label::CONTAINER) {
+        None => Role::Sandbox { ip: if sandbox.host_network { None } else { ip(&container.network_settings) } },
+        Some(name) => {
+            let (name, attempt) = (name.parse().ok()?, labels.get(label::ATTEMPT)?.parse().ok()?);
+            let id = ContainerId { pod: sandbox.pod.clone(), name, attempt };
+            let spec: ContainerSpec = serde_json::from_str(labels.get(label::SPEC)?).ok()?;
+            Role::Attempt(Box::new(status(id, spec, container)))
+        }
+    };
+    let name = match &role {
+        Role::Sandbox { .. } => config.scope.sandbox(&sandbox.pod),
+        Role::Attempt(status) => config.scope.container(&status.id),
+    };
+    (container.name.strip_prefix('/') == Some(&name)).then(|| Found {
+        docker_id: container.id.clone(),
+        sandbox,
+        role,
+        created_at: time(&container.created).unwrap_or_default(),
+        was_started: container.state.status != "created",
+        running: container.state.running,
+        pid: (container.state.running && container.state.pid > 0).then_some(container.state.pid),
+    })
+}
+
+fn status(id: ContainerId, spec: ContainerSpec, container: &wire::Container) -> ContainerStatus {
+    let wire::State { running, pid, .. } = container.state;
+    ContainerStatus {
+        state: state(&container.state, &spec),
+        id,
+        spec,
+        process: (running && pid > 0).then_some(pid),
+        image_id: (!container.image.is_empty()).then(|| container.image.clone()),
+    }
+}
+
+fn state(state: &wire::State, spec: &ContainerSpec) -> ContainerState {
+    let started_at = time(&state.started_at).unwrap_or_default();
+    if state.running {
+        return ContainerState::Running { started_at };
+    }
+    // The clock may have been set back meanwhile.
+    let finished_at = time(&state.finished_at).unwrap_or(started_at).max(started_at);
+    let code = state.exit_code;
+    let (reason, message) = match code {
+        code if state.oom_killed && code != 0 => {
+            let limit = spec.limits.memory_bytes.map(|bytes| format!(" of {bytes} bytes")).unwrap_or_default();
+            (ExitReason::OutOfMemory, format!("it used more memory than its limit{limit}"))
+        }
+        129..=192 => (ExitReason::Signaled, String::new()),
+        _ => (ExitReason::Exited, String::new()),
+    };
+    let message = if state.error.is_empty() { message } else { state.error.clone() };
+    ContainerState::Exited { reason, code, started_at, finished_at, message }
+}
+
+/// A time as Docker writes it; what never happened is in the year 1.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+}
+
+fn ip(settings: &wire::NetworkSettings) -> Option<IpAddr> {
+    let endpoints = || settings.networks.iter().flat_map(BTreeMap::values);
+    let v4 = endpoints().find_map(|endpoint| endpoint.ip_address.parse().ok());
+    v4.or_else(|| endpoints().find_map(|endpoint| endpoint.global_ipv6_address.parse().ok()))
+}
