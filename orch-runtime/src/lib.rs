@@ -18,6 +18,8 @@ pub mod fake;
 #[cfg(target_os = "linux")]
 mod log_file;
 pub mod machine;
+#[cfg(feature = "docker")]
+mod netns;
 #[cfg(target_os = "linux")]
 pub mod process;
 #[cfg(feature = "docker")]

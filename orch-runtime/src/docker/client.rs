@@ -185,13 +185,6 @@ impl Client {
         Ok(pieces(answer.into_body(), words))
     }
 
-    /// The same for a request whose own body takes as long as it takes.
-    pub(super) async fn stream_both_ways(&self, call: Call) -> Result<ByteStream, Failure> {
-        let words = call.words();
-        let answer = self.begin(call, &words).await?;
-        Ok(pieces(answer.into_body(), words))
-    }
-
     /// Asks for a stream of JSON objects, a line each.
     pub(super) async fn objects<T: DeserializeOwned + Send + 'static>(
         &self,
@@ -199,6 +192,16 @@ impl Client {
     ) -> Result<BoxStream<'static, Result<T, Failure>>, Failure> {
         let words = call.words();
         Ok(lines(self.stream(call).await?, words))
+    }
+
+    /// The same for a request that takes as long as it takes until the answer begins.
+    pub(super) async fn objects_both_ways<T: DeserializeOwned + Send + 'static>(
+        &self,
+        call: Call,
+    ) -> Result<BoxStream<'static, Result<T, Failure>>, Failure> {
+        let words = call.words();
+        let answer = self.begin(call, &words).await?;
+        Ok(lines(pieces(answer.into_body(), words.clone()), words))
     }
 
     /// Turns a request into a conversation, as Docker does for commands and terminals.

@@ -228,6 +228,19 @@ pub(super) struct Found {
     pub(super) pid: Option<u32>,
 }
 
+impl Found {
+    /// The exit code of an attempt that has ended.
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        match &self.role {
+            Role::Attempt(status) => match status.state {
+                ContainerState::Exited { code, .. } => Some(code),
+                ContainerState::Running { .. } => None,
+            },
+            Role::Sandbox { .. } => None,
+        }
+    }
+}
+
 /// What a container of ours is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {

@@ -81,17 +81,18 @@ impl Failure {
         self.is(StatusCode::CONFLICT)
     }
 
-    /// Whether trying again may help.
-    pub(super) fn is_transient(&self) -> bool {
-        self.transient
+    /// Whether it was the container that could not be created as it was asked for.
+    pub(super) fn is_of_the_request(&self) -> bool {
+        self.is(StatusCode::BAD_REQUEST)
     }
 
-    /// Whether it was the container that could not be started, rather than Docker that could not do its work.
+    /// Whether it was the program that could not be started, rather than Docker that could not do its work.
     pub(super) fn is_of_the_program(&self) -> bool {
-        let by_words = ["OCI runtime", "failed to create shim task", "failed to create task"];
-        self.is(StatusCode::BAD_REQUEST)
-            || self.status.is_some_and(|status| status.is_server_error())
-                && by_words.iter().any(|words| self.message.contains(words))
+        // Which status comes with it depends on the words.
+        let says = |words: &str| self.message.contains(words);
+        self.status.is_some_and(|status| status == StatusCode::BAD_REQUEST || status.is_server_error())
+            && ["OCI runtime create failed", "OCI runtime exec failed", "unable to start container process"].into_iter().any(says)
+            && !says("unable to retrieve OCI runtime error")
     }
 }
 
@@ -157,8 +158,14 @@ mod tests {
         let missing = "failed to create shim task: OCI runtime create failed: exec: \"x\": not found: unknown";
         assert!(failure(StatusCode::BAD_REQUEST, missing).is_of_the_program());
         assert!(failure(StatusCode::INTERNAL_SERVER_ERROR, missing).is_of_the_program());
-        assert!(!failure(StatusCode::INTERNAL_SERVER_ERROR, "no space left on device").is_of_the_program());
         assert!(!failure(StatusCode::CONFLICT, missing).is_of_the_program());
+        for of_docker in [
+            "no space left on device",
+            "OCI runtime start failed: exec: \"runc\": executable file not found in $PATH: <nil>: unknown",
+            "failed to start shim: start failed: fork/exec /usr/bin/containerd-shim-runc-v2: no such file or directory",
+        ] {
+            assert!(!failure(StatusCode::BAD_REQUEST, of_docker).is_of_the_program(), "{of_docker}");
+        }
         let full = failure(StatusCode::FORBIDDEN, "no available IPv4 addresses on this network's address pools: b");
         assert!(matches!(full.into(), RuntimeError::Exhausted { .. }));
     }

@@ -21,7 +21,7 @@ const CHUNK: usize = 32 << 10;
 /// Between two looks at a command that is about to begin or has just ended: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
 /// The keys by which a terminal is left are a sequence that nobody types: there is always one.
-const DETACH_KEYS: &str = "ctrl-^,ctrl-^,ctrl-_,ctrl-_,ctrl-^,ctrl-_,ctrl-^,ctrl-_";
+pub(super) const DETACH_KEYS: &str = "ctrl-^,ctrl-^,ctrl-_,ctrl-_,ctrl-^,ctrl-_,ctrl-^,ctrl-_";
 
 /// What is to be run, and how it is connected.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,13 @@ pub(super) struct Running {
     namespace: Option<std::ffi::OsString>,
     mark: String,
     ended: bool,
+}
+
+/// Gives a terminal another size.
+#[derive(Clone, Debug)]
+pub(super) struct Resizer {
+    client: Client,
+    path: String,
 }
 
 /// How a command ended, if it ever began.
@@ -155,7 +162,7 @@ impl Running {
         })
     }
 
-    async fn until(&self, holds: impl Fn(&wire::Exec) -> bool) -> Result<wire::Exec, RuntimeError> {
+    async fn until(&mut self, holds: impl Fn(&wire::Exec) -> bool) -> Result<wire::Exec, RuntimeError> {
         let mut wait = LOOK_AGAIN.0;
         loop {
             let exec = self.look().await?;
@@ -167,21 +174,19 @@ impl Running {
         }
     }
 
-    async fn look(&self) -> Result<wire::Exec, RuntimeError> {
+    async fn look(&mut self) -> Result<wire::Exec, RuntimeError> {
         match self.client.ask(Call::get(format!("/exec/{}/json", self.exec))).await {
             // With its container it has ended, too.
             Err(failure) if failure.is_not_found() || failure.is_conflict() => {
+                self.ended = true;
                 Err(RuntimeError::NoSuchContainer { id: self.container.clone() })
             }
             result => result.map_err(Into::into),
         }
     }
 
-    /// Gives its terminal another size. Docker waits until there is one.
-    pub(super) async fn resize(&self, rows: u16, columns: u16) -> Result<(), Failure> {
-        let call = Call::post(format!("/exec/{}/resize", self.exec));
-        let call = call.query("h", rows.to_string()).query("w", columns.to_string());
-        self.client.tell(call).await.map(drop)
+    pub(super) fn resizer(&self) -> Resizer {
+        Resizer { client: self.client.clone(), path: format!("/exec/{}/resize", self.exec) }
     }
 
     /// Kills it, with everything that it started.
@@ -193,6 +198,17 @@ impl Running {
     pub(super) fn not_found(&self, docker_says: &str) -> RuntimeError {
         let message = format!("{}: check its name, and that the image has it", docker_says.trim());
         RuntimeError::CommandNotFound { command: self.command.clone(), message }
+    }
+}
+
+impl Resizer {
+    pub(super) fn of_container(client: Client, docker_id: &str) -> Self {
+        Self { client, path: format!("/containers/{docker_id}/resize") }
+    }
+
+    pub(super) async fn resize(&self, rows: u16, columns: u16) -> Result<(), Failure> {
+        let call = Call::post(self.path.clone()).query("h", rows.to_string()).query("w", columns.to_string());
+        self.client.tell(call).await.map(drop)
     }
 }
 

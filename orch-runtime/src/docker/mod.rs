@@ -1,5 +1,6 @@
 //! [`DockerRuntime`]: containers of a Docker daemon on this machine.
 
+mod attach;
 mod client;
 mod config;
 mod convert;
@@ -7,13 +8,18 @@ mod end;
 mod error;
 mod events;
 mod exec;
+mod images;
+mod import;
+mod interactive;
 mod kill;
 mod ledger;
 mod logs;
 mod names;
 mod pods;
+mod pull;
 mod removal;
 mod sandbox;
+mod session;
 mod start;
 mod stats;
 mod status;
@@ -31,6 +37,7 @@ use orch_core::runtime::{
     SandboxSpec, SandboxStatus,
 };
 
+use self::attach::Inputs;
 use self::client::{Call, Client};
 pub use self::config::DockerConfig;
 use self::convert::Found;
@@ -67,6 +74,7 @@ struct Shared {
     version: String,
     pods: Arc<Pods>,
     changes: Arc<Changes>,
+    inputs: Inputs,
     _listening: Listening,
 }
 
@@ -84,7 +92,8 @@ impl DockerRuntime {
         let changes = Arc::default();
         let pods = Arc::new(Pods::new(ledger, records));
         let listening = events::listen(client.clone(), config.scope.clone(), &pods, Arc::clone(&changes)).await?;
-        let shared = Arc::new(Shared { config, client, version, pods, changes, _listening: listening });
+        let inputs = Inputs::default();
+        let shared = Arc::new(Shared { config, client, version, pods, changes, inputs, _listening: listening });
         shared.adopt_all().await?;
         Ok(Self { shared })
     }

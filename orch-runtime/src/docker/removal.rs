@@ -64,6 +64,7 @@ impl Shared {
 
     /// Removes a container, killing it if it runs. Returns when it is gone.
     pub(super) async fn delete(&self, docker_id: &str) -> Result<(), RuntimeError> {
+        self.inputs.forget(docker_id);
         let call = || Call::delete(format!("/containers/{docker_id}")).query("force", "1").query("v", "1");
         for _ in 0..LOOKS {
             match self.client.tell(call()).await {

@@ -110,7 +110,7 @@ impl Shared {
                 self.run(hold, record, id, &created.id).await
             }
             Err(failure) if failure.is_not_found() && spec.image.is_some() => Err(no_such_image(spec.image, failure)),
-            Err(failure) if failure.is_of_the_program() => {
+            Err(failure) if failure.is_of_the_request() => {
                 record.insert(id, AttemptRecord { spec, at, failure: Some(failure.message) });
                 hold.write(record).await
             }

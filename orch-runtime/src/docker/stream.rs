@@ -29,9 +29,10 @@ pub(super) struct Frames {
     begins: bool,
 }
 
-const HEADER: usize = 8;
-
 impl Frames {
+    /// The length of a header.
+    pub(super) const HEADER: usize = 8;
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -40,14 +41,14 @@ impl Frames {
     pub(super) fn next(&mut self) -> Result<Option<Piece>, String> {
         loop {
             let Some((channel, left)) = self.frame else {
-                if self.bytes.len() < HEADER {
+                if self.bytes.len() < Self::HEADER {
                     return Ok(None);
                 }
                 let channel = match self.bytes[..4] {
                     [0 | 1, 0, 0, 0] => Channel::Stdout,
                     // What the daemon itself has to say is an error as well.
                     [2 | 3, 0, 0, 0] => Channel::Stderr,
-                    _ => return Err(format!("{:?} is not the begin of a frame", &self.bytes[..HEADER])),
+                    _ => return Err(format!("{:?} is not the begin of a frame", &self.bytes[..Self::HEADER])),
                 };
                 self.bytes.advance(4);
                 let length = self.bytes.get_u32();

@@ -33,6 +33,9 @@ pub(super) struct Listed {
     pub(super) id: String,
     #[serde(default)]
     pub(super) labels: Option<BTreeMap<String, String>>,
+    /// The image's id.
+    #[serde(rename = "ImageID", default)]
+    pub(super) image_id: String,
 }
 
 /// A container.

@@ -58,7 +58,7 @@ fn pieces(
             }
             let pieces = state.with_reader(options, apart, Reader::chunk).await?;
             if !pieces.is_empty() {
-                return Ok(Some((pieces, state)));
+                return Ok::<_, RuntimeError>(Some((pieces, state)));
             }
             if !options.follow || state.has_ended {
                 return Ok(None);

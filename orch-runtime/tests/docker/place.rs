@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use orch_core::runtime::{ContainerSpec, Runtime as _};
+use orch_core::runtime::{ContainerId, ContainerSpec, PodUid, Runtime as _};
 use orch_runtime::docker::{DockerConfig, DockerRuntime, Scope};
+use orch_testkit::daemon::{Dockerd, busybox_image};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
+use tokio::sync::OnceCell;
 
-/// A scope of its own on a daemon that the tests of this program share.
+/// A scope of its own on a daemon that tests share.
 pub(crate) struct Place {
+    daemon: &'static Dockerd,
     folder: PathBuf,
     scope: String,
 }
@@ -19,16 +22,34 @@ pub(crate) struct Place {
 /// The environment variable by which processes are found.
 const MARK: &str = "PLACE";
 
-const IMAGE: &str = "busybox:test";
+pub(crate) const IMAGE: &str = "busybox:test";
+
+/// The daemon that the tests of this program share, with the image.
+async fn shared() -> &'static Dockerd {
+    static LOADED: OnceCell<()> = OnceCell::const_new();
+    let daemon = Dockerd::shared().await;
+    LOADED.get_or_init(async || daemon.load(&busybox_image(), IMAGE)).await;
+    daemon
+}
+
+/// Waits for something where a test's own executor does not allow it.
+pub(crate) fn outside<T: Send + 'static>(act: impl AsyncFnOnce() -> T + Send + 'static) -> T {
+    std::thread::spawn(move || orch_testkit::suite::run(act())).join().expect("it does not panic")
+}
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::on(outside(shared))
+    }
+
+    /// A place on another daemon.
+    pub(crate) fn on(daemon: &'static Dockerd) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let scope = format!("t-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(format!("orch-docker-{scope}.place"));
         fs::create_dir(&folder).expect("a folder of its own");
-        Self { folder, scope }
+        Self { daemon, folder, scope }
     }
 
     pub(crate) fn config(&self) -> DockerConfig {
@@ -38,13 +59,18 @@ impl Place {
     fn config_of(&self, scope: &str) -> DockerConfig {
         let scope: Scope = scope.parse().expect("a scope");
         let mut config = DockerConfig::new(self.folder.join(scope.to_string()), scope);
-        config.socket = PathBuf::from("/tmp/docker/docker.sock");
+        config.socket = self.daemon.socket();
         config.log_bytes = 1 << 20;
         config
     }
 
     fn stranger(&self) -> String {
         format!("{}-stranger", self.scope)
+    }
+
+    /// What an attempt is called in Docker.
+    pub(crate) fn docker_name(&self, id: &ContainerId) -> String {
+        format!("orch.{}.{}.{}.{}", self.scope, id.pod, id.name, id.attempt)
     }
 
     /// A container that runs a shell script.
@@ -71,19 +97,16 @@ impl Drop for Place {
     fn drop(&mut self) {
         let scopes = [self.scope.clone(), self.stranger()];
         let configs = scopes.map(|scope| self.config_of(&scope));
-        // Within the runtime of a test nothing can be waited for.
-        let cleaned = std::thread::spawn(move || {
-            orch_testkit::suite::run(async {
-                for config in configs.into_iter().filter(|config| config.root.exists()) {
-                    let runtime = DockerRuntime::open(config).await?;
-                    for pod in runtime.list().await? {
-                        runtime.remove(&pod.spec.pod).await?;
-                    }
+        let cleaned = outside(async move || {
+            for config in configs.into_iter().filter(|config| config.root.exists()) {
+                let runtime = DockerRuntime::open(config).await?;
+                for pod in runtime.list().await? {
+                    runtime.remove(&pod.spec.pod).await?;
                 }
-                Ok::<(), orch_core::runtime::RuntimeError>(())
-            })
+            }
+            Ok::<(), orch_core::runtime::RuntimeError>(())
         });
-        if let Ok(Err(error)) = cleaned.join() {
+        if let Err(error) = cleaned {
             eprintln!("something of {} is left: {error}", self.scope);
         }
         // What cannot be removed is in a folder for temporary files.
@@ -119,6 +142,18 @@ impl RuntimeFixture for Place {
             Program::WritesAndRuns { lines } => format!("trap 'exit 0' TERM; {}; {SLEEP}", numbered(lines, ":")),
             Program::WritesAndEnds { lines } => numbered(lines, "sleep 0.02"),
             Program::PrintsEnvironment => "exec env".to_owned(),
+            Program::ForksWithoutEnd => {
+                // Whose fork fails is a shell of its own, and what is waited for was there before.
+                let bomb = "i=0; while [ $i -lt 300 ]; do sleep 100000 & i=$((i+1)); done";
+                format!("trap 'exit 0' TERM; sleep 100000 & ({bomb}) 2>/dev/null; echo ready; wait")
+            }
+            Program::UsesProcessor => "trap 'exit 0' TERM; while :; do :; done".to_owned(),
+            Program::UsesMemory => "exec tail /dev/zero".to_owned(),
+            Program::ShowsItself => SHOW.to_owned(),
+            Program::ShowsFile { path } => format!("cat {path} || exit 1"),
+            Program::WritesFile { path } => format!("echo written > {path} || exit 1"),
+            Program::Echoes => "cat".to_owned(),
+            Program::Serves { port } => format!("trap 'exit 0' TERM; nc -lk -s 127.0.0.1 -p {port} -e cat & wait"),
             Program::Floods => "trap 'exit 0' TERM; yes & wait".to_owned(),
             Program::IsMissing => return ContainerSpec { command: vec!["no-such-program".into()], ..self.script("") },
             other => panic!("{other:?} is new: say what it is here"),
@@ -131,6 +166,13 @@ impl RuntimeFixture for Place {
             Beside::Ends { code } => format!("printf out; printf err >&2; exit {code}"),
             Beside::Greets => "printf %s \"$GREETING\"".to_owned(),
             Beside::Hangs => "trap '' TERM; sleep 100000; sleep 100000".to_owned(),
+            Beside::Forks => {
+                let deaf = "trap \"\" TERM; sleep 100000; sleep 100000";
+                format!("setsid sh -c '{deaf}' & (setsid sh -c '{deaf}' &); sleep 0.1; echo ready; {SLEEP}")
+            }
+            Beside::Floods => "exec yes".to_owned(),
+            Beside::Echoes => "cat; echo done >&2; exit 7".to_owned(),
+            Beside::TellsTerminal => "while read line; do stty size; done".to_owned(),
             Beside::IsMissing => return vec!["no-such-command".into()],
             other => panic!("{other:?} is new: say what it is here"),
         };
@@ -146,12 +188,49 @@ impl RuntimeFixture for Place {
     async fn traces(&self) -> BTreeSet<String> {
         let mut traces = self.processes().await;
         files(&self.folder, &mut traces);
+        let filter = format!("label=orch.scope={}", self.scope);
+        let listed = self.daemon.docker(["ps", "--all", "--no-trunc", "--format", "{{.Names}}", "--filter", &filter]);
+        traces.extend(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned));
         traces
+    }
+
+    async fn destroy_sandbox(&self, pod: &PodUid) -> bool {
+        self.daemon.docker(["rm", "--force", &format!("orch.{}.{pod}", self.scope)]).status.success()
+    }
+
+    async fn kill_behind_back(&self, id: &ContainerId) -> bool {
+        self.daemon.docker(["kill", &self.docker_name(id)]).status.success()
+    }
+
+    async fn remove_behind_back(&self, id: &ContainerId) -> bool {
+        self.daemon.docker(["rm", "--force", &self.docker_name(id)]).status.success()
     }
 }
 
 /// Waits until a signal comes.
 const SLEEP: &str = "while :; do sleep 100000 & wait; done";
+
+/// What a program is, as the suite wants to be told.
+const SHOW: &str = r#"
+echo "uid $(id -u)"
+echo "gid $(id -g)"
+echo "groups $(id -G)"
+while read -r name value; do
+    case $name in
+        CapEff:) echo "capabilities $value";;
+        NoNewPrivs:) echo "no_new_privs $value";;
+    esac
+done < /proc/self/status
+echo "hostname $(hostname)"
+if [ -t 0 ]; then echo "terminal yes"; else echo "terminal no"; fi
+while read -r device place type options rest; do
+    [ "$place" = / ] || continue
+    case $options in
+        rw*) echo "root writable";;
+        *) echo "root read-only";;
+    esac
+done < /proc/self/mounts
+"#;
 
 fn numbered(lines: u32, pause: &str) -> String {
     (1..=lines).map(|line| format!("echo line {line}; {pause}")).collect::<Vec<_>>().join("\n")
