@@ -116,11 +116,7 @@ impl Shared {
         writer.shutdown().await.map_err(|error| Failure::of_connection("input", error))
     }
 
-    async fn carrier<'a>(
-        &self,
-        carrier: &'a mut Option<Carrier>,
-        docker_id: &str,
-    ) -> Result<&'a mut Carrier, Failure> {
+    async fn carrier<'a>(&self, carrier: &'a mut Option<Carrier>, docker_id: &str) -> Result<&'a mut Carrier, Failure> {
         if carrier.is_none() {
             let conversation = self.client.converse(call(docker_id, &["stdin"])).await?;
             let (reader, writer) = tokio::io::split(conversation);

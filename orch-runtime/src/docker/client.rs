@@ -242,7 +242,8 @@ impl Client {
         let connected = UnixStream::connect(&self.socket).await;
         let stream = connected.map_err(|error| Failure::of_connect(&self.socket, error))?;
         let broke = |error| Failure::of_connection(words, error);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broke)?;
         // It ends with the request: when the answer was read or dropped, or when the conversation has begun.
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {

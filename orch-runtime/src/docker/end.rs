@@ -28,7 +28,8 @@ impl Shared {
         match tokio::time::timeout(KILL_TAKES, ended).await {
             Ok(result) => result,
             Err(_) => {
-                let message = format!("container {id} was killed, but has not ended: a process of it may wait for a device");
+                let message =
+                    format!("container {id} was killed, but has not ended: a process of it may wait for a device");
                 Err(RuntimeError::Unavailable { message, transient: true, source: None })
             }
         }

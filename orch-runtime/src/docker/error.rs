@@ -24,7 +24,9 @@ impl Failure {
         let socket = socket.display();
         let (message, transient) = match error.kind() {
             io::ErrorKind::NotFound => (
-                format!("Docker's socket {socket} does not exist: start the daemon, or name the socket that it listens on"),
+                format!(
+                    "Docker's socket {socket} does not exist: start the daemon, or name the socket that it listens on"
+                ),
                 true,
             ),
             io::ErrorKind::PermissionDenied => (
@@ -91,7 +93,9 @@ impl Failure {
         // Which status comes with it depends on the words.
         let says = |words: &str| self.message.contains(words);
         self.status.is_some_and(|status| status == StatusCode::BAD_REQUEST || status.is_server_error())
-            && ["OCI runtime create failed", "OCI runtime exec failed", "unable to start container process"].into_iter().any(says)
+            && ["OCI runtime create failed", "OCI runtime exec failed", "unable to start container process"]
+                .into_iter()
+                .any(says)
             && !says("unable to retrieve OCI runtime error")
     }
 }

@@ -158,6 +158,9 @@ mod tests {
         loaded.note("Loaded image: web:1\n");
         loaded.note("The image web:1 already exists, renaming the old one with ID sha256:1 to empty string\n");
         loaded.note("Loaded image ID: sha256:2\n");
-        assert_eq!((loaded.names[0].to_string().as_str(), &loaded.ids[..]), ("docker.io/library/web:1", &["sha256:2".to_owned()][..]));
+        assert_eq!(
+            (loaded.names[0].to_string().as_str(), &loaded.ids[..]),
+            ("docker.io/library/web:1", &["sha256:2".to_owned()][..])
+        );
     }
 }

@@ -40,7 +40,11 @@ impl Shared {
         let (mut running, mut conversation) = self.begin(id, &found, wanted).await?;
         if !running.began().await? {
             let mut says = Vec::new();
-            (&mut conversation).take(4096).read_to_end(&mut says).await.map_err(|error| Failure::of_connection("a command", error))?;
+            (&mut conversation)
+                .take(4096)
+                .read_to_end(&mut says)
+                .await
+                .map_err(|error| Failure::of_connection("a command", error))?;
             let says = says.get(Frames::HEADER..).filter(|_| terminal.is_none()).unwrap_or(&says);
             return Err(running.not_found(&String::from_utf8_lossy(says)));
         }
@@ -51,9 +55,9 @@ impl Shared {
         let (sink, input) = input();
         let resizer = running.resizer();
         let pump = Sink { writer: request.stdin.then_some(writer), terminal: terminal.is_some() };
-        let pump = Bound(tokio::spawn(pump.pump(input, async move |size: TerminalSize| {
-            resizer.resize(size.rows, size.columns).await
-        })));
+        let pump = Bound(tokio::spawn(
+            pump.pump(input, async move |size: TerminalSize| resizer.resize(size.rows, size.columns).await),
+        ));
         let decoder = if terminal.is_some() { Decoder::Plain } else { Decoder::Frames(Frames::default()) };
         let epilogue = Box::pin(end_of_command(running));
         Ok(Session { input: sink, output: output(reader, decoder, pump, epilogue) })
@@ -68,9 +72,11 @@ impl Shared {
             std::io::ErrorKind::ConnectionRefused => {
                 RuntimeError::Refused { pod: pod.clone(), port, message: "nothing listens there".to_owned() }
             }
-            std::io::ErrorKind::TimedOut => {
-                RuntimeError::Refused { pod: pod.clone(), port, message: "who listens there does not answer".to_owned() }
-            }
+            std::io::ErrorKind::TimedOut => RuntimeError::Refused {
+                pod: pod.clone(),
+                port,
+                message: "who listens there does not answer".to_owned(),
+            },
             kind => {
                 let transient = kind != std::io::ErrorKind::PermissionDenied;
                 let message = format!("cannot reach port {port} of pod {pod}: {error}");

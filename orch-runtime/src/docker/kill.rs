@@ -116,7 +116,8 @@ fn targets(root: u32, processes: &BTreeMap<u32, Process>) -> BTreeSet<u32> {
     let belongs = |(pid, process): &(&u32, &Process)| **pid == root || process.session == root || process.is_marked;
     let mut targets: BTreeSet<u32> = processes.iter().filter(belongs).map(|(pid, _)| *pid).collect();
     loop {
-        let children = processes.iter().filter(|(pid, process)| !targets.contains(pid) && targets.contains(&process.parent));
+        let children =
+            processes.iter().filter(|(pid, process)| !targets.contains(pid) && targets.contains(&process.parent));
         let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
         if children.is_empty() {
             return targets;
@@ -133,12 +134,12 @@ mod tests {
     fn what_a_command_started_belongs_to_it_and_the_container_does_not() {
         let process = |parent, session, is_marked| Process { parent, session, is_marked };
         let processes = BTreeMap::from([
-            (1, process(0, 1, false)),   // the container
-            (2, process(1, 1, false)),   // its child
-            (10, process(0, 10, true)),  // the command
+            (1, process(0, 1, false)),    // the container
+            (2, process(1, 1, false)),    // its child
+            (10, process(0, 10, true)),   // the command
             (11, process(10, 10, false)), // its child, that has cleared its environment
-            (12, process(1, 10, false)), // an orphan of its session
-            (13, process(1, 13, true)),  // one that has left the session
+            (12, process(1, 10, false)),  // an orphan of its session
+            (13, process(1, 13, true)),   // one that has left the session
             (14, process(13, 14, false)),
         ]);
         assert_eq!(targets(10, &processes), [10, 11, 12, 13, 14].into());

@@ -1,8 +1,10 @@
 //! Reading what an attempt wrote.
 //!
-//! Docker ends a stream that is followed also when it has lost its place, as when files are rotated below it. So who
-//! follows asks for the time of each message, and goes on from the last one until the container has ended.
+//! Docker ends a stream that is followed also when it has lost its place, as when files are rotated below it, and then
+//! also tells again what it told before. So who follows asks for the time of each message, goes on from the last one until
+//! the container has ended, and passes on each message once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +22,7 @@ use super::stream::{Channel, Frames};
 /// Between two attempts to go on with a stream that ended early.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-pub(super) async fn read(
-    shared: Arc<Shared>,
-    id: ContainerId,
-    options: LogOptions,
-) -> Result<LogStream, RuntimeError> {
+pub(super) async fn read(shared: Arc<Shared>, id: ContainerId, options: LogOptions) -> Result<LogStream, RuntimeError> {
     let Some(found) = shared.find_attempt(&id).await? else {
         let known = shared.pods.record(&id.pod).is_some_and(|record| record.attempt(&id).is_some());
         // It could not be started, or its container was removed by others.
@@ -66,7 +64,7 @@ impl Reader {
             .query("stderr", "1")
             .query("follow", flag(follow))
             .query("timestamps", flag(self.messages.stamped));
-        if let Some(since) = self.place.last.or(self.options.since) {
+        if let Some(since) = self.place.since().or(self.options.since) {
             let nanos = since.as_nanosecond().max(0);
             call = call.query("since", format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000));
         }
@@ -209,47 +207,85 @@ impl Messages {
     }
 }
 
-/// Where in the output one is.
+/// Where in the output one is, and what was told of it: Docker tells some of it again when it goes on with another file.
+///
+/// A message is known by its stream and its time. A line that is too long for one message is in several of one time.
 #[derive(Debug, Default)]
 struct Place {
-    /// The time of the last message, and how many of that time there were.
     last: Option<Timestamp>,
-    of_last: u64,
-    /// So many of that time were told before.
-    told: u64,
-    skipping: bool,
-    /// Whether the last text of each stream ended a line; a message that goes on with a line has its time in the middle.
-    inside_line: [bool; 2],
+    /// How many messages of a time were told, of the latest times.
+    told: BTreeMap<(Timestamp, Channel), u64>,
+    streams: [StreamPlace; 2],
 }
 
+#[derive(Debug, Default)]
+struct StreamPlace {
+    /// The time of the last message that came, the how manieth of that time it was, and whether its line goes on.
+    came: Option<(Timestamp, u64)>,
+    goes_on: bool,
+    /// Whether it was told before.
+    is_known: bool,
+    /// Whether the last text that was told ended inside a line.
+    inside_line: bool,
+}
+
+/// How many times are remembered: more than Docker tells again.
+const REMEMBERED: usize = 4096;
+/// How far back it is gone on from: the two streams may have come in another order than they were written.
+const OVERLAP: Duration = Duration::from_millis(100);
+
 impl Place {
-    /// From now on comes again what is of the last message's time.
+    /// From when on to go on.
+    fn since(&self) -> Option<Timestamp> {
+        Some(self.last?.saturating_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// From now on comes another stream.
     fn resume(&mut self) {
-        self.told = std::mem::take(&mut self.of_last);
-        self.skipping = false;
+        for stream in &mut self.streams {
+            stream.came = None;
+        }
     }
 
     fn take(&mut self, part: Part, timestamps: bool, output: &mut BytesMut) {
         match part {
             Part::Stamp(channel, stamp) => {
                 let time = std::str::from_utf8(&stamp).ok().and_then(|stamp| stamp.parse::<Timestamp>().ok());
-                if time > self.last {
-                    (self.last, self.of_last, self.told) = (time, 0, 0);
-                }
-                self.of_last += u64::from(time == self.last);
-                self.skipping = time == self.last && self.of_last <= self.told;
-                if timestamps && !self.skipping && !self.inside_line[channel as usize] {
+                let is_known = time.is_some_and(|time| self.is_known(channel, time));
+                let stream = &mut self.streams[channel as usize];
+                stream.is_known = is_known;
+                if timestamps && !is_known && !stream.inside_line {
                     output.extend_from_slice(&stamp);
                     output.extend_from_slice(b" ");
                 }
             }
             Part::Text(channel, text) => {
-                if !self.skipping {
-                    self.inside_line[channel as usize] = !text.ends_with(b"\n");
+                let stream = &mut self.streams[channel as usize];
+                stream.goes_on = !text.ends_with(b"\n");
+                if !stream.is_known {
+                    stream.inside_line = stream.goes_on;
                     output.extend_from_slice(&text);
                 }
             }
         }
+    }
+
+    /// Whether a message that begins was told before; from now on it was.
+    fn is_known(&mut self, channel: Channel, time: Timestamp) -> bool {
+        let stream = &mut self.streams[channel as usize];
+        let number = match stream.came {
+            Some((of, number)) if of == time && stream.goes_on => number + 1,
+            _ => 1,
+        };
+        stream.came = Some((time, number));
+        let told = self.told.entry((time, channel)).or_default();
+        let is_known = number <= *told;
+        *told = number.max(*told);
+        self.last = self.last.max(Some(time));
+        if self.told.len() > REMEMBERED {
+            self.told.pop_first();
+        }
+        is_known
     }
 }
 
@@ -276,10 +312,12 @@ mod tests {
 
     const ONE: &str = "2026-01-01T00:00:01.000000000Z";
     const TWO: &str = "2026-01-01T00:00:02.000000000Z";
+    const THREE: &str = "2026-01-01T00:00:03.000000000Z";
 
     #[test]
     fn a_line_in_several_messages_has_its_time_once() {
-        let stream = [frame(1, &format!("{ONE} be")), frame(2, &format!("{TWO} x\n")), frame(1, &format!("{TWO} gin\n"))];
+        let stream =
+            [frame(1, &format!("{ONE} be")), frame(2, &format!("{TWO} x\n")), frame(1, &format!("{TWO} gin\n"))];
         for size in [1, 7, 1000] {
             let text = read(&mut Place::default(), false, &stream.concat(), size, true);
             assert_eq!(text, format!("{ONE} be{TWO} x\ngin\n"));
@@ -291,23 +329,33 @@ mod tests {
     fn what_was_told_before_a_stream_ended_is_not_told_again() {
         let message = |time: &str, text: &str| frame(1, &format!("{time} {text}\n"));
         let mut place = Place::default();
-        let first = [message(ONE, "a"), message(TWO, "b"), message(TWO, "c")].concat();
-        assert_eq!(read(&mut place, false, &first, 9, false), "a\nb\nc\n");
-        for (more, text) in [(vec![], ""), (message(TWO, "d"), "d\n"), (vec![], "")] {
+        let first = [message(ONE, "a"), message(TWO, "b")].concat();
+        assert_eq!(read(&mut place, false, &first, 9, false), "a\nb\n");
+        let again = [message(TWO, "b"), message(ONE, "a"), message(TWO, "b"), message(THREE, "c")].concat();
+        assert_eq!(read(&mut place, false, &again, 9, false), "c\n", "the same stream, going on with another file");
+        place.resume();
+        let again = [message(TWO, "b"), message(THREE, "c"), frame(2, &format!("{TWO} d\n"))].concat();
+        assert_eq!(read(&mut place, false, &again, 9, false), "d\n", "another stream");
+        assert_eq!(place.told.len(), 4);
+    }
+
+    #[test]
+    fn a_line_in_several_messages_is_gone_on_with_where_a_stream_ended() {
+        let parts =
+            |count: usize| ["x", "y", "z\n"][..count].iter().flat_map(|part| frame(1, &format!("{ONE} {part}")));
+        let mut place = Place::default();
+        let mut text = String::new();
+        for count in [1, 2, 3, 3] {
+            text += &read(&mut place, false, &parts(count).collect::<Vec<_>>(), 9, false);
             place.resume();
-            let mut again = [message(TWO, "b"), message(TWO, "c")].concat();
-            if text.is_empty() && place.told == 3 {
-                again.extend(message(TWO, "d"));
-            }
-            again.extend(more);
-            assert_eq!(read(&mut place, false, &again, 9, false), text);
         }
+        assert_eq!(text, "xyz\n");
     }
 
     #[test]
     fn the_times_in_a_terminals_output_are_found_without_frames() {
         let long = "x".repeat(LONGEST_MESSAGE);
-        let stream = format!("{ONE} a b\r\n{ONE} {long}{TWO} c\r\n");
+        let stream = format!("{ONE} a b\r\n{TWO} {long}{TWO} c\r\n");
         for size in [1, 5, 100_000] {
             let text = read(&mut Place::default(), true, stream.as_bytes(), size, false);
             assert_eq!(text, format!("a b\r\n{long}c\r\n"));

@@ -38,7 +38,8 @@ impl Shared {
             }
         }
         let image = self.find_image(&image_reference(name)).await?;
-        let image = image.ok_or_else(|| Failure::of_own(format!("{name} was removed while it was pulled: pull it again")))?;
+        let image =
+            image.ok_or_else(|| Failure::of_own(format!("{name} was removed while it was pulled: pull it again")))?;
         // Layers that were there already are not told by their size.
         let bytes = layers.sum().map_or(image.size_bytes, |sum| sum.total_bytes);
         progress(PullProgress { done_bytes: bytes, total_bytes: bytes });
@@ -90,11 +91,22 @@ fn meaning(name: &ImageName, says: &str) -> ImageError {
     if any(&["no space left", "disk quota exceeded"]) {
         return ImageError::Unavailable { message, transient: true, source: None };
     }
-    if any(&["unauthorized", "access denied", "access to the resource is denied", "no basic auth", "authentication required"]) {
+    if any(&[
+        "unauthorized",
+        "access denied",
+        "access to the resource is denied",
+        "no basic auth",
+        "authentication required",
+    ]) {
         return ImageError::Denied { image, message };
     }
-    if any(&["no matching manifest", "filesystem layer verification failed", "unsupported media type", "invalid", "does not match"])
-        && !any(&["invalid character", "invalid reference"])
+    if any(&[
+        "no matching manifest",
+        "filesystem layer verification failed",
+        "unsupported media type",
+        "invalid",
+        "does not match",
+    ]) && !any(&["invalid character", "invalid reference"])
     {
         return ImageError::Invalid { message: format!("{name}: {message}") };
     }

@@ -55,9 +55,8 @@ impl Shared {
         }
         let name = self.config.scope.sandbox(pod);
         let container = convert::sandbox(&self.config, &record.spec);
-        let create = || -> Result<Call, Failure> {
-            Call::post("/containers/create").query("name", &name).json(&container)
-        };
+        let create =
+            || -> Result<Call, Failure> { Call::post("/containers/create").query("name", &name).json(&container) };
         let created: Result<wire::Created, Failure> = self.client.ask(create()?).await;
         let created = match created {
             Err(failure) if failure.is_not_found() && failure.message.contains("No such image") => {
@@ -104,8 +103,7 @@ impl Shared {
         }
         let mut record = None;
         for found in self.find_all(Some(hold.uid())).await? {
-            let record =
-                record.get_or_insert_with(|| PodRecord::new(found.sandbox.clone(), found.created_at));
+            let record = record.get_or_insert_with(|| PodRecord::new(found.sandbox.clone(), found.created_at));
             record.created_at = record.created_at.min(found.created_at);
             if let (Role::Attempt(status), true) = (found.role, found.was_started) {
                 let attempt = AttemptRecord { spec: status.spec, at: found.created_at, failure: None };

@@ -30,7 +30,7 @@ impl Shared {
         let found = self.find_attempt(id).await?;
         match (record.attempt(id), found) {
             // Its container was removed by others: it was started, and has ended.
-            (Some(_), None) => return Ok(()),
+            (Some(_), None) => Ok(()),
             (_, Some(found)) if found.was_started => return self.note_started(hold, record, id, found).await,
             // It was about to be started when somebody was killed: it may even be on its way.
             (Some(_), Some(found)) => {
@@ -93,8 +93,7 @@ impl Shared {
         sandbox: &Found,
     ) -> Result<(), RuntimeError> {
         let image_user = self.image_user(&spec).await?;
-        let container =
-            convert::container(&self.config, &record.spec, &sandbox.docker_id, id, &spec, &image_user);
+        let container = convert::container(&self.config, &record.spec, &sandbox.docker_id, id, &spec, &image_user);
         let at = SystemClock.now();
         let created = match container {
             Ok(container) => self.create(id, &container).await,

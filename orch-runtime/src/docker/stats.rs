@@ -72,11 +72,7 @@ mod tests {
 
     #[test]
     fn memory_is_read_from_either_version_of_cgroups() {
-        let id = || ContainerId {
-            pod: "a".parse().expect("a uid"),
-            name: "web".parse().expect("a name"),
-            attempt: 0,
-        };
+        let id = || ContainerId { pod: "a".parse().expect("a uid"), name: "web".parse().expect("a name"), attempt: 0 };
         for numbers in [r#""total_inactive_file":3,"total_rss":5,"inactive_file":9"#, r#""inactive_file":3,"anon":5"#] {
             let text = format!(r#"{{"memory_stats":{{"usage":10,"stats":{{{numbers}}}}}}}"#);
             let stats = container(id(), &serde_json::from_str(&text).expect("statistics"));

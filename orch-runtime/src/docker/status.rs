@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use orch_core::runtime::{ContainerId, ContainerState, ContainerStatus, ExitReason, PodUid, RuntimeError, SandboxStatus};
+use orch_core::runtime::{
+    ContainerId, ContainerState, ContainerStatus, ExitReason, PodUid, RuntimeError, SandboxStatus,
+};
 use serde_json::json;
 
 use super::client::Call;
@@ -108,7 +110,6 @@ fn without_container(id: ContainerId, record: &AttemptRecord) -> ContainerStatus
         Some(message) => (ExitReason::StartError, 128, message.clone()),
         None => (ExitReason::Unknown, 137, "its container was removed by somebody else".to_owned()),
     };
-    let state =
-        ContainerState::Exited { reason, code, started_at: record.at, finished_at: record.at, message };
+    let state = ContainerState::Exited { reason, code, started_at: record.at, finished_at: record.at, message };
     ContainerStatus { id, spec: record.spec.clone(), state, process: None, image_id: None }
 }

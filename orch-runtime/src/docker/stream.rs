@@ -5,7 +5,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
 /// Which stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Channel {
     Stdout,
     Stderr,

@@ -101,8 +101,11 @@ impl Architecture {
 
     fn archive(&self) -> Vec<u8> {
         let manifest = format!(r#"[{{"Config":"config.json","RepoTags":["{NAME}"],"Layers":["layer.tar"]}}]"#);
-        let files =
-            [("config.json", self.config().into_bytes()), ("layer.tar", self.layer()), ("manifest.json", manifest.into())];
+        let files = [
+            ("config.json", self.config().into_bytes()),
+            ("layer.tar", self.layer()),
+            ("manifest.json", manifest.into()),
+        ];
         finish(files.iter().flat_map(|(name, bytes)| file(name, 0o644, bytes)).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! The suites of runtimes, run by `DockerRuntime` on a real daemon, and what only a daemon can show.
 #![cfg(target_os = "linux")]
 
+mod faults;
 mod images;
 mod place;
 

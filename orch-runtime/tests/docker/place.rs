@@ -68,6 +68,14 @@ impl Place {
         format!("{}-stranger", self.scope)
     }
 
+    pub(crate) fn daemon(&self) -> &'static Dockerd {
+        self.daemon
+    }
+
+    pub(crate) fn scope(&self) -> &str {
+        &self.scope
+    }
+
     /// What an attempt is called in Docker.
     pub(crate) fn docker_name(&self, id: &ContainerId) -> String {
         format!("orch.{}.{}.{}.{}", self.scope, id.pod, id.name, id.attempt)
@@ -153,7 +161,7 @@ impl RuntimeFixture for Place {
             Program::ShowsFile { path } => format!("cat {path} || exit 1"),
             Program::WritesFile { path } => format!("echo written > {path} || exit 1"),
             Program::Echoes => "cat".to_owned(),
-            Program::Serves { port } => format!("trap 'exit 0' TERM; nc -lk -s 127.0.0.1 -p {port} -e cat & wait"),
+            Program::Serves { port } => format!("trap 'exit 0' TERM; nc -ll -p {port} -e cat & wait"),
             Program::Floods => "trap 'exit 0' TERM; yes & wait".to_owned(),
             Program::IsMissing => return ContainerSpec { command: vec!["no-such-program".into()], ..self.script("") },
             other => panic!("{other:?} is new: say what it is here"),
