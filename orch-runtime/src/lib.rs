@@ -6,12 +6,15 @@
 //! | [`FakeRuntime`](fake::FakeRuntime) | an entry in memory that follows a script |
 //! | [`ProcessRuntime`](process::ProcessRuntime) | a process group of this machine; Linux, no privileges, no daemon |
 //! | `docker::DockerRuntime`, feature `docker` | a container of a Docker daemon on this machine; Linux, root |
+//! | `containerd::ContainerdRuntime`, feature `containerd` | a container of a containerd on this machine; Linux, root |
 #![forbid(unsafe_code)]
 
 mod capability;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod changes;
+#[cfg(feature = "containerd")]
+pub mod containerd;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod fake;
@@ -27,6 +30,8 @@ mod sandbox_image;
 mod session;
 pub mod volumes;
 
+#[cfg(feature = "containerd")]
+pub use containerd::ContainerdRuntime;
 #[cfg(feature = "docker")]
 pub use docker::DockerRuntime;
 

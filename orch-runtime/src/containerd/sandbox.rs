@@ -1,0 +1,140 @@
+//! [`create`]: makes what the containers of a pod share.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use orch_core::clock::{Clock as _, SystemClock};
+use orch_core::runtime::{PodUid, RuntimeError, SandboxSpec, SandboxStatus};
+
+use super::Shared;
+use super::error::{Failure, Unless as _};
+use super::folder::{RootFolder, make_folder};
+use super::lock::Lock;
+use super::namespace;
+use super::network::next_free;
+use super::pod::{Pod, no_such_pod};
+use super::record::{Record, SandboxRecord};
+use super::wire::CreateContainer;
+
+/// The most that is taken over of the node's resolver configuration.
+const RESOLVER_LIMIT: usize = 64 << 10;
+
+/// Makes a sandbox exist. The record comes first, so that whatever is made can be found; what is missing after a crash is
+/// made by the next call.
+pub(super) async fn create(shared: &Arc<Shared>, spec: SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
+    let _lock = Lock::take(shared.root.lock(&spec.pod)).await?;
+    let pod = spec.pod.clone();
+    let known = shared.pod(&pod).await?;
+    let sandbox = match known.as_ref().and_then(|pod| pod.sandbox.clone()) {
+        Some(sandbox) => sandbox,
+        None => record(shared, spec).await?,
+    };
+    if shared.is_ready(&sandbox, &shared.network.devices().await?) {
+        return status(known, sandbox, true).ok_or_else(|| no_such_pod(&pod));
+    }
+    if let Some(running) = known.as_ref().and_then(|pod| pod.running(None)) {
+        return Err(RuntimeError::StillRunning { id: running.id.clone() });
+    }
+    build(shared, &sandbox).await?;
+    status(known, sandbox, true).ok_or_else(|| no_such_pod(&pod))
+}
+
+fn status(known: Option<Pod>, sandbox: SandboxRecord, ready: bool) -> Option<SandboxStatus> {
+    let attempts = known.map(|pod| pod.attempts).unwrap_or_default();
+    Pod { sandbox: Some(sandbox), attempts }.status(ready)
+}
+
+/// Writes down what is to be there, with an address that nobody else has.
+async fn record(shared: &Arc<Shared>, spec: SandboxSpec) -> Result<SandboxRecord, RuntimeError> {
+    let _one_at_a_time = Lock::take(shared.root.address_lock()).await?;
+    let ip = if spec.host_network { None } else { Some(address(shared).await?) };
+    let sandbox = SandboxRecord { spec, ip, created_at: SystemClock.now(), latest: Default::default() };
+    shared.client.call(CreateContainer { container: Some(sandbox.container()) }).await.unless_exists()?;
+    Ok(sandbox)
+}
+
+async fn address(shared: &Shared) -> Result<Ipv4Addr, RuntimeError> {
+    let records = shared.records(None).await?;
+    let sandboxes = records.iter().filter_map(|record| match record {
+        Record::Sandbox(sandbox) => Some((sandbox.created_at, sandbox.ip?)),
+        Record::Attempt(_) => None,
+    });
+    let sandboxes: Vec<_> = sandboxes.collect();
+    let used: BTreeSet<Ipv4Addr> = sandboxes.iter().map(|(_, ip)| *ip).collect();
+    let last = shared.last_address().or_else(|| sandboxes.iter().max().map(|(_, ip)| *ip));
+    let subnet = shared.config.network.subnet;
+    let Some(address) = next_free(subnet, last, &used) else {
+        let message = format!("every address of {subnet} belongs to a pod: remove pods, or choose a larger subnet");
+        return Err(RuntimeError::Exhausted { what: "pod address", message });
+    };
+    shared.set_last_address(address);
+    Ok(address)
+}
+
+/// Makes everything but the record, whatever there is of it already.
+async fn build(shared: &Arc<Shared>, sandbox: &SandboxRecord) -> Result<(), Failure> {
+    let (root, written) = (shared.root.clone(), sandbox.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let spec = &written.spec;
+        if !spec.host_network {
+            namespace::make(&root.namespace("net", &spec.pod), &root.namespace("ipc", &spec.pod))?;
+        }
+        write_files(&root, &written)
+    });
+    let made = made.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let pod = &sandbox.spec.pod;
+    made.map_err(|error| Failure::io("cannot make the sandbox in", &shared.root.pod(pod), error))?;
+    match sandbox.ip {
+        Some(ip) => shared.network.join(&shared.device(pod), &shared.root.namespace("net", pod), ip).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes everything but the record.
+pub(super) async fn demolish(shared: &Arc<Shared>, pod: &PodUid) -> Result<(), Failure> {
+    shared.network.leave(&shared.device(pod)).await?;
+    let (root, uid) = (shared.root.clone(), pod.clone());
+    let removed = tokio::task::spawn_blocking(move || {
+        for kind in ["net", "ipc"] {
+            namespace::remove(&root.namespace(kind, &uid))?;
+        }
+        super::folder::remove_folder(&root.pod(&uid))
+    });
+    let removed = removed.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    removed.map_err(|error| Failure::io("cannot remove", &shared.root.pod(pod), error))
+}
+
+/// The files that all containers of a pod see, and where.
+pub(super) fn files(root: &RootFolder, pod: &PodUid) -> Vec<(std::path::PathBuf, &'static str)> {
+    let folder = root.pod(pod);
+    [("hosts", "/etc/hosts"), ("hostname", "/etc/hostname"), ("resolv.conf", "/etc/resolv.conf")]
+        .map(|(name, target)| (folder.join(name), target))
+        .into()
+}
+
+fn write_files(root: &RootFolder, sandbox: &SandboxRecord) -> io::Result<()> {
+    let SandboxSpec { pod, hostname, .. } = &sandbox.spec;
+    let folder = root.pod(pod);
+    make_folder(&folder)?;
+    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+    if let Some(ip) = sandbox.ip {
+        hosts.push_str(&format!("{ip}\t{}\n", hostname.replace(char::is_whitespace, "")));
+    }
+    let mut resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
+    resolver.truncate(RESOLVER_LIMIT);
+    write(&folder.join("hosts"), hosts.as_bytes())?;
+    write(&folder.join("hostname"), format!("{hostname}\n").as_bytes())?;
+    // The last one: a sandbox is ready when it is there.
+    write(&folder.join("resolv.conf"), &resolver)
+}
+
+/// Containers may run as anybody, and read these.
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, content)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
