@@ -18,7 +18,8 @@ pub struct LogOptions {
     pub tail: Option<usize>,
     /// Go on with what is written later, until the container has ended and all was read.
     pub follow: bool,
-    /// Only lines that were written at this time or later. Of those, `tail` counts the last.
+    /// Only lines that were written at this time or later; a line that was written in parts, when its first part was. Of
+    /// those, `tail` counts the last.
     pub since: Option<Timestamp>,
     /// Put before each line when it was written, in RFC 3339 with nanoseconds, and a space.
     pub timestamps: bool,

@@ -77,7 +77,8 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// ready and a container of the pod runs; [`RuntimeError::Unavailable`].
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError>;
 
-    /// Starts an attempt of a container. Returns when it runs, or is recorded as one that could not be started.
+    /// Starts an attempt of a container. Returns when it runs, or is recorded as one that could not be started. One that
+    /// was started before is left as it is (R1), whatever has become of the sandbox.
     ///
     /// # Errors
     /// [`RuntimeError::NoSuchPod`] without a sandbox that is ready; [`RuntimeError::StillRunning`] while another attempt

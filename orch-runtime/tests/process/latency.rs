@@ -1,4 +1,4 @@
-//! How long a start takes. A number to look at, not a check.
+//! How long a start takes, and how fast output is taken. Numbers to look at, not checks.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use orch_testkit::suite::run;
 use orch_testkit::suite::runtime::{Program, RuntimeFixture as _};
 
 use crate::faults::{sandbox, web};
-use crate::place::Place;
+use crate::place::{Place, ended, eventually};
 
 #[test]
 #[ignore = "it prints a number: cargo test -p orch-runtime --test process -- --ignored --nocapture latency"]
@@ -25,6 +25,24 @@ fn start_latency() {
         }
         took.sort_unstable();
         println!("50 starts: p50 {:?}, p98 {:?}", took[25], took[49]);
+        runtime.remove(&web(0).pod).await.expect("removed");
+    });
+}
+
+#[test]
+#[ignore = "it prints a number: cargo test -p orch-runtime --test process -- --ignored --nocapture rate"]
+fn output_rate() {
+    run(async {
+        let place = Place::new();
+        let runtime = place.open().await;
+        runtime.create_sandbox(&sandbox("a")).await.expect("a sandbox");
+        for (attempt, line) in [(0, "y"), (1, "a line of an ordinary length, as programs write them all day long")] {
+            let before = tokio::time::Instant::now();
+            let script = format!("yes '{line}' | head -c 50000000");
+            runtime.start(&web(attempt), &place.script(&script)).await.expect("a start");
+            eventually(async || ended(&runtime, &web(attempt)).await).await;
+            println!("50 MB of {line:?} in {:?}", before.elapsed());
+        }
         runtime.remove(&web(0).pod).await.expect("removed");
     });
 }
