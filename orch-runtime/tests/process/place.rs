@@ -21,7 +21,7 @@ pub(crate) struct Place {
 }
 
 /// Where the groups are.
-const GROUPS: &str = "/orch-test";
+const GROUPS: &str = "/orch-process-test";
 
 /// The environment variable by which processes are found.
 const MARK: &str = "PLACE";

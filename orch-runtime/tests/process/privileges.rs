@@ -61,7 +61,7 @@ fn another_user_has_a_working_folder_of_its_own() {
         eventually(async || ended(&runtime, &web(0)).await).await;
         let text = output(&runtime, &web(0)).await;
         assert!(text.starts_with("text\n1234\n"), "{text}");
-        assert!(text.contains("/orch-test/"), "it is in a group of its own: {text}");
+        assert!(text.contains("/orch-process-test/"), "it is in a group of its own: {text}");
         runtime.remove(&web(0).pod).await.expect("removed");
     });
 }
