@@ -13,26 +13,26 @@ mod capability;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod changes;
-#[cfg(feature = "containerd")]
+#[cfg(all(feature = "containerd", target_os = "linux"))]
 pub mod containerd;
-#[cfg(feature = "docker")]
+#[cfg(all(feature = "docker", target_os = "linux"))]
 pub mod docker;
 pub mod fake;
 #[cfg(target_os = "linux")]
 mod log_file;
 pub mod machine;
-#[cfg(feature = "docker")]
+#[cfg(all(feature = "docker", target_os = "linux"))]
 mod netns;
 #[cfg(target_os = "linux")]
 pub mod process;
-#[cfg(feature = "docker")]
+#[cfg(all(feature = "docker", target_os = "linux"))]
 mod sandbox_image;
 mod session;
 pub mod volumes;
 
-#[cfg(feature = "containerd")]
+#[cfg(all(feature = "containerd", target_os = "linux"))]
 pub use containerd::ContainerdRuntime;
-#[cfg(feature = "docker")]
+#[cfg(all(feature = "docker", target_os = "linux"))]
 pub use docker::DockerRuntime;
 
 #[cfg(doctest)]

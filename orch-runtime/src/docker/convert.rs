@@ -321,3 +321,154 @@ fn ip(settings: &wire::NetworkSettings) -> Option<IpAddr> {
     let v4 = endpoints().find_map(|endpoint| endpoint.ip_address.parse().ok());
     v4.or_else(|| endpoints().find_map(|endpoint| endpoint.global_ipv6_address.parse().ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> DockerConfig {
+        DockerConfig::new("/root", "test".parse().expect("a scope"))
+    }
+
+    fn pod() -> SandboxSpec {
+        SandboxSpec {
+            pod: "a".parse().expect("a uid"),
+            namespace: "default".to_owned(),
+            name: "a".to_owned(),
+            hostname: "host-a".to_owned(),
+            host_network: false,
+        }
+    }
+
+    fn id() -> ContainerId {
+        ContainerId { pod: pod().pod, name: "web".parse().expect("a name"), attempt: 2 }
+    }
+
+    fn spec() -> ContainerSpec {
+        ContainerSpec { image: Some("busybox".parse().expect("a name")), ..ContainerSpec::default() }
+    }
+
+    fn converted(spec: &ContainerSpec) -> Result<serde_json::Value, String> {
+        let container = container(&config(), &pod(), "cafe", &id(), spec, "")?;
+        Ok(serde_json::to_value(container).expect("JSON"))
+    }
+
+    #[test]
+    fn a_container_joins_its_sandbox_and_gains_nothing() {
+        let value = converted(&spec()).expect("a container");
+        let host = &value["HostConfig"];
+        assert_eq!((&host["NetworkMode"], &host["IpcMode"]), (&"container:cafe".into(), &"container:cafe".into()));
+        assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
+        assert_eq!(host["RestartPolicy"]["Name"], "no");
+        assert_eq!((&host["CapAdd"], &host["Privileged"]), (&serde_json::json!([]), &false.into()));
+        assert_eq!((value.get("Hostname"), value.get("User"), host.get("Memory")), (None, None, None));
+        let on_the_host = SandboxSpec { host_network: true, ..pod() };
+        let container = container(&config(), &on_the_host, "cafe", &id(), &spec(), "").expect("a container");
+        assert_eq!(container.host_config.network_mode, "host");
+        let sandbox = sandbox(&config(), &on_the_host);
+        assert_eq!((sandbox.hostname, sandbox.host_config.network_mode.as_str()), (None, "host"));
+    }
+
+    #[test]
+    fn limits_are_those_that_were_asked_for_as_near_as_docker_takes_them() {
+        let limits = ResourceLimits {
+            cpu_millis: Some(1500),
+            memory_bytes: Some(1),
+            processes: Some(7),
+            cpu_share_millis: Some(500),
+        };
+        let host = converted(&ContainerSpec { limits, ..spec() }).expect("a container")["HostConfig"].clone();
+        let numbers =
+            ["CpuPeriod", "CpuQuota", "CpuShares", "Memory", "MemorySwap", "PidsLimit"].map(|name| &host[name]);
+        assert_eq!(numbers.map(|number| number.as_i64()), [100_000, 150_000, 512, 6 << 20, 6 << 20, 7].map(Some));
+        let limits = ResourceLimits { cpu_millis: Some(1), cpu_share_millis: Some(0), ..ResourceLimits::default() };
+        let host = converted(&ContainerSpec { limits, ..spec() }).expect("a container")["HostConfig"].clone();
+        assert_eq!((&host["CpuQuota"], &host["CpuShares"]), (&1_000.into(), &2.into()));
+    }
+
+    #[test]
+    fn what_cannot_be_given_is_said() {
+        let text = str::to_owned;
+        for (spec, words) in [
+            (ContainerSpec::default(), "no image"),
+            (ContainerSpec { command: vec![text("a\0b")], ..spec() }, "zero byte"),
+            (ContainerSpec { env: vec![(text("A=B"), text(""))], ..spec() }, "environment variable"),
+            (ContainerSpec { env: vec![(text("A"), text("\0"))], ..spec() }, "variable A"),
+            (ContainerSpec { working_dir: Some("tmp".into()), ..spec() }, "working directory"),
+        ] {
+            let message = converted(&spec).expect_err(words);
+            assert!(message.contains(words), "{message}");
+        }
+        let env = [("A", "1"), ("B", ""), ("A", "2")].map(|(name, value)| (text(name), text(value)));
+        assert_eq!(environment(&env), Ok(vec![text("B="), text("A=2")]));
+    }
+
+    #[test]
+    fn who_must_not_be_root_is_told_from_who_may() {
+        let asked = |user, group, non_root| Privileges { user, group, non_root, ..Privileges::default() };
+        for (privileges, image, expected) in [
+            (asked(None, None, false), "root", None),
+            (asked(Some(7), None, false), "", Some("7")),
+            (asked(Some(7), Some(8), true), "", Some("7:8")),
+            (asked(None, Some(8), false), "app:staff", Some("app:8")),
+            (asked(None, Some(8), false), "", Some("0:8")),
+            (asked(None, None, true), "1000:0", None),
+        ] {
+            assert_eq!(user(&privileges, image).expect("a user").as_deref(), expected, "{image}");
+        }
+        for (privileges, image) in
+            [(asked(Some(0), None, true), ""), (asked(None, None, true), ""), (asked(None, None, true), "app")]
+        {
+            assert!(user(&privileges, image).expect_err("it may be root").contains("must not run as root"));
+        }
+    }
+
+    fn in_docker(name: &str, state: wire::State) -> wire::Container {
+        let made = container(&config(), &pod(), "cafe", &id(), &spec(), "").expect("a container");
+        let labels = made.labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        wire::Container {
+            name: name.to_owned(),
+            state,
+            config: wire::ContainerConfig { labels: Some(labels), stop_signal: None },
+            ..wire::Container::default()
+        }
+    }
+
+    #[test]
+    fn labels_alone_do_not_make_a_container_ours() {
+        assert!(found(&config(), &in_docker("/orch.test.a.web.2", wire::State::default())).is_some());
+        for name in ["/orch.test.a.web.1", "/somebody", "orch.test.a.web.2", ""] {
+            assert_eq!(found(&config(), &in_docker(name, wire::State::default())), None, "{name}");
+        }
+        let other = DockerConfig { scope: "other".parse().expect("a scope"), ..config() };
+        assert_eq!(found(&other, &in_docker("/orch.test.a.web.2", wire::State::default())), None);
+    }
+
+    #[test]
+    fn how_it_ended_is_read_from_its_state() {
+        let ended = |exit_code, oom_killed| wire::State {
+            status: "exited".to_owned(),
+            exit_code,
+            oom_killed,
+            started_at: "2026-01-01T00:00:02Z".to_owned(),
+            finished_at: "2026-01-01T00:00:01.5Z".to_owned(),
+            ..wire::State::default()
+        };
+        for (code, oom_killed, expected) in [
+            (0, false, ExitReason::Exited),
+            (0, true, ExitReason::Exited),
+            (126, false, ExitReason::Exited),
+            (137, false, ExitReason::Signaled),
+            (137, true, ExitReason::OutOfMemory),
+            (255, false, ExitReason::Exited),
+        ] {
+            let ContainerState::Exited { reason, started_at, finished_at, .. } =
+                state(&ended(code, oom_killed), &spec())
+            else {
+                panic!("it has ended")
+            };
+            assert_eq!((reason, finished_at), (expected, started_at), "{code}: it did not end before it began");
+        }
+        assert_eq!(time("0001-01-01T00:00:00Z"), None);
+    }
+}

@@ -100,13 +100,8 @@ fn meaning(name: &ImageName, says: &str) -> ImageError {
     ]) {
         return ImageError::Denied { image, message };
     }
-    if any(&[
-        "no matching manifest",
-        "filesystem layer verification failed",
-        "unsupported media type",
-        "invalid",
-        "does not match",
-    ]) && !any(&["invalid character", "invalid reference"])
+    if any(&["no matching manifest", "verification failed", "unsupported media type", "invalid", "does not match"])
+        && !any(&["invalid character", "invalid reference"])
     {
         return ImageError::Invalid { message: format!("{name}: {message}") };
     }
@@ -171,6 +166,7 @@ mod tests {
             ("unauthorized: authentication required", "denied"),
             ("no matching manifest for linux/amd64 in the manifest list entries", "invalid"),
             ("filesystem layer verification failed for digest sha256:1", "invalid"),
+            ("error pulling image configuration: image config verification failed for digest sha256:1", "invalid"),
             ("Get \"http://127.0.0.1:5000/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused", "registry"),
             ("Get \"https://x/v2/\": dial tcp: lookup x on 1.1.1.1:53: no such host", "registry"),
             ("toomanyrequests: You have reached your pull rate limit", "registry"),

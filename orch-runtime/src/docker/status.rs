@@ -113,3 +113,93 @@ fn without_container(id: ContainerId, record: &AttemptRecord) -> ContainerStatus
     let state = ContainerState::Exited { reason, code, started_at: record.at, finished_at: record.at, message };
     ContainerStatus { id, spec: record.spec.clone(), state, process: None, image_id: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use orch_core::clock::Timestamp;
+    use orch_core::runtime::{ContainerSpec, SandboxSpec};
+
+    use super::*;
+
+    fn spec() -> SandboxSpec {
+        SandboxSpec {
+            pod: "a".parse().expect("a uid"),
+            namespace: "default".to_owned(),
+            name: "a".to_owned(),
+            hostname: "a".to_owned(),
+            host_network: false,
+        }
+    }
+
+    fn id(attempt: u32) -> ContainerId {
+        ContainerId { pod: spec().pod, name: "web".parse().expect("a name"), attempt }
+    }
+
+    fn record(attempts: &[(u32, Option<&str>)]) -> BTreeMap<PodUid, PodRecord> {
+        let mut record = PodRecord::new(spec(), Timestamp::UNIX_EPOCH);
+        for (attempt, failure) in attempts {
+            let (spec, at, failure) = (ContainerSpec::default(), Timestamp::UNIX_EPOCH, failure.map(str::to_owned));
+            record.insert(&id(*attempt), AttemptRecord { spec, at, failure });
+        }
+        [(spec().pod, record)].into()
+    }
+
+    fn found(role: Role, was_started: bool) -> Found {
+        Found {
+            docker_id: String::new(),
+            sandbox: spec(),
+            role,
+            created_at: Timestamp::UNIX_EPOCH,
+            was_started,
+            running: was_started,
+            pid: None,
+        }
+    }
+
+    fn attempt(number: u32, was_started: bool) -> Found {
+        let state = ContainerState::Running { started_at: Timestamp::UNIX_EPOCH };
+        let (spec, process, image_id) = Default::default();
+        let status = ContainerStatus { id: id(number), spec, state, process, image_id };
+        found(Role::Attempt(Box::new(status)), was_started)
+    }
+
+    /// What is told of the attempts of the only pod.
+    fn told(
+        before: &BTreeMap<PodUid, PodRecord>,
+        after: &BTreeMap<PodUid, PodRecord>,
+        attempts: Vec<Found>,
+    ) -> Vec<(u32, Option<ExitReason>)> {
+        let found = attempts.into_iter().chain([found(Role::Sandbox { ip: None }, true)]).collect();
+        let containers = assemble(before, after, found).pop().expect("the pod").containers;
+        let reason = |state| match state {
+            ContainerState::Running { .. } => None,
+            ContainerState::Exited { reason, .. } => Some(reason),
+        };
+        containers.into_iter().map(|container| (container.id.attempt, reason(container.state))).collect()
+    }
+
+    #[test]
+    fn what_was_started_and_is_gone_has_ended_and_what_could_not_be_started_says_so() {
+        let records = record(&[(0, None), (1, Some("no such program")), (2, None)]);
+        let expected = [(0, Some(ExitReason::Unknown)), (1, Some(ExitReason::StartError)), (2, None)];
+        assert_eq!(told(&records, &records, vec![attempt(2, true)]), expected);
+    }
+
+    #[test]
+    fn what_is_being_started_or_removed_is_not_told_as_lost() {
+        let (nothing, recorded) = (record(&[]), record(&[(0, None)]));
+        assert_eq!(told(&nothing, &recorded, vec![]), [], "it was written down after Docker was asked");
+        assert_eq!(told(&recorded, &nothing, vec![]), [], "it was removed meanwhile");
+        assert_eq!(told(&recorded, &recorded, vec![attempt(0, false)]), [], "it is made, and not yet started");
+    }
+
+    #[test]
+    fn a_pod_without_a_sandbox_is_not_ready_and_one_that_was_removed_is_not_told() {
+        let (none, records) = (BTreeMap::new(), record(&[]));
+        let ready = |pods: Vec<SandboxStatus>| pods.into_iter().map(|pod| pod.ready).collect::<Vec<_>>();
+        assert_eq!(ready(assemble(&records, &records, vec![])), [false]);
+        assert_eq!(ready(assemble(&records, &none, vec![found(Role::Sandbox { ip: None }, true)])), []);
+        assert_eq!(ready(assemble(&none, &records, vec![])), []);
+        assert_eq!(ready(assemble(&none, &none, vec![found(Role::Sandbox { ip: None }, true)])), [true]);
+    }
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use orch_core::runtime::{ContainerId, ContainerSpec, ImageName, Images, PodUid};
+use orch_core::runtime::{ContainerId, ContainerSpec, Credentials, ImageName, Images, PodUid};
 use orch_runtime::DockerRuntime;
-use orch_testkit::daemon::{Dockerd, busybox_image};
+use orch_testkit::daemon::{Dockerd, Registry, RegistryAccess, RegistryFault, busybox_image};
 use orch_testkit::suite::images::{ImagesFixture, RegistryNames};
 use orch_testkit::suite::runtime::{Ability, Beside, Program, RuntimeFixture};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -47,7 +47,7 @@ struct Remover(&'static Dockerd);
 impl Drop for Remover {
     fn drop(&mut self) {
         let Self(daemon) = self;
-        let listed = daemon.docker(["images", "--quiet", "--no-trunc", "--filter", "reference=registry.invalid/*/*"]);
+        let listed = daemon.docker(["images", "--quiet", "--no-trunc", "--filter", "reference=*/orch/*"]);
         let ids: BTreeSet<String> = String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect();
         for id in ids {
             daemon.docker(["rmi", "--force", &id]);
@@ -108,6 +108,27 @@ impl ImagesFixture for ImagesPlace {
     }
 
     async fn registry(&self) -> Option<RegistryNames> {
-        None
+        let host = self.place.daemon().host();
+        let offer = |access: RegistryAccess, fault: Option<RegistryFault>| {
+            let registry = Box::leak(Box::new(Registry::start(host)));
+            // Each has content of its own: what Docker has of one need not be fetched from another.
+            let image = busybox_image().label("registry", &registry.address()).file(
+                "registry",
+                0o644,
+                registry.address().as_bytes(),
+            );
+            let name = registry.offer(&image, "orch/suite", "1");
+            registry.require(access);
+            registry.fail(fault);
+            name.parse::<ImageName>().expect("a name")
+        };
+        let there = offer(RegistryAccess::Open, None);
+        let missing = format!("{}/orch/missing:1", there.registry()).parse().expect("a name");
+        let damaged = Some(offer(RegistryAccess::Open, Some(RegistryFault::WrongDigest)));
+        let credentials = Credentials { username: "somebody".into(), password: "a-secret-word".into() };
+        let access = RegistryAccess::Basic(credentials.username.clone(), credentials.password.clone());
+        let secret = Some((offer(access, None), credentials));
+        let down = "127.0.0.1:1/orch/suite:1".parse().expect("a name");
+        Some(RegistryNames { there, missing, damaged, secret, down })
     }
 }

@@ -138,7 +138,9 @@ impl RuntimeFixture for Place {
         // The first process of a namespace is given no signal that it does not ask for.
         let script = match program {
             Program::Runs => format!("trap 'exit 0' TERM; {SLEEP}"),
-            Program::Exits { code, after } => format!("sleep {}; exit {code}", after.as_secs_f64()),
+            Program::Exits { code, after } if after.is_zero() => format!("exit {code}"),
+            // A while is one in which a busy daemon can be asked whether it still runs.
+            Program::Exits { code, after } => format!("sleep {}; exit {code}", after.as_secs_f64() + 2.0),
             // Nor can it kill itself; the kernel does when it uses more memory than it may. Here the shell that
             // is asked for the code of its killed child passes it on.
             Program::KillsItself => "sh -c 'kill -9 $$'; exit $?".to_owned(),
