@@ -1,5 +1,7 @@
 //! `ContainerdRuntime` on a real containerd, in a network of its own.
 
+mod faults;
+mod input;
 mod place;
 
 use self::place::Place;

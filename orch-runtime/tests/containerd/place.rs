@@ -11,11 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ContainerState, ExitReason, ImageName, Images, LogOptions, PodUid, Runtime as _,
-    SandboxSpec,
+    ContainerId, ContainerSpec, ContainerState, Credentials, ExitReason, ImageName, Images, LogOptions, PodUid,
+    Runtime as _, SandboxSpec,
 };
 use orch_runtime::containerd::{ContainerdConfig, ContainerdRuntime, Logger};
-use orch_testkit::daemon::{Containerd, busybox_image};
+use orch_testkit::daemon::{Containerd, Registry, RegistryAccess, RegistryFault, busybox_image};
 use orch_testkit::suite::images::{ImagesFixture, RegistryNames};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
 
@@ -265,7 +265,22 @@ impl ImagesFixture for Place {
     }
 
     async fn registry(&self) -> Option<RegistryNames> {
-        None
+        let host = self.containerd().host();
+        let image = |number: &str| busybox_image().label("number", number);
+        let (open, damaged, secret) = (Registry::start(host), Registry::start(host), Registry::start(host));
+        let name = |text: String| text.parse::<ImageName>().expect("a name");
+        let there = name(open.offer(&image("pulled"), "shop/web", "1"));
+        let missing = name(format!("{}/shop/web:no-such-tag", open.address()));
+        damaged.fail(RegistryFault::WrongDigest);
+        let spoilt = name(damaged.offer(&image("damaged"), "shop/web", "2"));
+        let (user, password) = ("somebody".to_owned(), "a secret".to_owned());
+        secret.require(RegistryAccess::Bearer(user.clone(), password.clone()));
+        let hidden = name(secret.offer(&image("secret"), "shop/web", "3"));
+        let credentials = Credentials { username: user, password };
+        // They are asked as long as the test runs.
+        [open, damaged, secret].map(std::mem::forget);
+        let down = name("127.0.0.1:1/shop/web:4".to_owned());
+        Some(RegistryNames { there, missing, damaged: Some(spoilt), secret: Some((hidden, credentials)), down })
     }
 }
 
