@@ -165,10 +165,6 @@ fn checked(pod: &Pod) -> Result<PodUid, String> {
     PodUid::try_from(&pod.metadata.uid.clone().unwrap_or_default()).map_err(|error| error.to_string())
 }
 
-fn name_of(text: &str) -> Option<ContainerName> {
-    text.parse().ok()
-}
-
 /// How a pod stands to its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deadline {
