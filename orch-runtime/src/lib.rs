@@ -11,7 +11,7 @@
 
 mod capability;
 #[cfg(target_os = "linux")]
-mod cgroup;
+pub mod cgroup;
 mod changes;
 #[cfg(all(feature = "containerd", target_os = "linux"))]
 pub mod containerd;

@@ -1,12 +1,13 @@
-//! Control groups of the kernel: what containers use, and the most that they may use.
+//! Control groups of the kernel: what containers use, and the most that they may use. For whoever writes a runtime of Linux
+//! processes: what the containers of any engine use can be read by the number of a process.
 //!
 //! A controller is in one of two hierarchies: one of its own (v1), or the one of all (v2). Machines have either, or both
 //! side by side (hybrid); so each controller is looked up by itself. Nothing is assumed of where they are mounted.
 
 mod control;
 mod layout;
-pub(crate) mod network;
-pub(crate) mod usage;
+mod network;
+mod usage;
 
 use std::fs;
 use std::io;
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::control::Limits;
 use self::layout::Mount;
-pub(crate) use self::usage::Usage;
+pub use self::network::network_of;
+pub use self::usage::{Usage, usage_of};
 
 /// A controller that is used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,8 +6,10 @@ use std::io;
 use orch_core::runtime::NetworkStats;
 
 /// What went over the network that a process has, its loopback device aside.
-#[allow(dead_code, reason = "for runtimes whose features may be off")]
-pub(crate) fn network_of(pid: u32) -> io::Result<NetworkStats> {
+///
+/// # Errors
+/// When there is no such process, or the kernel does not tell.
+pub fn network_of(pid: u32) -> io::Result<NetworkStats> {
     Ok(parse(&fs::read_to_string(format!("/proc/{pid}/net/dev"))?))
 }
 

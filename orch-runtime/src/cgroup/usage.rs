@@ -10,28 +10,31 @@ use super::{Cgroup, Controller, Version};
 
 /// What a group uses. What cannot be read is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time since the group was made, in nanoseconds of one core.
-    pub(crate) cpu_nanos: Option<u64>,
+    pub cpu_nanos: Option<u64>,
     /// Memory with the pages of files.
-    pub(crate) memory_bytes: Option<u64>,
+    pub memory_bytes: Option<u64>,
     /// The same without pages of files that were not used lately.
-    pub(crate) working_set_bytes: Option<u64>,
+    pub working_set_bytes: Option<u64>,
     /// Memory that is backed by no file.
-    pub(crate) rss_bytes: Option<u64>,
+    pub rss_bytes: Option<u64>,
     /// Processes and threads.
-    pub(crate) processes: Option<u64>,
+    pub processes: Option<u64>,
 }
 
 /// What the group uses that a process is in.
-#[allow(dead_code, reason = "for runtimes whose features may be off")]
-pub(crate) fn usage_of(pid: u32) -> io::Result<Usage> {
+///
+/// # Errors
+/// When there is no such process, or the kernel does not tell.
+pub fn usage_of(pid: u32) -> io::Result<Usage> {
     Ok(Cgroup::of(pid)?.usage())
 }
 
 impl Usage {
     /// As it is told of a container.
-    pub(crate) fn stats(self, id: ContainerId) -> ContainerStats {
+    #[must_use]
+    pub fn stats(self, id: ContainerId) -> ContainerStats {
         let Self { cpu_nanos, memory_bytes, working_set_bytes, rss_bytes, processes } = self;
         ContainerStats {
             cpu_nanos,
