@@ -198,8 +198,8 @@ mod tests {
         let (none, records) = (BTreeMap::new(), record(&[]));
         let ready = |pods: Vec<SandboxStatus>| pods.into_iter().map(|pod| pod.ready).collect::<Vec<_>>();
         assert_eq!(ready(assemble(&records, &records, vec![])), [false]);
-        assert_eq!(ready(assemble(&records, &none, vec![found(Role::Sandbox { ip: None }, true)])), [true; 0]);
-        assert_eq!(ready(assemble(&none, &records, vec![])), [true; 0]);
+        assert!(assemble(&records, &none, vec![found(Role::Sandbox { ip: None }, true)]).is_empty());
+        assert!(assemble(&none, &records, vec![]).is_empty());
         assert_eq!(ready(assemble(&none, &none, vec![found(Role::Sandbox { ip: None }, true)])), [true]);
     }
 }

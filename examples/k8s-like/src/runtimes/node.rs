@@ -1,0 +1,155 @@
+//! [`NodeRuntime`]: what runs the containers of one node.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use orch_core::runtime::{Images, Interactive, Machine, Runtime, RuntimeError, VolumeError, Volumes};
+use orch_controllers::node_agent::NodeParts;
+use orch_runtime::containerd::{ContainerdConfig, ContainerdConfigError, ContainerdRuntime, PodNetwork};
+use orch_runtime::docker::{DockerConfig, DockerRuntime, ScopeError};
+use orch_runtime::machine::{LinuxMachine, LinuxMachineConfig};
+use orch_runtime::process::{AddressRangeError, ProcessConfig, ProcessRuntime};
+use orch_runtime::volumes::{NodeVolumes, NodeVolumesConfig};
+
+use super::{RuntimeChoice, RuntimeKind};
+use crate::layout::{Layout, node_name};
+
+/// What runs the containers of one node, whichever runtime it is, and where their files are.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeRuntime {
+    name: String,
+    kind: RuntimeKind,
+    version: String,
+    runtime: Arc<dyn Interactive>,
+    images: Option<Arc<dyn Images>>,
+    volumes: Arc<dyn Volumes>,
+    machine: Arc<dyn Machine>,
+    /// Gives its folder back when it is closed, and not before.
+    process: Option<ProcessRuntime>,
+    folder: PathBuf,
+}
+
+impl NodeRuntime {
+    /// The runtime of a node, over what an earlier run left of it.
+    pub(crate) async fn open(layout: &Layout, node: u8, choice: &RuntimeChoice) -> Result<Self, OpenError> {
+        let name = node_name(node);
+        let folder = layout.node_dir(node, choice.kind());
+        let failed = |source| OpenError::Runtime { node: name.clone(), source };
+        let (mut process, mut images): (_, Option<Arc<dyn Images>>) = (None, None);
+        let (runtime, version): (Arc<dyn Interactive>, String) = match choice {
+            RuntimeChoice::Process => {
+                let mut config = ProcessConfig::new(folder.clone());
+                config.addresses = Some(layout.pod_addresses(node).parse()?);
+                let opened = ProcessRuntime::open(config).await.map_err(failed)?;
+                process = Some(opened.clone());
+                (Arc::new(opened), format!("process://{}", env!("CARGO_PKG_VERSION")))
+            }
+            RuntimeChoice::Docker(socket) => {
+                let mut config = DockerConfig::new(folder.clone(), layout.mark(node).parse()?);
+                config.socket.clone_from(socket);
+                let opened = Arc::new(DockerRuntime::open(config).await.map_err(failed)?);
+                images = Some(Arc::clone(&opened) as _);
+                let version = opened.version();
+                (opened, version)
+            }
+            RuntimeChoice::Containerd(socket) => {
+                let mut config = ContainerdConfig::new(folder.clone());
+                config.socket.clone_from(socket);
+                config.namespace = layout.mark(node).parse()?;
+                config.network = PodNetwork { bridge: layout.bridge(node).parse()?, subnet: layout.subnet(node).parse()? };
+                let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
+                images = Some(Arc::clone(&opened) as _);
+                let version = opened.version();
+                (opened, version)
+            }
+        };
+        let volumes = NodeVolumes::open(NodeVolumesConfig::new(layout.volumes_dir(node))).await;
+        let volumes = volumes.map_err(|source| OpenError::Volumes { node: name.clone(), source })?;
+        Ok(Self {
+            kind: choice.kind(),
+            version,
+            runtime,
+            images,
+            volumes: Arc::new(volumes),
+            machine: Arc::new(LinuxMachine::new(LinuxMachineConfig::new(layout.state_dir()))),
+            process,
+            folder,
+            name,
+        })
+    }
+
+    /// The node's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> RuntimeKind {
+        self.kind
+    }
+
+    /// Its name and version, as a node tells them: `docker://20.10.24`.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What runs containers, and what a person does with them.
+    pub(crate) fn runtime(&self) -> &Arc<dyn Interactive> {
+        &self.runtime
+    }
+
+    /// The images, if it has any.
+    pub(crate) fn images(&self) -> Option<&Arc<dyn Images>> {
+        self.images.as_ref()
+    }
+
+    /// Where the files of pods are.
+    pub(crate) fn volumes(&self) -> &Arc<dyn Volumes> {
+        &self.volumes
+    }
+
+    /// What the node's agent works with.
+    pub(crate) fn parts(&self) -> NodeParts {
+        NodeParts {
+            runtime: Arc::clone(&self.runtime) as Arc<dyn Runtime>,
+            images: self.images.clone(),
+            volumes: Some(Arc::clone(&self.volumes)),
+            machine: Some(Arc::clone(&self.machine)),
+        }
+    }
+
+    /// Gives everything back, and removes the folder, of which nothing is needed any more.
+    pub(crate) async fn close_for_good(self) {
+        let Self { runtime, images, process, folder, .. } = self;
+        drop((runtime, images));
+        if let Some(process) = process {
+            process.close().await;
+        }
+        // What is left is looked at again by the next run, and removed then.
+        let _ = tokio::fs::remove_dir_all(folder).await;
+    }
+}
+
+/// Why a runtime could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum OpenError {
+    /// The runtime's own.
+    #[error("cannot start {node}: {source} (another folder is chosen by --state-dir)")]
+    Runtime { node: String, source: RuntimeError },
+    /// The volumes' own.
+    #[error("cannot start {node}: {source} (another folder is chosen by --state-dir)")]
+    Volumes { node: String, source: VolumeError },
+    /// What an earlier run left needs a daemon that does not answer.
+    #[error("pods of an earlier run may still run as {kind} of {node}, and that is not to be reached: {source}")]
+    Former { kind: &'static str, node: String, source: RuntimeError },
+    /// The layout.
+    #[error(transparent)]
+    Addresses(#[from] AddressRangeError),
+    /// The layout.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// The layout.
+    #[error(transparent)]
+    Containerd(#[from] ContainerdConfigError),
+}
