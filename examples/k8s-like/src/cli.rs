@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::runtimes::{RuntimeChoice, RuntimeKind};
 use crate::store::StoreChoice;
 
 /// A Kubernetes-like system in one process: a control plane, and nodes that run pods as local processes.
@@ -43,12 +44,30 @@ pub(crate) struct Up {
     /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
+    /// What containers are run with.
+    #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
+    pub(crate) runtime: RuntimeKind,
+    /// The socket of the Docker daemon. [default: that of DOCKER_HOST, or /var/run/docker.sock]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) docker_socket: Option<PathBuf>,
+    /// The socket of containerd. [default: that of CONTAINERD_ADDRESS, or /run/containerd/containerd.sock]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) containerd_socket: Option<PathBuf>,
+    /// Images to be taken from an archive, as `docker save` writes it, before anything is started. May be given several
+    /// times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_archive: Vec<PathBuf>,
     /// More about what goes on, on standard error; twice for still more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 impl Up {
+    /// What containers are run with, if it is to be of this kind.
+    pub(crate) fn runtime_at(&self, kind: RuntimeKind) -> RuntimeChoice {
+        kind.at(self.docker_socket.clone(), self.containerd_socket.clone())
+    }
+
     /// Where the objects are kept.
     pub(crate) fn store(&self) -> StoreChoice {
         let by_default = || if self.state_dir.is_some() { StoreChoice::Embedded } else { StoreChoice::Memory };

@@ -30,10 +30,11 @@ use orch_net::{UserspaceConfig, UserspaceProxy};
 use orch_sched::FilterScoreScheduler;
 use tokio::time::{sleep, timeout};
 
+use crate::cli::Up;
 use crate::layout::{Layout, node_name};
 use crate::machine::Machine;
 use crate::retire::retire_nodes;
-use crate::runtimes::{OpenError, Runtimes};
+use crate::runtimes::{ImportError, OpenError, RuntimeKind, Runtimes};
 use crate::show::{ShowController, Voice};
 use crate::store::{StoreChoice, StoreOpenError};
 use crate::tenancy::{Leftovers, Tenancy, TenancyError};
@@ -60,17 +61,17 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 const ENGINE_STOP: Duration = Duration::from_secs(2);
 
 impl Cluster {
-    /// Starts a cluster of `nodes` nodes, whose objects are in the store of that choice; `show` looks at everything that
-    /// happens in it.
+    /// Starts a cluster as the options say; `show` looks at everything that happens in it.
     pub(crate) async fn start(
         layout: &Layout,
-        nodes: u8,
-        store: &StoreChoice,
+        options: &Up,
         show: ShowController,
         voice: &Voice,
     ) -> Result<Self, StartError> {
+        let (nodes, store) = (options.nodes, &options.store());
         // First, since it keeps every other process out of the folder.
-        let runtimes = Runtimes::open(layout, nodes).await?;
+        let choice = options.runtime_at(options.runtime);
+        let runtimes = Runtimes::open(layout, nodes, &choice, |kind| options.runtime_at(kind)).await?;
         let opened = store.open(layout.state_dir()).await?;
         let client = Client::new(opened, Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
         let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), store).await?;
@@ -79,6 +80,9 @@ impl Cluster {
         let names: Vec<String> = (1..=nodes).map(node_name).collect();
         cluster.sort_out(leftovers, store, voice).await?;
         cluster.retire_all_but(&names, voice).await?;
+        for archive in &options.image_archive {
+            cluster.runtimes.import(archive, voice).await?;
+        }
         // What the store says may be how things were before this program was stopped. So the agents say first what is so,
         // then the control plane makes all else agree with it, and only that is shown.
         cluster.start_agents(&names)?;
@@ -123,12 +127,16 @@ impl Cluster {
     fn start_agents(&mut self, names: &[String]) -> Result<(), StartError> {
         let machine = Machine::measure();
         let nodes = i64::try_from(names.len()).unwrap_or(i64::MAX);
-        for (name, runtime) in names.iter().zip(self.runtimes.nodes()) {
+        for (name, node) in names.iter().zip(self.runtimes.nodes()) {
             let mut config = NodeAgentConfig::new(name, IpAddr::V4(Ipv4Addr::LOCALHOST));
             config.capacity.insert("cpu".to_owned(), Quantity::from_millis(machine.cpu_millis / nodes));
             config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / nodes));
-            config.environment.push(("PATH".to_owned(), search_path()));
-            let agent = NodeAgentController::new(config, Arc::new(runtime.clone()), Arc::clone(self.client.store()))?;
+            config.container_id_prefix = node.kind().word().to_owned();
+            config.system.container_runtime_version = node.version().to_owned();
+            if node.kind() == RuntimeKind::Process {
+                config.environment.push(("PATH".to_owned(), search_path()));
+            }
+            let agent = NodeAgentController::new(config, node.parts(), Arc::clone(self.client.store()))?;
             let options = RunOptions { workers: AGENT_WORKERS, backoff: AGENT_BACKOFF, budget: None };
             let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
             self.engines.push(engine.controller_with(Arc::new(agent), options).start()?);
@@ -216,6 +224,9 @@ pub(crate) enum StartError {
     /// The runtimes of the nodes.
     #[error(transparent)]
     Runtimes(#[from] OpenError),
+    /// The images.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreOpenError),

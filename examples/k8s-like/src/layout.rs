@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use crate::runtimes::RuntimeKind;
+
 /// Where a cluster keeps its things.
 ///
 /// All of 127.0.0.0/8 is this machine, so a cluster takes a block of 65,536 addresses from it: those ending in `.0.x` are
@@ -40,9 +42,37 @@ impl Layout {
         &self.state_dir
     }
 
-    /// The folder of a node's runtime.
-    pub(crate) fn node_dir(&self, node: u8) -> PathBuf {
-        self.state_dir.join(node_name(node))
+    /// The folder of a node's runtime. Each kind has its own: what one left is nothing to the other.
+    pub(crate) fn node_dir(&self, node: u8, kind: RuntimeKind) -> PathBuf {
+        let name = node_name(node);
+        self.state_dir.join(match kind {
+            RuntimeKind::Process => name,
+            kind => format!("{name}.{}", kind.word()),
+        })
+    }
+
+    /// The folder of a node's volumes, whatever its runtime.
+    pub(crate) fn volumes_dir(&self, node: u8) -> PathBuf {
+        self.state_dir.join("volumes").join(node_name(node))
+    }
+
+    /// What marks a node's containers in a daemon that others use as well.
+    pub(crate) fn mark(&self, node: u8) -> String {
+        format!("k8s-like-{:08x}-{}", self.short_hash(), node_name(node))
+    }
+
+    /// The network device that a node's pods are connected by, where this program makes it.
+    pub(crate) fn bridge(&self, node: u8) -> String {
+        format!("k{:08x}n{node}", self.short_hash())
+    }
+
+    /// The addresses of a node's pods, where they have networks of their own.
+    pub(crate) fn subnet(&self, node: u8) -> String {
+        format!("10.{}.{node}.0/24", self.block)
+    }
+
+    fn short_hash(&self) -> u32 {
+        u32::try_from(hash(&self.state_dir) & 0xffff_ffff).unwrap_or_default()
     }
 
     /// The range from which a node's pods get addresses; nodes count from 1.

@@ -26,6 +26,8 @@ use cli::{Cli, Command};
 fn main() -> ExitCode {
     // Containers are supervised by this same program, started anew: then this call does not return.
     orch_runtime::process::run_shim_if_asked();
+    // The logs of containers are kept by it, too.
+    orch_runtime::containerd::run_logger_if_asked();
     let Command::Up(options) = Cli::parse().command;
     log(options.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

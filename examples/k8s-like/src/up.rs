@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use orch_core::encoding::Kinds;
 use orch_core::kind::AnyObject;
-use orch_core::object::{Deployment, Namespace, Pod, ReplicaSet, Service};
+use orch_core::object::{ConfigMap, Deployment, Namespace, Pod, ReplicaSet, Secret, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apply::Applier;
@@ -35,6 +35,8 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         .with::<ReplicaSet>()
         .with::<Deployment>()
         .with::<Service>()
+        .with::<ConfigMap>()
+        .with::<Secret>()
         .in_namespace(options.namespace.clone());
     let mut file = ManifestFile::new(options.file.clone(), kinds.clone());
     let first = match file.changed().await {
@@ -53,7 +55,7 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         biased;
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
-        started = Cluster::start(&layout, options.nodes, &store, show, &voice) => Some(started),
+        started = Cluster::start(&layout, &options, show, &voice) => Some(started),
     };
     let cluster = match started {
         Some(Ok(cluster)) => cluster,
@@ -65,7 +67,9 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     };
     let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
     let state_dir = layout.state_dir().display();
-    voice.say(&format!("{nodes}, objects in {store}, state in {state_dir}; Ctrl-C stops everything"));
+    let runtime = options.runtime_at(options.runtime);
+    voice
+        .say(&format!("{nodes}, pods as {runtime}, objects in {store}, state in {state_dir}; Ctrl-C stops everything"));
     let applier = Applier {
         client: cluster.client().clone(),
         kinds,

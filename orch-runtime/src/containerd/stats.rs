@@ -10,8 +10,7 @@ use super::error::{Failure, Unless as _};
 use super::record::AttemptRecord;
 use super::settle::Life;
 use super::wire::SnapshotUsageRequest;
-use crate::cgroup::network::network_of;
-use crate::cgroup::usage::usage_of;
+use crate::cgroup::{network_of, usage_of};
 use crate::log_file;
 
 /// What a pod uses at this moment.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use orch_core::runtime::{Images, Interactive, Machine, Runtime, RuntimeError, VolumeError, Volumes};
 use orch_controllers::node_agent::NodeParts;
+use orch_core::runtime::{Images, Interactive, Machine, Runtime, RuntimeError, VolumeError, Volumes};
 use orch_runtime::containerd::{ContainerdConfig, ContainerdConfigError, ContainerdRuntime, PodNetwork};
 use orch_runtime::docker::{DockerConfig, DockerRuntime, ScopeError};
 use orch_runtime::machine::{LinuxMachine, LinuxMachineConfig};
@@ -56,7 +56,8 @@ impl NodeRuntime {
                 let mut config = ContainerdConfig::new(folder.clone());
                 config.socket.clone_from(socket);
                 config.namespace = layout.mark(node).parse()?;
-                config.network = PodNetwork { bridge: layout.bridge(node).parse()?, subnet: layout.subnet(node).parse()? };
+                config.network =
+                    PodNetwork { bridge: layout.bridge(node).parse()?, subnet: layout.subnet(node).parse()? };
                 let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
                 images = Some(Arc::clone(&opened) as _);
                 let version = opened.version();

@@ -1,0 +1,129 @@
+//! [`Runtimes`]: what runs from a state folder.
+
+mod choice;
+mod import;
+mod node;
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures::future::join_all;
+use orch_core::runtime::{RuntimeError, SandboxStatus};
+
+pub(crate) use self::choice::{RuntimeChoice, RuntimeKind};
+pub(crate) use self::import::ImportError;
+pub(crate) use self::node::{NodeRuntime, OpenError};
+use crate::layout::Layout;
+use crate::show::Voice;
+
+/// The runtimes over a state folder: of each node that this run has, and of those that only an earlier run had, or had with
+/// another runtime. No other process can have the folder meanwhile.
+#[derive(Debug)]
+pub(crate) struct Runtimes {
+    nodes: Vec<NodeRuntime>,
+    former: Vec<NodeRuntime>,
+}
+
+/// How long containers get to end.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+impl Runtimes {
+    /// Opens those of nodes 1 to `nodes`, and of everything else that left records. `at` tells where
+    /// the daemons are.
+    pub(crate) async fn open(
+        layout: &Layout,
+        nodes: u8,
+        choice: &RuntimeChoice,
+        at: impl Fn(RuntimeKind) -> RuntimeChoice,
+    ) -> Result<Self, OpenError> {
+        let (mut current, mut former) = (Vec::new(), Vec::new());
+        for node in 1..=nodes {
+            current.push(NodeRuntime::open(layout, node, choice).await?);
+        }
+        for kind in RuntimeKind::ALL {
+            let first = if kind == choice.kind() { nodes.saturating_add(1) } else { 1 };
+            for node in (first..=u8::MAX).filter(|node| layout.node_dir(*node, kind).exists()) {
+                let opened = NodeRuntime::open(layout, node, &at(kind)).await;
+                former.push(opened.map_err(|error| match error {
+                    OpenError::Runtime { node, source } => OpenError::Former { kind: kind.word(), node, source },
+                    other => other,
+                })?);
+            }
+        }
+        Ok(Self { nodes: current, former })
+    }
+
+    /// Of each node of this run, in their order.
+    pub(crate) fn nodes(&self) -> &[NodeRuntime] {
+        &self.nodes
+    }
+
+    /// Takes images from an archive, for every node of this run.
+    pub(crate) async fn import(&self, archive: &Path, voice: &Voice) -> Result<(), ImportError> {
+        import::import(&self.nodes, archive, voice).await
+    }
+
+    /// How many pods run.
+    pub(crate) async fn running(&self) -> Result<usize, RuntimeError> {
+        let mut running = 0;
+        for runtime in self.nodes.iter().chain(&self.former) {
+            let pods = runtime.runtime().list().await?;
+            running += pods.iter().filter(|pod| runs(pod)).count();
+        }
+        Ok(running)
+    }
+
+    /// Ends and forgets everything.
+    pub(crate) async fn clear(&self) -> Result<(), RuntimeError> {
+        let all = self.nodes.iter().chain(&self.former);
+        join_all(all.map(|runtime| stop_pods(runtime, true))).await.into_iter().flatten().next().map_or(Ok(()), Err)
+    }
+
+    /// Ends and forgets everything of the nodes that this run does not have, and gives their folders back.
+    pub(crate) async fn clear_former(&mut self) -> Result<(), RuntimeError> {
+        let cleared = join_all(self.former.iter().map(|runtime| stop_pods(runtime, true))).await;
+        if let Some(error) = cleared.into_iter().flatten().next() {
+            return Err(error);
+        }
+        for runtime in self.former.drain(..) {
+            runtime.close_for_good().await;
+        }
+        Ok(())
+    }
+
+    /// Ends everything, and returns what could not be ended. With `forget`, nothing of it is left in the state folder.
+    pub(crate) async fn stop(&self, forget: bool) -> Vec<RuntimeError> {
+        let stopped = join_all(self.nodes.iter().map(|runtime| stop_pods(runtime, forget))).await;
+        stopped.into_iter().flatten().collect()
+    }
+}
+
+fn runs(pod: &SandboxStatus) -> bool {
+    pod.containers.iter().any(|container| container.state.is_running())
+}
+
+/// Stops the containers of all pods of a node at the same time.
+async fn stop_pods(node: &NodeRuntime, forget: bool) -> Vec<RuntimeError> {
+    let pods = match node.runtime().list().await {
+        Ok(pods) => pods,
+        Err(error) => return vec![error],
+    };
+    let results = join_all(pods.iter().map(|pod| stop_pod(node, pod, forget))).await;
+    results.into_iter().filter_map(Result::err).collect()
+}
+
+async fn stop_pod(node: &NodeRuntime, pod: &SandboxStatus, forget: bool) -> Result<(), RuntimeError> {
+    let (runtime, uid) = (node.runtime(), &pod.spec.pod);
+    let running = pod.containers.iter().filter(|container| container.state.is_running());
+    for result in join_all(running.map(|container| runtime.stop(&container.id, STOP_GRACE))).await {
+        result?;
+    }
+    if !forget {
+        return Ok(());
+    }
+    if let Err(error) = node.volumes().remove(uid).await {
+        let message = format!("cannot remove the volumes of pod {uid}: {error}");
+        return Err(RuntimeError::Unavailable { message, transient: false, source: Some(Box::new(error)) });
+    }
+    runtime.remove(uid).await
+}
