@@ -9,7 +9,8 @@ use super::error::Failure;
 use super::{DockerRuntime, Shared, wire};
 use crate::sandbox_image;
 
-/// The image of sandboxes is the runtime's own, and neither listed nor counted.
+/// The image of sandboxes is the runtime's own, and not listed. Archives are read by Docker itself: before Docker 25, only
+/// those that `docker save` writes.
 #[async_trait]
 impl Images for DockerRuntime {
     async fn find(&self, name: &ImageName) -> Result<Option<Image>, ImageError> {

@@ -16,7 +16,7 @@ const LOADED: &str = "Loaded image: ";
 const LOADED_NAMELESS: &str = "Loaded image ID: ";
 
 impl Shared {
-    /// Docker itself reads the archive, onto its disk, and takes the images from there when it is complete.
+    /// Docker itself reads the archive, of the kinds that its version knows, onto its disk, and takes the images from there when it is complete.
     pub(super) async fn import(&self, mut archive: ArchiveStream) -> Result<Vec<Image>, ImageError> {
         let begin = begin(&mut archive).await?;
         if !is_archive(&begin) {
@@ -128,7 +128,13 @@ fn invalid(message: &str) -> ImageError {
 /// Docker does not tell an archive that is damaged from a disk that is full but by its words.
 fn refused(failure: Failure) -> ImageError {
     let full = ["no space left", "disk quota exceeded", "read-only file system"];
+    // Docker before 25 looks for files that only `docker save` writes, and says that there are none.
+    let is_other = failure.message.contains("json: no such file or directory");
     match failure.status {
+        Some(_) if is_other => invalid(
+            "this Docker reads only archives as `docker save` writes them, and there is none in it: convert the archive, or \
+             use Docker 25 or later for OCI layouts",
+        ),
         Some(_) if !full.iter().any(|words| failure.message.contains(words)) => {
             invalid(&format!("Docker cannot read the archive: {}", failure.message))
         }
@@ -150,6 +156,15 @@ mod tests {
         for bytes in [&b""[..], b"text", &[0; 10_240], &[0xff; 512], &damaged] {
             assert!(!is_archive(bytes));
         }
+    }
+
+    #[test]
+    fn a_damaged_archive_is_told_from_a_full_disk_and_from_one_of_another_kind() {
+        let refused = |message: &str| refused(Failure::of_status(http::StatusCode::BAD_REQUEST, message.to_owned()));
+        let of_another_kind = refused("open /var/lib/docker/tmp/docker-import-1/blobs/json: no such file or directory");
+        assert!(of_another_kind.to_string().contains("OCI layout"), "{of_another_kind}");
+        assert!(matches!(refused("unexpected EOF"), ImageError::Invalid { .. }));
+        assert!(matches!(refused("write /x: no space left on device"), ImageError::Unavailable { .. }));
     }
 
     #[test]
