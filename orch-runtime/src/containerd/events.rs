@@ -11,6 +11,7 @@ use tonic::Streaming;
 
 use super::Shared;
 use super::error::Failure;
+use super::orphan::reap;
 use super::settle::look;
 use super::wire::{self, Envelope, Subscribe, TaskEvent};
 
@@ -67,8 +68,18 @@ async fn pass_on(shared: &Weak<Shared>, mut events: Streaming<Envelope>) -> Resu
         let Some(shared) = shared.upgrade() else { return Ok(()) };
         let Some(event) = envelope.event else { continue };
         let Ok(event) = TaskEvent::decode(event.value) else { continue };
-        let is_end = envelope.topic == "/tasks/exit" && event.process == event.container_id;
-        if envelope.namespace != shared.config.namespace.as_str() || !is_end {
+        if envelope.namespace != shared.config.namespace.as_str() {
+            continue;
+        }
+        if envelope.topic == "/tasks/create" {
+            tokio::spawn(async move {
+                if let Err(failure) = reap(&shared, &event.container_id).await {
+                    tracing::debug!(task = %event.container_id, error = %failure.message, "an orphan is left for later");
+                }
+            });
+            continue;
+        }
+        if envelope.topic != "/tasks/exit" || event.process != event.container_id {
             continue;
         }
         // One whose task is slow to go does not hold up the others.

@@ -11,13 +11,13 @@ use orch_core::runtime::{ContainerId, ExecOutput, ExecRequest, RuntimeError};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 
+use super::Shared;
 use super::error::{Failure, Meaning, Unless as _};
 use super::family::Family;
 use super::folder::{make_folder, remove_folder};
 use super::settle::{Life, look};
 use super::start::{advice, fifo, shown};
 use super::wire::{Any, CloseIo, DeleteProcess, ExecTask, ResizePty, StartTask, WaitTask};
-use super::{Shared, names};
 
 /// The specification of a process, as containerd calls its type.
 const PROCESS_TYPE: &str = "types.containerd.io/opencontainers/runtime-spec/1/Process";
@@ -93,8 +93,8 @@ impl Beside {
         request: &ExecRequest,
     ) -> Result<Self, RuntimeError> {
         let unknown = || RuntimeError::NoSuchContainer { id: id.clone() };
-        let record = names::container_record(id);
-        let attempt = shared.attempt_record(&record).await?.ok_or_else(unknown)?;
+        let attempt = shared.attempt(id).await?.ok_or_else(unknown)?;
+        let record = attempt.record.clone();
         let (_, Life::Running(_)) = look(shared, attempt).await? else { return Err(unknown()) };
         if request.command.is_empty() {
             let message = "no command is given".to_owned();

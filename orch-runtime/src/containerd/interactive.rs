@@ -22,7 +22,7 @@ use super::error::Failure;
 use super::exec::{Beside, Control, broken};
 use super::pod::no_such_pod;
 use super::settle::{Life, look};
-use super::{ContainerdRuntime, Shared, names, namespace};
+use super::{ContainerdRuntime, Shared, namespace};
 use crate::log_file::{self, Origin};
 use crate::session;
 
@@ -161,8 +161,7 @@ fn feed(mut received: mpsc::Receiver<Input>, stdin: Option<Sender>, control: Con
 
 async fn attach(shared: &Arc<Shared>, id: &ContainerId) -> Result<Session, RuntimeError> {
     let unknown = || RuntimeError::NoSuchContainer { id: id.clone() };
-    let record = names::container_record(id);
-    let attempt = shared.attempt_record(&record).await?.ok_or_else(unknown)?;
+    let attempt = shared.attempt(id).await?.ok_or_else(unknown)?;
     let (attempt, Life::Running(_)) = look(shared, attempt).await? else { return Err(unknown()) };
     let folder = shared.root.attempt(id);
     let written = log_file::read_from_now(&folder, super::ended(Arc::clone(shared), id.clone())).await?;
@@ -176,7 +175,7 @@ async fn attach(shared: &Arc<Shared>, id: &ContainerId) -> Result<Session, Runti
         let opened = OpenOptions::new().read_write(true).open_sender(&path);
         opened.map_err(|error| Failure::io("cannot open", &path, error))
     });
-    let control = Control { shared: Arc::clone(shared), record: record.clone(), name: String::new() };
+    let control = Control { shared: Arc::clone(shared), record: attempt.record.clone(), name: String::new() };
     let (input, received) = session::input();
     let fed = Fed(feed(received, stdin.transpose()?, control, false));
     let (shared, asked) = (Arc::clone(shared), attempt);

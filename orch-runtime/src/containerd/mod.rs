@@ -19,6 +19,7 @@ mod names;
 mod namespace;
 mod network;
 mod oci;
+mod orphan;
 mod pod;
 mod record;
 mod remove;
@@ -265,10 +266,7 @@ impl Runtime for ContainerdRuntime {
     }
 
     async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<LogStream, RuntimeError> {
-        let record = names::container_record(id);
-        let attempt = self.shared.attempt_record(&record).await?;
-        let attempt = attempt.filter(|attempt| attempt.started_at.is_some());
-        if attempt.is_none() {
+        if self.shared.attempt(id).await?.is_none() {
             return Err(RuntimeError::NoSuchContainer { id: id.clone() });
         }
         let (folder, ended) = (self.shared.root.attempt(id), ended(Arc::clone(&self.shared), id.clone()));
@@ -283,10 +281,9 @@ impl Runtime for ContainerdRuntime {
 /// Returns when a container has ended and all of its output is in the log.
 async fn ended(shared: Arc<Shared>, id: ContainerId) {
     use futures::StreamExt as _;
-    let record = names::container_record(&id);
     let mut changes = shared.changes.listen();
     loop {
-        match shared.attempt_record(&record).await {
+        match shared.attempt(&id).await {
             Ok(None) => return,
             Ok(Some(attempt)) => match look(&shared, attempt).await {
                 Ok((_, Life::Running(_))) => {}

@@ -16,6 +16,11 @@ pub(super) fn container_record(id: &ContainerId) -> String {
     fitting(format!("{}.{}.{}", id.pod, id.name, id.attempt), &id.to_string())
 }
 
+/// The same for an attempt of which an earlier start was interrupted: containerd may not be done with that one yet.
+pub(super) fn another_record(id: &ContainerId, number: i128) -> String {
+    fitting(format!("{}.{}.{}.{number}", id.pod, id.name, id.attempt), &format!("{id} {number}"))
+}
+
 /// The pod's end of its network in the node's namespace: at most 15 characters.
 pub(super) fn device(namespace: &str, pod: &PodUid) -> String {
     format!("orch{}", &hash(&format!("{namespace}/{pod}"))[..11])

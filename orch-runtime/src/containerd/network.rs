@@ -28,6 +28,8 @@ pub(super) struct Network {
     config: PodNetwork,
     handle: Handle,
     bridge: OnceCell<()>,
+    /// Held while devices are listed: the kernel refuses a second listing on the same socket.
+    listing: tokio::sync::Mutex<()>,
 }
 
 impl Network {
@@ -35,11 +37,12 @@ impl Network {
         let failed = |error: io::Error| Failure::new(Meaning::Refused, format!("cannot speak netlink: {error}"));
         let (connection, handle, _) = rtnetlink::new_connection().map_err(failed)?;
         tokio::spawn(connection);
-        Ok(Self { config: config.clone(), handle, bridge: OnceCell::new() })
+        Ok(Self { config: config.clone(), handle, bridge: OnceCell::new(), listing: tokio::sync::Mutex::default() })
     }
 
     /// The names of all devices of the node.
     pub(super) async fn devices(&self) -> Result<BTreeSet<String>, Failure> {
+        let _one_at_a_time = self.listing.lock().await;
         let links: Vec<LinkMessage> =
             self.handle.link().get().execute().try_collect().await.map_err(|error| failed("list devices", &error))?;
         Ok(links.iter().filter_map(|link| name(link).map(str::to_owned)).collect())

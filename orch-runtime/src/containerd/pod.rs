@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use orch_core::runtime::{ContainerName, ContainerStatus, PodUid, RuntimeError, SandboxStatus};
+use orch_core::runtime::{ContainerId, ContainerName, ContainerStatus, PodUid, RuntimeError, SandboxStatus};
 
 use super::error::{Failure, Unless as _};
 use super::namespace;
-use super::record::{AttemptRecord, POD, Record, SandboxRecord};
+use super::orphan::reap;
+use super::record::{ATTEMPT, AttemptRecord, NAME, POD, Record, SandboxRecord};
 use super::settle::{Life, look, look_at};
 use super::wire::{Container, FieldMask, GetContainer, ListContainers, ListTasks, Task, UpdateContainer};
 use super::{Shared, names};
@@ -88,6 +89,9 @@ impl Shared {
             }
             pods.push(Pod { sandbox, attempts: looked_at });
         }
+        for orphan in tasks.into_keys() {
+            reap(self, &orphan).await?;
+        }
         Ok(pods)
     }
 
@@ -112,7 +116,24 @@ impl Shared {
         Ok(found.containers.iter().filter_map(known).collect())
     }
 
-    /// A record of an attempt; `None` if there is none.
+    /// The record of an attempt; `None` if there is none, or it was never started.
+    pub(super) async fn attempt(&self, id: &ContainerId) -> Result<Option<AttemptRecord>, Failure> {
+        let is_started = |attempt: &AttemptRecord| attempt.id == *id && attempt.started_at.is_some();
+        if let Some(attempt) = self.attempt_record(&names::container_record(id)).await?.filter(is_started) {
+            return Ok(Some(attempt));
+        }
+        let ContainerId { pod, name, attempt } = id;
+        let filter =
+            format!("labels.\"{POD}\"==\"{pod}\",labels.\"{NAME}\"==\"{name}\",labels.\"{ATTEMPT}\"==\"{attempt}\"");
+        let found = self.client.call(ListContainers { filters: vec![filter] }).await?;
+        let attempts = found.containers.iter().filter_map(known).filter_map(|record| match record {
+            Record::Attempt(attempt) => Some(attempt),
+            Record::Sandbox(_) => None,
+        });
+        Ok({ attempts }.find(is_started))
+    }
+
+    /// What a record says of an attempt; `None` if there is none.
     pub(super) async fn attempt_record(&self, record: &str) -> Result<Option<AttemptRecord>, Failure> {
         let found = self.container(record).await?;
         Ok(match found.as_ref().and_then(known) {
@@ -167,6 +188,6 @@ fn sorted(records: Vec<Record>) -> Sorted {
 }
 
 /// containerd calls the process of a container by the container's name, in one field or the other.
-fn name_of(task: &Task) -> String {
+pub(super) fn name_of(task: &Task) -> String {
     if task.container_id.is_empty() { task.id.clone() } else { task.container_id.clone() }
 }

@@ -30,8 +30,8 @@ const LONGEST_MESSAGE: usize = 2 << 10;
 pub(super) const POD: &str = "orch/pod";
 const POD_NAMESPACE: &str = "orch/pod-namespace";
 const POD_NAME: &str = "orch/pod-name";
-const NAME: &str = "orch/name";
-const ATTEMPT: &str = "orch/attempt";
+pub(super) const NAME: &str = "orch/name";
+pub(super) const ATTEMPT: &str = "orch/attempt";
 const IP: &str = "orch/ip";
 const CREATED_AT: &str = "orch/created-at";
 const STARTED_AT: &str = "orch/started-at";
@@ -89,14 +89,8 @@ impl SandboxRecord {
         ]);
         labels.extend(ip.map(|ip| (IP.to_owned(), ip.to_string())));
         labels.extend(latest.iter().map(|(name, attempt)| (latest_label(name), attempt.to_string())));
-        Container {
-            id: names::sandbox_record(&spec.pod),
-            labels,
-            runtime: Some(ContainerRuntime { name: RUNC.to_owned() }),
-            spec: Some(Any { type_url: SPEC_TYPE.to_owned(), value: Bytes::from_static(b"{}") }),
-            extensions: BTreeMap::from([(EXTENSION.to_owned(), extension(spec))]),
-            ..Container::default()
-        }
+        let extensions = BTreeMap::from([(EXTENSION.to_owned(), extension(spec))]);
+        Container { labels, extensions, ..blank(&names::sandbox_record(&spec.pod)) }
     }
 
     fn from(container: &Container) -> Option<Self> {
@@ -198,6 +192,16 @@ impl Record {
             Self::Sandbox(sandbox) => &sandbox.spec.pod,
             Self::Attempt(attempt) => &attempt.id.pod,
         }
+    }
+}
+
+/// A record that says nothing.
+pub(super) fn blank(id: &str) -> Container {
+    Container {
+        id: id.to_owned(),
+        runtime: Some(ContainerRuntime { name: RUNC.to_owned() }),
+        spec: Some(Any { type_url: SPEC_TYPE.to_owned(), value: Bytes::from_static(b"{}") }),
+        ..Container::default()
     }
 }
 

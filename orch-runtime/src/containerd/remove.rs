@@ -8,10 +8,12 @@ use orch_core::runtime::{ContainerId, PodUid, RuntimeError};
 use super::error::{Failure, Unless as _};
 use super::folder::remove_folder;
 use super::lock::Lock;
-use super::record::{AttemptRecord, latest_label};
+use super::orphan::reap;
+use super::pod::name_of;
+use super::record::{AttemptRecord, Record, latest_label};
 use super::settle::{Life, delete_task, task};
 use super::stop::kill;
-use super::wire::{DeleteContainer, RemoveSnapshot, STOPPED};
+use super::wire::{DeleteContainer, ListTasks, RemoveSnapshot, STOPPED};
 use super::{Shared, logger, names, sandbox};
 
 /// Removes everything of a pod. The record of the sandbox goes last: as long as there is anything, it can be found.
@@ -21,21 +23,26 @@ pub(super) async fn remove(shared: &Arc<Shared>, pod: PodUid) -> Result<(), Runt
     }
     let lock = Lock::take(shared.root.lock(&pod)).await?;
     let attempts = shared.records(Some(&pod)).await?.into_iter().filter_map(|record| match record {
-        super::record::Record::Attempt(attempt) => Some(attempt),
-        super::record::Record::Sandbox(_) => None,
+        Record::Attempt(attempt) => Some(attempt),
+        Record::Sandbox(_) => None,
     });
     let attempts: Vec<AttemptRecord> = attempts.collect();
     let discarded = futures::future::join_all(attempts.iter().map(|attempt| discard(shared, attempt))).await;
     discarded.into_iter().collect::<Result<Vec<()>, Failure>>()?;
     sandbox::demolish(shared, &pod).await?;
     shared.client.call(DeleteContainer { id: names::sandbox_record(&pod) }).await.unless_missing()?;
+    let tasks = shared.client.call(ListTasks {}).await?.tasks;
+    for task in tasks.iter().map(name_of).filter(|task| task.starts_with(&format!("{pod}."))) {
+        reap(shared, &task).await?;
+    }
     lock.remove();
     Ok(())
 }
 
 /// Forgets an attempt that has ended.
 pub(super) async fn remove_container(shared: &Arc<Shared>, id: ContainerId) -> Result<(), RuntimeError> {
-    if shared.container(&names::container_record(&id)).await?.is_none() {
+    // Only pods that are there have a lock.
+    if shared.container(&names::sandbox_record(&id.pod)).await?.is_none() {
         return Ok(());
     }
     let _lock = Lock::take(shared.root.lock(&id.pod)).await?;

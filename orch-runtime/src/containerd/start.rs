@@ -38,12 +38,16 @@ pub(super) async fn start(shared: &Arc<Shared>, id: ContainerId, spec: Container
     let _lock = Lock::take(shared.root.lock(&id.pod)).await?;
     let Some(pod) = shared.pod(&id.pod).await? else { return Err(no_such_pod(&id.pod)) };
     let Some(sandbox) = admit(shared, &pod, &id).await? else { return Ok(()) };
-    for (attempt, _) in
-        pod.attempts.iter().filter(|(attempt, life)| *life == Life::NotStarted && attempt.id.name == id.name)
-    {
+    let begun = |(attempt, life): &&(AttemptRecord, Life)| *life == Life::NotStarted && attempt.id.name == id.name;
+    let mut record = names::container_record(&id);
+    for (attempt, _) in pod.attempts.iter().filter(begun) {
+        if attempt.id == id {
+            record = names::another_record(&id, SystemClock.now().as_nanosecond());
+        }
         discard(shared, attempt).await?;
     }
-    run(shared, sandbox, id, spec).await
+    let attempt = AttemptRecord { record, id, spec, image_id: None, started_at: None, exit: None };
+    run(shared, sandbox, attempt).await
 }
 
 /// Whether the attempt is to be started: `None` if it was.
@@ -69,14 +73,7 @@ async fn admit<'a>(
     Ok(Some(sandbox))
 }
 
-async fn run(
-    shared: &Arc<Shared>,
-    sandbox: &SandboxRecord,
-    id: ContainerId,
-    spec: ContainerSpec,
-) -> Result<(), RuntimeError> {
-    let record = names::container_record(&id);
-    let mut attempt = AttemptRecord { record, id, spec, image_id: None, started_at: None, exit: None };
+async fn run(shared: &Arc<Shared>, sandbox: &SandboxRecord, mut attempt: AttemptRecord) -> Result<(), RuntimeError> {
     let Some(name) = attempt.spec.image.clone() else {
         let message = "no image is given, and containers of containerd are started from one: add `image`";
         return refuse(shared, attempt, String::new(), message.to_owned()).await;
@@ -96,13 +93,9 @@ async fn run(
     match create_and_start(shared, &attempt, rootfs).await {
         Err(failure) => match cannot_be_started(&failure) {
             Some(message) => fail(shared, &attempt, message).await,
-            None => {
-                // What was begun is of no use, and would stay until the container is started again.
-                if let Err(error) = discard(shared, &attempt).await {
-                    tracing::warn!(container = %attempt.id, error = %error.message, "what was begun is left for later");
-                }
-                Err(failure.into())
-            }
+            // What was begun stays, and is removed by the next start of the container, or with the pod: containerd may not
+            // be done with it yet.
+            None => Err(failure.into()),
         },
         Ok(()) => Ok(()),
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use orch_core::runtime::{ContainerId, RuntimeError};
 
+use super::Shared;
 use super::error::{Failure, Meaning, Unless as _};
 use super::settle::{Life, look};
 use super::wire::{KillTask, WaitTask};
-use super::{Shared, names};
 
 /// How long the kernel may take to end what was killed.
 const KILL_TAKES: Duration = Duration::from_secs(10);
@@ -18,9 +18,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Asks a container to end, and kills it after `grace`.
 pub(super) async fn stop(shared: &Arc<Shared>, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
-    let record = names::container_record(id);
     let unknown = || RuntimeError::NoSuchContainer { id: id.clone() };
-    let attempt = shared.attempt_record(&record).await?.ok_or_else(unknown)?;
+    let attempt = shared.attempt(id).await?.ok_or_else(unknown)?;
+    let record = attempt.record.clone();
     let (attempt, life) = look(shared, attempt).await?;
     match life {
         Life::NotStarted => return Err(unknown()),
