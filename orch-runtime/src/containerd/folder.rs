@@ -8,6 +8,7 @@
 //! ROOT/pods/UID/containers/NAME/ATTEMPT/    the log of an attempt, and its input
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -68,10 +69,15 @@ impl RootFolder {
         self.pod(&id.pod).join("containers").join(id.name.as_str()).join(id.attempt.to_string())
     }
 
-    /// The pods of which there is a folder, whatever else there is.
-    pub(super) fn pods_with_folders(&self) -> io::Result<Vec<PodUid>> {
-        let entries = fs::read_dir(self.pods())?.collect::<io::Result<Vec<_>>>()?;
-        Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    /// The pods of which there is a folder or a lock, whatever else there is.
+    pub(super) fn pods_with_files(&self) -> io::Result<BTreeSet<PodUid>> {
+        let mut pods = BTreeSet::new();
+        for folder in [self.pods(), self.locks()] {
+            for entry in fs::read_dir(folder)? {
+                pods.extend(entry?.file_name().to_str().and_then(|name| name.parse().ok()));
+            }
+        }
+        Ok(pods)
     }
 }
 

@@ -161,15 +161,15 @@ impl ContainerdRuntime {
 
 /// Removes what is left of pods of which the record is gone, and writes down what ended while nobody watched.
 async fn sweep(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
-    let with_folders = shared.root.pods_with_folders();
-    let with_folders = with_folders.map_err(|error| Failure::io("cannot list", &shared.root.pods(), error))?;
+    let with_files = shared.root.pods_with_files();
+    let with_files = with_files.map_err(|error| Failure::io("cannot list", &shared.root.pods(), error))?;
     let pods = shared.pods().await?;
     let is_whole =
         |uid: &PodUid| pods.iter().any(|pod| pod.sandbox.as_ref().is_some_and(|sandbox| sandbox.spec.pod == *uid));
     let orphans = pods.iter().filter(|pod| pod.sandbox.is_none());
     let orphans = orphans.filter_map(|pod| pod.attempts.first().map(|(attempt, _)| attempt.id.pod.clone()));
-    for uid in with_folders.into_iter().chain(orphans).filter(|uid| !is_whole(uid)) {
-        tracing::warn!(pod = %uid, "its record was removed by somebody else; what is left of it is removed");
+    for uid in with_files.into_iter().chain(orphans).filter(|uid| !is_whole(uid)) {
+        tracing::info!(pod = %uid, "it has no record any more; what is left of it is removed");
         remove::remove(shared, uid).await?;
     }
     Ok(())

@@ -18,10 +18,11 @@ use super::{Shared, logger, names, sandbox};
 
 /// Removes everything of a pod. The record of the sandbox goes last: as long as there is anything, it can be found.
 pub(super) async fn remove(shared: &Arc<Shared>, pod: PodUid) -> Result<(), RuntimeError> {
-    if shared.records(Some(&pod)).await?.is_empty() && !shared.root.pod(&pod).exists() {
+    let (folder, lock) = (shared.root.pod(&pod), shared.root.lock(&pod));
+    if shared.records(Some(&pod)).await?.is_empty() && !folder.exists() && !lock.exists() {
         return Ok(());
     }
-    let lock = Lock::take(shared.root.lock(&pod)).await?;
+    let lock = Lock::take(lock).await?;
     let attempts = shared.records(Some(&pod)).await?.into_iter().filter_map(|record| match record {
         Record::Attempt(attempt) => Some(attempt),
         Record::Sandbox(_) => None,
