@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use orch_core::object::{GoDuration, GoDurationError};
 
+use crate::commands::{Format, Ports, Where};
 use crate::runtimes::{RuntimeChoice, RuntimeKind};
 use crate::store::StoreChoice;
 
@@ -19,6 +21,128 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Starts a cluster, applies a manifest whenever it changes, and stops everything on Ctrl-C.
     Up(Up),
+    /// Shows what a container wrote.
+    Logs(Logs),
+    /// Runs a command beside a container: `k8s-like exec -it POD -- sh`.
+    Exec(Exec),
+    /// Shows what a container writes from now on, and passes on what is typed.
+    Attach(Attach),
+    /// Leads ports of this machine to those of a pod.
+    PortForward(PortForward),
+    /// Shows objects: `k8s-like get pods -A`.
+    Get(Get),
+    /// Shows what nodes or pods use.
+    Top(Top),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The pod.
+    pub(crate) pod: String,
+    /// The container, where the pod has several.
+    #[arg(short, long)]
+    pub(crate) container: Option<String>,
+    /// Go on with what is written later.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Only so many of the last lines.
+    #[arg(long, value_name = "LINES")]
+    pub(crate) tail: Option<u64>,
+    /// Only what was written lately: `90s`, `10m`, `2h`.
+    #[arg(long, value_name = "SPAN", value_parser = seconds)]
+    pub(crate) since: Option<u64>,
+    /// What the run before this one wrote.
+    #[arg(short, long)]
+    pub(crate) previous: bool,
+    /// When each line was written.
+    #[arg(long)]
+    pub(crate) timestamps: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The pod.
+    pub(crate) pod: String,
+    /// The container, where the pod has several.
+    #[arg(short, long)]
+    pub(crate) container: Option<String>,
+    /// Pass on what is typed.
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// The command gets a terminal.
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// The command.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Attach {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The pod.
+    pub(crate) pod: String,
+    /// The container, where the pod has several.
+    #[arg(short, long)]
+    pub(crate) container: Option<String>,
+    /// Pass on what is typed.
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// The container has a terminal.
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PortForward {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The pod.
+    pub(crate) pod: String,
+    /// Ports: `8080:80` leads port 8080 of this machine to the pod's port 80.
+    #[arg(required = true, value_name = "[LOCAL:]REMOTE")]
+    pub(crate) ports: Vec<Ports>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The kind: `pods`, `nodes`, `deployments`, `services`, `events` and others.
+    pub(crate) kind: String,
+    /// One object only.
+    pub(crate) name: Option<String>,
+    /// Those of all namespaces.
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// How they are shown.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Top {
+    /// Of what.
+    #[arg(value_enum)]
+    pub(crate) what: TopWhat,
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// Pods of all namespaces.
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum TopWhat {
+    /// Pods, measured for a second
+    Pods,
+    /// Nodes, as they last told
+    Nodes,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -73,6 +197,12 @@ impl Up {
         let by_default = || if self.state_dir.is_some() { StoreChoice::Embedded } else { StoreChoice::Memory };
         self.store.clone().unwrap_or_else(by_default)
     }
+}
+
+/// `90s`, `10m`, `2h`
+fn seconds(text: &str) -> Result<u64, String> {
+    let span: GoDuration = text.parse().map_err(|error: GoDurationError| error.to_string())?;
+    Ok(span.0.as_secs().max(1))
 }
 
 fn namespace(text: &str) -> Result<String, String> {

@@ -30,6 +30,7 @@ use orch_net::{UserspaceConfig, UserspaceProxy};
 use orch_sched::FilterScoreScheduler;
 use tokio::time::{sleep, timeout};
 
+use crate::api::{Api, ServeError};
 use crate::cli::Up;
 use crate::layout::{Layout, node_name};
 use crate::machine::Machine;
@@ -47,6 +48,8 @@ pub(crate) struct Cluster {
     runtimes: Runtimes,
     engines: Vec<EngineHandle>,
     tenancy: Tenancy,
+    /// Answers what people ask.
+    api: Option<Api>,
 }
 
 /// One for each pod that a node may have, and one for the node: a worker is taken for as long as a container is given to
@@ -76,7 +79,7 @@ impl Cluster {
         let client = Client::new(opened, Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
         let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), store).await?;
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
-        let mut cluster = Self { client, proxy, runtimes, engines: Vec::new(), tenancy };
+        let mut cluster = Self { client, proxy, runtimes, engines: Vec::new(), tenancy, api: None };
         let names: Vec<String> = (1..=nodes).map(node_name).collect();
         cluster.sort_out(leftovers, store, voice).await?;
         cluster.retire_all_but(&names, voice).await?;
@@ -86,6 +89,8 @@ impl Cluster {
         // What the store says may be how things were before this program was stopped. So the agents say first what is so,
         // then the control plane makes all else agree with it, and only that is shown.
         cluster.start_agents(&names)?;
+        let (nodes, objects) = (cluster.runtimes.nodes().to_vec(), Arc::clone(cluster.client.store()));
+        cluster.api = Some(Api::serve(layout.socket(), nodes, objects)?);
         cluster.first_look().await;
         cluster.engines.push(cluster.control_plane()?);
         cluster.first_look().await;
@@ -195,6 +200,7 @@ impl Cluster {
     /// Stops everything that was started: first what could start something anew, then the containers, gracefully.
     /// Returns what could not be done. With `forget`, nothing of the containers is left in the state folder.
     pub(crate) async fn stop(self, forget: bool) -> Vec<StopError> {
+        drop(self.api);
         join_all(self.engines.into_iter().map(EngineHandle::shutdown)).await;
         let mut left: Vec<_> = self.runtimes.stop(forget).await.into_iter().map(StopError::Container).collect();
         // The process ends next, and with it every socket that the proxy still has.
@@ -224,6 +230,9 @@ pub(crate) enum StartError {
     /// The runtimes of the nodes.
     #[error(transparent)]
     Runtimes(#[from] OpenError),
+    /// What answers people.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// The images.
     #[error(transparent)]
     Import(#[from] ImportError),

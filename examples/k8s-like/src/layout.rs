@@ -18,6 +18,9 @@ pub(crate) struct Layout {
     block: u8,
 }
 
+/// Longer ones the kernel does not take.
+const SOCKET_PATH_MAX: usize = 108;
+
 /// Blocks that are handed out: 127.0 and 127.1 are where everybody else on the machine is.
 const BLOCKS: std::ops::RangeInclusive<u8> = 16..=239;
 
@@ -49,6 +52,16 @@ impl Layout {
             RuntimeKind::Process => name,
             kind => format!("{name}.{}", kind.word()),
         })
+    }
+
+    /// Where the cluster answers. Paths of sockets must be short: where this one is not, it is below the temporary folder.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let socket = self.state_dir.join("api.sock");
+        if socket.as_os_str().len() < SOCKET_PATH_MAX {
+            return socket;
+        }
+        let user = nix::unistd::Uid::current();
+        std::env::temp_dir().join(format!("k8s-like-{user}-{:016x}.sock", hash(&self.state_dir)))
     }
 
     /// The folder of a node's volumes, whatever its runtime.

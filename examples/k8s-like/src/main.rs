@@ -1,10 +1,12 @@
 //! A Kubernetes-like system in one process: see `k8s-like --help`.
 #![forbid(unsafe_code)]
 
+mod api;
 mod apply;
 mod causes;
 mod cli;
 mod cluster;
+mod commands;
 mod layout;
 mod machine;
 mod manifest;
@@ -28,8 +30,8 @@ fn main() -> ExitCode {
     orch_runtime::process::run_shim_if_asked();
     // The logs of containers are kept by it, too.
     orch_runtime::containerd::run_logger_if_asked();
-    let Command::Up(options) = Cli::parse().command;
-    log(options.verbose);
+    let command = Cli::parse().command;
+    log(if let Command::Up(options) = &command { options.verbose } else { 0 });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,7 +39,26 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(up::up(options))
+    let code = runtime.block_on(run(command));
+    // A read of standard input that nobody waits for any more would be waited for otherwise.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
+    let done = match command {
+        Command::Up(options) => return up::up(options).await,
+        Command::Logs(options) => commands::logs(options).await,
+        Command::Exec(options) => commands::exec(options).await,
+        Command::Attach(options) => commands::attach(options).await,
+        Command::PortForward(options) => commands::port_forward(options).await,
+        Command::Get(options) => commands::get(options).await,
+        Command::Top(options) => commands::top(options).await,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// Logs go to standard error, apart from what is shown; `RUST_LOG` overrides how much.
