@@ -23,7 +23,7 @@ use super::folder::{make_folder, remove_folder};
 use super::lock::Lock;
 use super::oci::Spec;
 use super::pod::{Pod, no_such_pod};
-use super::record::{AttemptRecord, ExitRecord, SandboxRecord, started_label};
+use super::record::{AttemptRecord, ExitRecord, SandboxRecord, latest_label, started_label};
 use super::remove::discard;
 use super::settle::Life;
 use super::wire::{CreateContainer, CreateTask, Mount, PrepareSnapshot, StartTask};
@@ -64,7 +64,10 @@ async fn admit<'a>(
     if let Some(running) = pod.running(Some(&id.name)) {
         return Err(RuntimeError::StillRunning { id: running.id.clone() });
     }
-    if let Some(attempt) = pod.latest(&id.name).filter(|latest| id.attempt <= *latest) {
+    // The ledger may be ahead of a start that was interrupted: its record shows that nothing was started.
+    let was_begun = pod.attempts.iter().any(|(attempt, _)| attempt.id == *id);
+    let is_later = |latest: &u32| id.attempt < *latest || id.attempt == *latest && !was_begun;
+    if let Some(attempt) = pod.latest(&id.name).filter(is_later) {
         return Err(RuntimeError::Superseded { id: ContainerId { attempt, ..id.clone() } });
     }
     if !shared.is_ready(sandbox, &shared.network.devices().await?) {
@@ -167,6 +170,9 @@ async fn create_and_start(shared: &Arc<Shared>, attempt: &AttemptRecord, rootfs:
             .map_err(|error| Failure::io("cannot start the logger of", &folder, error))?;
     }
     shared.set_labels(&attempt.record, [started_label(SystemClock.now())]).await?;
+    // Should somebody else remove its record, the attempt is still not started again.
+    let latest = (latest_label(&attempt.id.name), attempt.id.attempt.to_string());
+    shared.set_labels(&names::sandbox_record(&attempt.id.pod), [latest]).await?;
     let start = StartTask { container_id: attempt.record.clone(), exec_id: String::new() };
     shared.client.call_within(shared.config.start_timeout, start, None).await.map(drop)
 }

@@ -88,6 +88,8 @@ async fn a_record_that_was_removed_by_others_takes_its_attempt_with_it() {
     place.ctr(&["container", "delete", &record(&web)]);
     let pod = runtime.status(&web.pod).await.expect("a status").expect("the pod");
     assert!(pod.ready && pod.containers.is_empty(), "what is gone is not reported: {pod:?}");
+    let again = runtime.start(&web, &place.container(Program::Runs)).await;
+    assert!(matches!(again, Err(RuntimeError::Superseded { .. })), "it was started before: {again:?}");
     runtime.start(&id("a", "web", 1), &place.container(Program::Runs)).await.expect("the next attempt");
     runtime.remove(&web.pod).await.expect("removed");
     assert_eq!(place.traces().await, before, "nothing is left");
