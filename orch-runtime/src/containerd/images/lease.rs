@@ -52,10 +52,11 @@ impl Lease {
         self.id.clear();
     }
 
-    /// Gives it back, and waits until containerd knows.
+    /// Gives it back, and waits until what nothing refers to is collected: else the next import could meet what is about to
+    /// go.
     pub(super) async fn give_back(mut self) -> Result<(), Failure> {
         let id = std::mem::take(&mut self.id);
-        self.client.call(DeleteLease { id, sync: false }).await.unless_missing().map(drop)
+        self.client.call(DeleteLease { id, sync: true }).await.unless_missing().map(drop)
     }
 }
 
@@ -65,7 +66,7 @@ impl Drop for Lease {
         let (client, id) = (Arc::clone(&self.client), std::mem::take(&mut self.id));
         if let (false, Ok(runtime)) = (id.is_empty(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
-                if let Err(failure) = client.call(DeleteLease { id, sync: false }).await.unless_missing() {
+                if let Err(failure) = client.call(DeleteLease { id, sync: true }).await.unless_missing() {
                     tracing::debug!(error = %failure.message, "a lease is left to its end");
                 }
             });
