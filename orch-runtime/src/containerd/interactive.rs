@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdTcpStream};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::channel::mpsc;
+use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use orch_core::runtime::{
     ContainerId, ExecRequest, Input, Interactive, Output, PodUid, RuntimeError, Session, TerminalSize,
@@ -67,7 +67,7 @@ struct Running {
     stdout: Option<Receiver>,
     stderr: Option<Receiver>,
     /// `None` once it has ended, with `code`.
-    ended: Option<Pin<Box<dyn Future<Output = Result<i32, Failure>> + Send>>>,
+    ended: Option<BoxFuture<'static, Result<i32, Failure>>>,
     code: i32,
     /// `None` when everything was told.
     beside: Option<Beside>,
@@ -114,9 +114,7 @@ async fn chunk(pipe: &mut Option<Receiver>) -> Result<Option<Bytes>, RuntimeErro
     Ok((length > 0).then(|| Bytes::from(buffer)))
 }
 
-async fn end(
-    ended: &mut Option<Pin<Box<dyn Future<Output = Result<i32, Failure>> + Send>>>,
-) -> Result<i32, RuntimeError> {
+async fn end(ended: &mut Option<BoxFuture<'static, Result<i32, Failure>>>) -> Result<i32, RuntimeError> {
     match ended {
         Some(ended) => Ok(ended.await?),
         None => std::future::pending().await,

@@ -41,6 +41,7 @@ const LATEST: &str = "orch/latest.";
 
 /// A record of ours, of one kind or the other.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most records are of attempts")]
 pub(super) enum Record {
     Sandbox(SandboxRecord),
     Attempt(AttemptRecord),

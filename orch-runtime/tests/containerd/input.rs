@@ -62,7 +62,7 @@ async fn what_cannot_be_given_is_a_start_error_that_names_it() {
         (with(&|spec| spec.args.push("\0".into())), "zero byte"),
         (with(&|spec| spec.working_dir = Some("relative".into())), "not absolute"),
         (with(&|spec| spec.mounts = vec![mount("relative")]), "not absolute"),
-        (with(&|spec| drop(spec.privileges.add_capabilities.insert("FLY".into()))), "FLY"),
+        (with(&|spec| spec.privileges.add_capabilities = ["FLY".to_owned()].into()), "FLY"),
         (with(&|spec| spec.privileges.non_root = true), "root"),
     ];
     for (attempt, (spec, expected)) in (0..).zip(cases) {

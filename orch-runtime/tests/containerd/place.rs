@@ -278,7 +278,7 @@ impl ImagesFixture for Place {
         let hidden = name(secret.offer(&image("secret"), "shop/web", "3"));
         let credentials = Credentials { username: user, password };
         // They are asked as long as the test runs.
-        [open, damaged, secret].map(std::mem::forget);
+        [open, damaged, secret].into_iter().for_each(std::mem::forget);
         let down = name("127.0.0.1:1/shop/web:4".to_owned());
         Some(RegistryNames { there, missing, damaged: Some(spoilt), secret: Some((hidden, credentials)), down })
     }
