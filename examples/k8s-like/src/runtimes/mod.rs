@@ -118,12 +118,11 @@ async fn stop_pod(node: &NodeRuntime, pod: &SandboxStatus, forget: bool) -> Resu
     for result in join_all(running.map(|container| runtime.stop(&container.id, STOP_GRACE))).await {
         result?;
     }
-    if !forget {
-        return Ok(());
-    }
     if let Err(error) = node.volumes().remove(uid).await {
         let message = format!("cannot remove the volumes of pod {uid}: {error}");
         return Err(RuntimeError::Unavailable { message, transient: false, source: Some(Box::new(error)) });
     }
-    runtime.remove(uid).await
+    // Of processes nothing is left but records in the state folder, in which the next run finds their logs. Elsewhere a pod
+    // that is stopped still has its network, in a daemon that is not ours.
+    if forget || node.kind() != RuntimeKind::Process { runtime.remove(uid).await } else { Ok(()) }
 }
