@@ -16,68 +16,56 @@ pub(super) struct Attempts<'a> {
     pub(super) outdated: Vec<&'a ContainerStatus>,
     /// What the store knows.
     pub(super) stored: Option<&'a object::ContainerStatus>,
-    /// The number that a start must have if the runtime knows of none: it may have lost what the store still knows.
-    first: u32,
 }
 
 impl<'a> Attempts<'a> {
-    /// The runs of each container of a pod, in the order in which the pod names them.
-    pub(super) fn of(pod: &'a Pod, sandbox: Option<&'a SandboxStatus>) -> impl Iterator<Item = Self> {
-        let stored = &pod.status.container_statuses;
-        pod.spec.containers.iter().map(move |container| Self::new(container, stored, sandbox))
+    /// The runs of each container of a pod, init containers left out, in the order in which the pod names them.
+    pub(super) fn of(pod: &'a Pod, sandbox: Option<&'a SandboxStatus>) -> Vec<Self> {
+        Self::of_each(&pod.spec.containers, &pod.status.container_statuses, sandbox)
     }
 
-    /// The same of the containers that run one after the other before those.
-    pub(super) fn of_init(pod: &'a Pod, sandbox: Option<&'a SandboxStatus>) -> impl Iterator<Item = Self> {
-        let stored = &pod.status.init_container_statuses;
-        pod.spec.init_containers.iter().map(move |container| Self::new(container, stored, sandbox))
+    /// The same of the init containers.
+    pub(super) fn of_init(pod: &'a Pod, sandbox: Option<&'a SandboxStatus>) -> Vec<Self> {
+        Self::of_each(&pod.spec.init_containers, &pod.status.init_container_statuses, sandbox)
     }
 
-    fn new(
-        container: &'a Container,
+    fn of_each(
+        containers: &'a [Container],
         stored: &'a [object::ContainerStatus],
         sandbox: Option<&'a SandboxStatus>,
-    ) -> Self {
-        let attempts = sandbox.into_iter().flat_map(|sandbox| &sandbox.containers);
-        let mut attempts: Vec<_> = attempts.filter(|attempt| attempt.id.name.as_str() == container.name).collect();
-        attempts.sort_by_key(|attempt| attempt.id.attempt);
-        let (latest, previous) = (attempts.pop(), attempts.pop());
-        let stored = stored.iter().find(|status| status.name == container.name);
-        let ran = stored.filter(|stored| stored.container_id.is_some());
+    ) -> Vec<Self> {
+        let of_container = |container: &'a Container| {
+            let attempts = sandbox.iter().flat_map(|sandbox| &sandbox.containers);
+            let mut attempts: Vec<_> = attempts.filter(|attempt| attempt.id.name.as_str() == container.name).collect();
+            attempts.sort_by_key(|attempt| attempt.id.attempt);
+            let (latest, previous) = (attempts.pop(), attempts.pop());
+            let stored = stored.iter().find(|status| status.name == container.name);
+            Self { container, latest, previous, outdated: attempts, stored }
+        };
+        containers.iter().map(of_container).collect()
+    }
+
+    /// The number of the next attempt. Where the runtime knows of none it follows from what the store knows: the runtime
+    /// may have lost what was.
+    pub(super) fn next(&self) -> u32 {
+        let ran = self.stored.filter(|stored| stored.container_id.is_some());
         let first = ran.map_or(0, |stored| u32::try_from(stored.restart_count).unwrap_or(0).saturating_add(1));
-        Self { container, latest, previous, outdated: attempts, stored, first }
+        self.latest.map_or(first, |latest| latest.id.attempt.saturating_add(1))
     }
 
-    /// Whether it was ever started, as far as anybody knows.
-    pub(super) fn began(&self) -> bool {
-        self.latest.is_some() || self.first > 0
+    pub(super) fn runs(&self) -> bool {
+        self.latest.is_some_and(|latest| latest.state.is_running())
     }
 
-    /// Whether its last run ended as it should.
+    /// Whether the latest run has ended with 0.
     pub(super) fn succeeded(&self) -> bool {
         self.latest.is_some_and(|latest| matches!(latest.state, ContainerState::Exited { code: 0, .. }))
     }
 
-    /// The number of the next attempt.
-    pub(super) fn next(&self) -> u32 {
-        self.latest.map_or(self.first, |latest| latest.id.attempt.saturating_add(1))
-    }
-
     /// As it is, neither waiting nor ready.
     pub(super) fn ended(self) -> Observed<'a> {
-        let Self { container, latest, previous, .. } = self;
-        Observed { container, latest, previous, waiting: None, started: false, ready: false }
-    }
-
-    /// As it is, of a container that runs before the others: it is ready when its work is done.
-    pub(super) fn ended_first(self) -> Observed<'a> {
-        let ready = self.succeeded();
-        Observed { ready, ..self.ended() }
-    }
-
-    /// It is to be started when the pod has a sandbox.
-    pub(super) fn waiting_to_begin(self) -> Observed<'a> {
-        self.waiting("ContainerCreating", String::new())
+        let Self { container, latest, previous, stored, .. } = self;
+        Observed { container, latest, previous, stored, waiting: None, started: false, ready: false }
     }
 
     /// It is to be started, and is not, for this reason.

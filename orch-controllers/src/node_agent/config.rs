@@ -17,8 +17,8 @@ pub struct NodeAgentConfig {
     pub node_name: String,
     /// The node's address. It is also the address of pods whose runtime gives them none of their own.
     pub host_ip: IpAddr,
-    /// How much the node has, by the name of the resource, where that is not what the [machine](orch_core::runtime::Machine)
-    /// is found to have. By default room for 110 pods.
+    /// How much the node has, by the name of the resource, where that is not what the
+    /// [machine](orch_core::runtime::Machine) is found to have. By default room for 110 pods.
     pub capacity: BTreeMap<String, Quantity>,
     /// How much of it is for pods, where that is not all.
     pub allocatable: BTreeMap<String, Quantity>,
@@ -36,11 +36,13 @@ pub struct NodeAgentConfig {
     pub system: NodeSystemInfo,
     /// Variables that every container gets, before its own: a `PATH`, where containers are plain processes.
     pub environment: Vec<(String, String)>,
+    /// How many processes and threads a container may have, so that one that forks without end disturbs no other.
+    /// `None`: any number.
+    pub processes_per_container: Option<u64>,
+    /// How many images are fetched at a time.
+    pub parallel_pulls: usize,
     /// What stands before `://` in the ids of containers: the name of the runtime.
     pub container_id_prefix: String,
-    /// How many processes and threads each container may have: one that forks without end must not take them from all
-    /// others.
-    pub processes_per_container: Option<u64>,
     /// How long a container that ends again and again waits before it is started again.
     pub backoff: CrashLoopBackoff,
     /// How long containers are given to end whose pod does not exist any more, so that nobody can say how long they
@@ -48,8 +50,6 @@ pub struct NodeAgentConfig {
     pub stray_grace: Duration,
     /// How often the runtime is asked for what its events failed to tell.
     pub relist_every: Duration,
-    /// How often the config maps and secrets are looked at that pods have mounted.
-    pub refresh_every: Duration,
     /// How the node shows that it is alive.
     pub heartbeat: Heartbeat,
 }
@@ -74,12 +74,12 @@ impl NodeAgentConfig {
                 ..NodeSystemInfo::default()
             },
             environment: Vec::new(),
+            processes_per_container: Some(1024),
+            parallel_pulls: 3,
             container_id_prefix: "process".to_owned(),
-            processes_per_container: Some(4096),
             backoff: CrashLoopBackoff::default(),
             stray_grace: Duration::from_secs(1),
             relist_every: Duration::from_secs(5),
-            refresh_every: Duration::from_secs(10),
             heartbeat: Heartbeat::default(),
         }
     }

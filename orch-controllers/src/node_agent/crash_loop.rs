@@ -46,11 +46,6 @@ impl CrashLoopBackoff {
         by_number.min(self.after_pause(span(before.finished_at, end.started_at)))
     }
 
-    /// How long to wait after so many failures in a row.
-    pub(super) fn after_failures(&self, times: u32) -> Duration {
-        self.step(times.saturating_sub(1))
-    }
-
     /// The wait of this number, from 0.
     fn step(&self, number: u32) -> Duration {
         self.initial.saturating_mul(1_u32.checked_shl(number).unwrap_or(u32::MAX)).min(self.max)

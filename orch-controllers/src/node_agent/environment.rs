@@ -1,80 +1,68 @@
 //! [`container_spec`]: what a container gets, with every reference resolved.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use orch_core::object::{Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, Quantity, ResourceFieldSelector};
+use orch_core::object::{Container, EnvFromSource, EnvVar, EnvVarSource, Pod, Quantity};
 use orch_core::runtime::{ContainerSpec, ImageName, ResourceLimits};
 
+use super::NodeAgentConfig;
+use super::downward::{field, resource};
 use super::expansion::expand;
-use super::materials::Materials;
 use super::privileges::privileges;
+use super::references::References;
 
-/// What of the node and the sandbox a container can refer to.
+/// What of the node, the sandbox and the store a container can refer to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'a> {
     pub(super) pod_ip: IpAddr,
-    pub(super) host_ip: IpAddr,
-    /// What every container gets before its own variables.
-    pub(super) environment: &'a [(String, String)],
-    /// What of the node pods may use: the limit of a container that has none.
-    pub(super) allocatable: &'a BTreeMap<String, Quantity>,
-    /// How many processes a container may have.
-    pub(super) processes: Option<u64>,
+    pub(super) config: &'a NodeAgentConfig,
+    pub(super) references: &'a References,
 }
 
-/// What a container gets, or why it cannot be told. Its mounts are not in it: they are known when its volumes were made.
+/// What a container gets but for its mounts, or why it cannot be told.
 ///
 /// Its environment is, in this order: what the node gives to every container; `HOSTNAME`; `POD_IP`, because plain
-/// processes share the node's network and must know which address is theirs; what it takes from config maps and secrets as a
-/// whole; its own variables. Values may refer to all variables before them, the command and the arguments to all.
+/// processes share the node's network and must know which address is theirs; what `envFrom` names; its own variables.
+/// Values may refer to all variables before them, the command and the arguments to all.
 ///
 /// # Errors
-/// A message for people, worded as Kubernetes words it: a variable wants a value that there is not.
+/// A message for people: it refers to something that there is not, or must not be started as it says.
 pub(super) fn container_spec(
     pod: &Pod,
     container: &Container,
-    materials: &Materials,
     around: Surroundings<'_>,
 ) -> Result<ContainerSpec, String> {
-    let mut env = around.environment.to_vec();
+    let mut env = around.config.environment.clone();
     env.push(("HOSTNAME".to_owned(), hostname(pod)));
     env.push(("POD_IP".to_owned(), around.pod_ip.to_string()));
-    env.extend(whole_maps(container, materials)?);
+    for source in &container.env_from {
+        env.extend(all_of(source, around.references)?);
+    }
     for variable in &container.env {
-        if let Some(value) = value(pod, container, variable, materials, around, &env)? {
+        if let Some(value) = value(pod, container, variable, around, &env)? {
             env.push((variable.name.clone(), value));
         }
     }
     let expand = |words: &[String]| words.iter().map(|word| expand(word, |name| lookup(&env, name))).collect();
     let (command, args) = (expand(&container.command), expand(&container.args));
-    let image = container.image.as_deref().filter(|image| !image.is_empty()).map(str::parse::<ImageName>);
-    let image = image.transpose().map_err(|error| error.to_string())?;
     Ok(ContainerSpec {
-        image,
+        image: image(container).transpose()?,
         command,
         args,
         working_dir: container.working_dir.clone().filter(|folder| !folder.is_empty()).map(Into::into),
-        limits: limits(container, around),
+        limits: limits(container, around.config),
         mounts: Vec::new(),
-        privileges: privileges(pod, container),
+        privileges: privileges(pod, container)?,
         stdin: container.stdin,
         tty: container.tty,
         env,
     })
 }
 
-fn limits(container: &Container, around: Surroundings<'_>) -> ResourceLimits {
-    let limit = |resource: &str, amount: fn(Quantity) -> i64| {
-        container.resources.limits.get(resource).and_then(|limit| u64::try_from(amount(*limit)).ok())
-    };
-    let share = container.resources.request("cpu").and_then(|request| u64::try_from(request.millis()).ok());
-    ResourceLimits {
-        cpu_millis: limit("cpu", Quantity::millis),
-        memory_bytes: limit("memory", Quantity::value),
-        processes: around.processes,
-        cpu_share_millis: share,
-    }
+/// The image that a container names, if it names one.
+pub(super) fn image(container: &Container) -> Option<Result<ImageName, String>> {
+    let image = container.image.as_deref().filter(|image| !image.is_empty())?;
+    Some(image.parse::<ImageName>().map_err(|error| error.to_string()))
 }
 
 /// The host name that the pod's containers see.
@@ -82,161 +70,106 @@ pub(super) fn hostname(pod: &Pod) -> String {
     pod.spec.hostname.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| pod.metadata.name.clone())
 }
 
+fn limits(container: &Container, config: &NodeAgentConfig) -> ResourceLimits {
+    let amount = |quantity: Option<&Quantity>, unit: fn(Quantity) -> i64| {
+        quantity.and_then(|quantity| u64::try_from(unit(*quantity)).ok())
+    };
+    let resources = &container.resources;
+    ResourceLimits {
+        cpu_millis: amount(resources.limits.get("cpu"), Quantity::millis),
+        memory_bytes: amount(resources.limits.get("memory"), Quantity::value),
+        processes: config.processes_per_container,
+        cpu_share_millis: amount(resources.request("cpu"), Quantity::millis),
+    }
+}
+
 fn lookup<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
     env.iter().rev().find(|(variable, _)| variable == name).map(|(_, value)| value.as_str())
 }
 
-/// What a container takes from config maps and secrets as a whole. Keys that no variable can be called are left out, and
-/// so are values that no variable can have.
-fn whole_maps(container: &Container, materials: &Materials) -> Result<Vec<(String, String)>, String> {
-    let mut env = Vec::new();
-    for from in &container.env_from {
-        let prefix = from.prefix.as_deref().unwrap_or_default();
-        let mut take = |values: &mut dyn Iterator<Item = (&str, &[u8])>| {
-            for (key, value) in values {
-                if let Some(value) = text(value)
-                    && !key.contains('=')
-                {
-                    env.push((format!("{prefix}{key}"), value));
-                }
-            }
+/// All values of a config map or secret, as variables. Those of a config map that are no text are left out, as in
+/// Kubernetes.
+fn all_of(source: &EnvFromSource, references: &References) -> Result<Vec<(String, String)>, String> {
+    let prefix = source.prefix.as_deref().unwrap_or_default();
+    if let Some(named) = &source.config_map_ref {
+        let Some(map) = references.config_maps.get(&named.name) else {
+            return missing("configmap", &named.name, named.optional).map(Option::unwrap_or_default);
         };
-        if let Some(map) = &from.config_map_ref {
-            match materials.config_maps.get(&map.name).and_then(Option::as_ref) {
-                Some(found) => take(&mut found.values()),
-                None if map.optional => {}
-                None => return Err(format!("configmap {:?} not found", map.name)),
-            }
-        }
-        if let Some(secret) = &from.secret_ref {
-            match materials.secrets.get(&secret.name).and_then(Option::as_ref) {
-                Some(found) => take(&mut found.values()),
-                None if secret.optional => {}
-                None => return Err(format!("secret {:?} not found", secret.name)),
-            }
-        }
+        return Ok(map.data.iter().map(|(key, value)| (format!("{prefix}{key}"), value.clone())).collect());
     }
-    Ok(env)
+    let Some(named) = &source.secret_ref else { return Ok(Vec::new()) };
+    let Some(secret) = references.secrets.get(&named.name) else {
+        return missing("secret", &named.name, named.optional).map(Option::unwrap_or_default);
+    };
+    secret.values().map(|(key, value)| Ok((format!("{prefix}{key}"), text(value, &named.name, key)?))).collect()
 }
 
-/// What a variable can have as its value.
-fn text(value: &[u8]) -> Option<String> {
-    String::from_utf8(value.to_vec()).ok().filter(|text| !text.contains('\0'))
-}
-
-/// The value of a variable; `None` for one that may be left out and is not there.
+/// The value of a variable; `None` if it is not to be set.
 fn value(
     pod: &Pod,
     container: &Container,
     variable: &EnvVar,
-    materials: &Materials,
     around: Surroundings<'_>,
     env: &[(String, String)],
 ) -> Result<Option<String>, String> {
     let Some(source) = &variable.value_from else {
         return Ok(Some(expand(variable.value.as_deref().unwrap_or_default(), |name| lookup(env, name))));
     };
-    let named = |why: String| format!("variable {}: {why}", variable.name);
+    let in_variable = |message: String| format!("variable {}: {message}", variable.name);
     if let Some(selector) = &source.field_ref {
-        return field(pod, selector, around).map(Some).map_err(named);
+        return field(pod, selector, around).map(Some).map_err(in_variable);
     }
     if let Some(selector) = &source.resource_field_ref {
-        return resource(pod, Some(container), selector, around).map(Some).map_err(named);
+        return resource(pod, selector, Some(container), around.config).map(Some).map_err(in_variable);
     }
-    if source.config_map_key_ref.is_none() && source.secret_key_ref.is_none() {
-        return Err(named(
-            "valueFrom names no source, use fieldRef: {fieldPath: metadata.name} or the like".to_owned(),
-        ));
-    }
-    key_of(pod, source, materials)
+    referred(pod, source, around.references).unwrap_or_else(|| {
+        Err(in_variable("valueFrom names no source, use fieldRef: {fieldPath: metadata.name} or the like".to_owned()))
+    })
 }
 
-/// The value of a key of a config map or a secret.
-fn key_of(pod: &Pod, source: &EnvVarSource, materials: &Materials) -> Result<Option<String>, String> {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let missing = |kind: &str, name: &str, key: &str| format!("couldn't find key {key} in {kind} {namespace}/{name}");
-    let not_text = |kind: &str, name: &str, key: &str| {
-        format!("key {key} of {kind} {namespace}/{name} is not text, so it cannot be the value of a variable: mount it")
+/// The value of a key of a config map or secret, if the source names one; `None` within if it is not to be set.
+fn referred(pod: &Pod, source: &EnvVarSource, references: &References) -> Option<Result<Option<String>, String>> {
+    let no_key = |key: &str, kind: &str, name: &str, optional: bool| match optional {
+        true => Ok(None),
+        false => {
+            let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+            Err(format!("couldn't find key {key} in {kind} {namespace}/{name}"))
+        }
     };
-    if let Some(map) = &source.config_map_key_ref {
-        let found = materials.config_maps.get(&map.name).and_then(Option::as_ref);
-        return match found.map(|found| found.value(&map.key)) {
-            Some(Some(value)) => text(value).map(Some).ok_or_else(|| not_text("ConfigMap", &map.name, &map.key)),
-            _ if map.optional => Ok(None),
-            Some(None) => Err(missing("ConfigMap", &map.name, &map.key)),
-            None => Err(format!("configmap {:?} not found", map.name)),
+    if let Some(selector) = &source.config_map_key_ref {
+        let Some(map) = references.config_maps.get(&selector.name) else {
+            return Some(missing("configmap", &selector.name, selector.optional));
         };
+        return Some(match map.data.get(&selector.key) {
+            Some(value) => Ok(Some(value.clone())),
+            None => no_key(&selector.key, "ConfigMap", &selector.name, selector.optional),
+        });
     }
-    let Some(secret) = &source.secret_key_ref else { return Ok(None) };
-    let found = materials.secrets.get(&secret.name).and_then(Option::as_ref);
-    match found.map(|found| found.value(&secret.key)) {
-        Some(Some(value)) => text(value).map(Some).ok_or_else(|| not_text("Secret", &secret.name, &secret.key)),
-        _ if secret.optional => Ok(None),
-        Some(None) => Err(missing("Secret", &secret.name, &secret.key)),
-        None => Err(format!("secret {:?} not found", secret.name)),
-    }
+    let selector = source.secret_key_ref.as_ref()?;
+    let Some(secret) = references.secrets.get(&selector.name) else {
+        return Some(missing("secret", &selector.name, selector.optional));
+    };
+    Some(match secret.value(&selector.key) {
+        Some(value) => text(value, &selector.name, &selector.key).map(Some),
+        None => no_key(&selector.key, "Secret", &selector.name, selector.optional),
+    })
 }
 
-/// The value of a field of the pod.
-pub(super) fn field(pod: &Pod, selector: &ObjectFieldSelector, around: Surroundings<'_>) -> Result<String, String> {
-    if let Some((map, key)) = selector.map_key() {
-        let metadata = &pod.metadata;
-        let map = if map == "metadata.labels" { &metadata.labels } else { &metadata.annotations };
-        return Ok(map.get(key).cloned().unwrap_or_default());
-    }
-    // As Go quotes them: a line for each.
-    let all = |map: &BTreeMap<String, String>| {
-        map.iter().map(|(key, value)| format!("{key}={value:?}")).collect::<Vec<_>>().join("\n")
-    };
-    match selector.field_path.as_str() {
-        "metadata.name" => Ok(pod.metadata.name.clone()),
-        "metadata.namespace" => Ok(pod.metadata.namespace.clone().unwrap_or_default()),
-        "metadata.uid" => Ok(pod.metadata.uid.clone().unwrap_or_default().to_string()),
-        "metadata.labels" => Ok(all(&pod.metadata.labels)),
-        "metadata.annotations" => Ok(all(&pod.metadata.annotations)),
-        "spec.nodeName" => Ok(pod.spec.node_name.clone().unwrap_or_default()),
-        "status.hostIP" => Ok(around.host_ip.to_string()),
-        "status.podIP" | "status.podIPs" => Ok(around.pod_ip.to_string()),
-        path => Err(format!(
-            "a pod has no field {path:?} that can be referred to; \
-             use metadata.name, metadata.labels['KEY'], status.podIP or the like"
-        )),
-    }
+/// What is so when there is no such object.
+fn missing<T>(kind: &str, name: &str, optional: bool) -> Result<Option<T>, String> {
+    if optional { Ok(None) } else { Err(format!("{kind} \"{name}\" not found")) }
 }
 
-/// What a container asks for or may use of a resource, in units of the divisor, rounded up. Where it has no limit, it may
-/// use what the node has for pods.
-pub(super) fn resource(
-    pod: &Pod,
-    container: Option<&Container>,
-    selector: &ResourceFieldSelector,
-    around: Surroundings<'_>,
-) -> Result<String, String> {
-    let named = selector.container_name.as_deref().filter(|name| !name.is_empty());
-    let mut all = pod.spec.init_containers.iter().chain(&pod.spec.containers);
-    let container = match named {
-        Some(name) => all.find(|other| other.name == name),
-        None => container,
-    };
-    let container = container.ok_or_else(|| format!("the pod has no container {:?}", named.unwrap_or_default()))?;
-    let (kind, resource) = selector.resource.split_once('.').unwrap_or_default();
-    let amount = match kind {
-        "limits" => container.resources.limits.get(resource).or_else(|| around.allocatable.get(resource)),
-        "requests" => container.resources.request(resource),
-        _ => return Err(format!("{:?} is no resource of a container: use limits.cpu or the like", selector.resource)),
-    };
-    let (amount, divisor) = (amount.copied().unwrap_or_default(), selector.divisor());
-    let unit = |quantity: Quantity| if resource == "cpu" { quantity.millis() } else { quantity.value() };
-    let divisor = unit(divisor).max(1);
-    let amount = unit(amount).max(0);
-    Ok((amount / divisor + i64::from(amount % divisor > 0)).to_string())
+fn text(value: &[u8], secret: &str, key: &str) -> Result<String, String> {
+    String::from_utf8(value.to_vec())
+        .map_err(|_| format!("key {key} of secret \"{secret}\" is no text: use it as a file of a volume"))
 }
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::{
-        ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, EnvFromSource, ObjectMeta, PodSpec, Uid,
-    };
+    use std::sync::Arc;
+
+    use orch_core::object::{ConfigMap, ObjectFieldSelector, ObjectMeta, PodSpec, Secret, Uid};
 
     use super::*;
 
@@ -266,82 +199,14 @@ mod tests {
     }
 
     fn resolve(container: &Container) -> Result<ContainerSpec, String> {
-        let base = [("PATH".to_owned(), "/bin".to_owned())];
-        container_spec(&pod(), container, &materials(), around(&base, &BTreeMap::new()))
+        resolve_with(container, &References::default())
     }
 
-    fn around<'a>(base: &'a [(String, String)], allocatable: &'a BTreeMap<String, Quantity>) -> Surroundings<'a> {
-        Surroundings {
-            pod_ip: [10, 0, 0, 7].into(),
-            host_ip: [192, 168, 0, 1].into(),
-            environment: base,
-            allocatable,
-            processes: None,
-        }
-    }
-
-    /// A config map `settings`, and one that was asked for and is not there.
-    fn materials() -> Materials {
-        let settings = ConfigMap {
-            data: [("colour".to_owned(), "red".to_owned()), ("size".to_owned(), "$(A)".to_owned())].into(),
-            ..ConfigMap::default()
-        };
-        let config_maps = [("settings".to_owned(), Some(std::sync::Arc::new(settings))), ("none".to_owned(), None)];
-        Materials { config_maps: config_maps.into(), ..Materials::default() }
-    }
-
-    #[test]
-    fn config_maps_give_variables_one_by_one_and_as_a_whole() {
-        let key = |name: &str, key: &str, optional| EnvVar {
-            name: "V".into(),
-            value: None,
-            value_from: Some(EnvVarSource {
-                config_map_key_ref: Some(ConfigMapKeySelector { name: name.into(), key: key.into(), optional }),
-                ..EnvVarSource::default()
-            }),
-        };
-        let whole = |name: &str, optional| EnvFromSource {
-            prefix: Some("P_".into()),
-            config_map_ref: Some(ConfigMapEnvSource { name: name.into(), optional }),
-            secret_ref: None,
-        };
-        let given = |env_from, variable| {
-            let container = Container { env_from, env: vec![variable], ..Container::default() };
-            resolve(&container).map(|spec| spec.env[3..].to_vec())
-        };
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let all = given(vec![whole("settings", false)], key("settings", "colour", false));
-        // What comes from elsewhere is not expanded.
-        assert_eq!(all, Ok(vec![pair("P_colour", "red"), pair("P_size", "$(A)"), pair("V", "red")]));
-        assert_eq!(given(vec![whole("none", true)], key("settings", "no", true)), Ok(vec![]));
-        for (env_from, variable, why) in [
-            (vec![], key("settings", "no", false), "couldn't find key no in ConfigMap shop/settings"),
-            (vec![], key("none", "a", false), "configmap \"none\" not found"),
-            (vec![whole("none", false)], literal("A", ""), "configmap \"none\" not found"),
-        ] {
-            assert_eq!(given(env_from, variable), Err(why.to_owned()));
-        }
-    }
-
-    #[test]
-    fn resources_are_told_in_units_of_the_divisor_rounded_up() {
-        let quantity = |text: &str| Quantity::parse(text).expect("a quantity");
-        let mut container = Container { name: "web".into(), ..Container::default() };
-        container.resources.limits.insert("cpu".into(), quantity("1500m"));
-        let allocatable = BTreeMap::from([("memory".to_owned(), quantity("1Gi"))]);
-        let told = |resource_name: &str, divisor: Option<&str>| {
-            let selector = ResourceFieldSelector {
-                container_name: None,
-                resource: resource_name.into(),
-                divisor: divisor.map(quantity),
-            };
-            resource(&pod(), Some(&container), &selector, around(&[], &allocatable)).expect("it is told")
-        };
-        assert_eq!(told("limits.cpu", None), "2");
-        assert_eq!(told("limits.cpu", Some("1m")), "1500");
-        assert_eq!(told("requests.cpu", Some("1m")), "1500", "the limit, where nothing is asked for");
-        assert_eq!(told("limits.memory", Some("1Mi")), "1024", "what the node has, where there is no limit");
-        assert_eq!(told("requests.memory", None), "0");
+    fn resolve_with(container: &Container, references: &References) -> Result<ContainerSpec, String> {
+        let mut config = NodeAgentConfig::new("node-1", [192, 168, 0, 1].into());
+        config.environment = vec![("PATH".to_owned(), "/bin".to_owned())];
+        let around = Surroundings { pod_ip: [10, 0, 0, 7].into(), config: &config, references };
+        container_spec(&pod(), container, around)
     }
 
     #[test]
@@ -395,12 +260,69 @@ mod tests {
         let mut container = Container::default();
         container.resources.limits = [("cpu".into(), quantity("1500m")), ("memory".into(), quantity("64Mi"))].into();
         let limits = resolve(&container).expect("it resolves").limits;
-        let expected = ResourceLimits {
-            cpu_millis: Some(1_500),
-            memory_bytes: Some(64 << 20),
-            processes: None,
-            cpu_share_millis: Some(1_500),
-        };
-        assert_eq!(limits, expected);
+        assert_eq!(
+            limits,
+            ResourceLimits {
+                cpu_millis: Some(1_500),
+                memory_bytes: Some(64 << 20),
+                processes: Some(1024),
+                cpu_share_millis: Some(1_500),
+            }
+        );
+    }
+
+    fn container(text: &str) -> Container {
+        serde_json::from_str(text).expect("a container")
+    }
+
+    fn references() -> References {
+        let map = |text| Arc::new(serde_json::from_str::<ConfigMap>(text).expect("a config map"));
+        let secret = |text| Arc::new(serde_json::from_str::<Secret>(text).expect("a secret"));
+        References {
+            config_maps: [("m".to_owned(), map(r#"{"metadata": {"name": "m"}, "data": {"a": "1", "b": "2"}}"#))].into(),
+            secrets: [("s".to_owned(), secret(r#"{"metadata": {"name": "s"}, "data": {"p": "cHc=", "x": "/w=="}}"#))]
+                .into(),
+        }
+    }
+
+    #[test]
+    fn variables_come_from_config_maps_and_secrets_and_the_later_wins() {
+        let found = container(
+            r#"{"name": "web", "args": ["$(P_a)", "$(b)", "$(PW)", "$(NONE)"],
+                "envFrom": [{"prefix": "P_", "configMapRef": {"name": "m"}}, {"configMapRef": {"name": "m"}},
+                            {"configMapRef": {"name": "none", "optional": true}}],
+                "env": [{"name": "b", "value": "own"},
+                        {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}},
+                        {"name": "NONE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "q", "optional": true}}}]}"#,
+        );
+        let spec = resolve_with(&found, &references()).expect("it resolves");
+        assert_eq!(spec.args, ["1", "own", "pw", "$(NONE)"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_kubernetes_words() {
+        for (source, message) in [
+            (r#""envFrom": [{"configMapRef": {"name": "x"}}]"#, "configmap \"x\" not found"),
+            (r#""envFrom": [{"secretRef": {"name": "x"}}]"#, "secret \"x\" not found"),
+            (
+                r#""env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "k"}}}]"#,
+                "configmap \"x\" not found",
+            ),
+            (
+                r#""env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}]"#,
+                "couldn't find key k in ConfigMap shop/m",
+            ),
+            (
+                r#""env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]"#,
+                "couldn't find key k in Secret shop/s",
+            ),
+            (
+                r#""env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "x"}}}]"#,
+                "key x of secret \"s\" is no text: use it as a file of a volume",
+            ),
+        ] {
+            let found = container(&format!(r#"{{"name": "web", {source}}}"#));
+            assert_eq!(resolve_with(&found, &references()), Err(message.to_owned()));
+        }
     }
 }

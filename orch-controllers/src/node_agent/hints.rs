@@ -13,7 +13,7 @@ use super::effect::{Hands, key_of};
 use super::puller::Puller;
 
 /// The node's own key, at the start; the keys of pods of which something changed on the node, all of them at the start;
-/// and those of which a probe found something, or of whose images something became.
+/// and those of which a probe found something, an image came, or a hook has ended.
 pub(super) fn hints(hands: &Hands, node: Key, relist_every: Duration) -> BoxStream<'static, Key> {
     let relist = Relist {
         // Before the first list, so that nothing falls between the two.
@@ -24,7 +24,7 @@ pub(super) fn hints(hands: &Hands, node: Key, relist_every: Duration) -> BoxStre
     };
     let pods = stream::unfold(relist, |mut relist| async move { Some((stream::iter(relist.next().await), relist)) });
     let pulls = hands.puller.as_ref().map_or_else(|| stream::pending().boxed(), Puller::changes);
-    let background = stream::select(hands.prober.changes(), pulls);
+    let background = stream::select_all([hands.prober.changes(), hands.hooks.changes(), pulls]);
     stream::once(async { node }).chain(stream::select(pods.flatten(), background)).boxed()
 }
 

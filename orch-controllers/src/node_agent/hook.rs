@@ -1,66 +1,74 @@
-//! [`Hook`]: what is done in a container after its start and before its end.
+//! [`Hook`] and [`Hooks`]: what is done right after the start of a container.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::object::{Container, LifecycleHandler, Probe};
-use orch_core::runtime::{ContainerId, Runtime};
+use futures::stream::BoxStream;
+use orch_core::key::Key;
+use orch_core::runtime::{ContainerId, PodUid, Runtime};
 
-use super::probe::{Inquiry, ProbeId, ProbeKind, Question};
-use super::prober;
+use super::background::Background;
+use super::question::{Answer, Question};
 
-/// A hook, with everything that it takes to run it.
+/// The longest that a hook may take. Kubernetes has no such limit, and a hook that hangs keeps its pod for ever.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Something to be done in a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hook {
-    id: ContainerId,
-    what: What,
+    pub(super) id: ContainerId,
+    pub(super) question: Question,
 }
 
+/// What has come of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
-    Ask(Question),
-    Sleep(Duration),
+pub(super) enum HookState {
+    Running,
+    Done,
+    /// Why not.
+    Failed(String),
 }
 
-impl Hook {
-    pub(super) fn new(id: &ContainerId, handler: &LifecycleHandler, container: &Container, pod_ip: IpAddr) -> Self {
-        let what = match &handler.sleep {
-            Some(sleep) => What::Sleep(Duration::from_secs(u64::try_from(sleep.seconds).unwrap_or(0))),
-            None => {
-                let asked = Probe {
-                    exec: handler.exec.clone(),
-                    http_get: handler.http_get.clone(),
-                    tcp_socket: handler.tcp_socket.clone(),
-                    ..Probe::default()
-                };
-                What::Ask(Question::of(&asked, container, pod_ip))
-            }
-        };
-        Self { id: id.clone(), what }
+/// Does what is to be done right after the start of containers, in the background. Dropped, it does no more.
+#[derive(Debug)]
+pub(super) struct Hooks {
+    runtime: Arc<dyn Runtime>,
+    hooks: Background<ContainerId, HookState>,
+}
+
+impl Hooks {
+    pub(super) fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self { runtime, hooks: Background::new() }
     }
 
-    /// Runs it, for at most this long. A container that ended meanwhile has no use for its hook: that is no failure.
-    ///
-    /// # Errors
-    /// What went wrong, for people.
-    pub(super) async fn run(&self, runtime: &dyn Runtime, within: Duration) -> Result<(), String> {
-        match &self.what {
-            What::Sleep(span) => {
-                tokio::time::sleep((*span).min(within)).await;
-                Ok(())
-            }
-            What::Ask(question) => {
-                let inquiry = Inquiry {
-                    id: ProbeId { container: self.id.clone(), kind: ProbeKind::Liveness },
-                    question: question.clone(),
-                    delay: Duration::ZERO,
-                    period: within,
-                    timeout: within,
-                    success_threshold: 1,
-                    failure_threshold: 1,
-                };
-                prober::answer(runtime, &inquiry).await.unwrap_or(Ok(()))
-            }
+    /// What has come of the hooks of the pod's containers.
+    pub(super) fn states(&self, pod: &PodUid) -> BTreeMap<ContainerId, HookState> {
+        self.hooks.states(pod)
+    }
+
+    /// From now on, exactly these hooks are done, each once.
+    pub(super) fn run(&self, pod: &PodUid, key: &Key, hooks: &[Hook]) {
+        self.hooks.retain(pod, |id, _| hooks.iter().any(|hook| hook.id == *id));
+        for hook in hooks {
+            let (runtime, hook) = (Arc::clone(&self.runtime), hook.clone());
+            self.hooks.begin(&hook.id.clone(), key, HookState::Running, |teller| async move {
+                teller.tell(match hook.question.put(&*runtime, &hook.id, LONGEST).await {
+                    Answer::Good => HookState::Done,
+                    Answer::Bad(message) => HookState::Failed(message),
+                    Answer::None(error) => HookState::Failed(error.to_string()),
+                });
+            });
         }
+    }
+
+    /// Nothing more is done in the pod's containers.
+    pub(super) fn forget(&self, pod: &PodUid) {
+        self.hooks.retain(pod, |_, _| false);
+    }
+
+    /// The keys of pods of which a hook has ended, for ever.
+    pub(super) fn changes(&self) -> BoxStream<'static, Key> {
+        self.hooks.news()
     }
 }

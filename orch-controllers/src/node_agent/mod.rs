@@ -2,38 +2,41 @@
 
 mod admission;
 mod attempts;
+mod background;
 mod collection;
 mod config;
 mod crash_loop;
+mod downward;
 mod effect;
 mod environment;
-mod events;
 mod eviction;
 mod expansion;
 mod gauge;
 mod hints;
 mod hook;
 mod http;
-mod images;
-mod last_words;
-mod materials;
-mod memory;
 mod node;
+mod observe;
 mod parts;
 mod plan;
 mod pressure;
 mod privileges;
 mod probe;
 mod prober;
+mod pull;
 mod puller;
+mod question;
+mod references;
 mod relief;
 mod status;
+mod termination_message;
+mod troubles;
 mod volumes;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -42,8 +45,8 @@ use orch_core::controller::{
     Action, Context, Controller, ControllerError, EventType, Plan, Priority, Report, Trigger, View, ViewExt as _,
 };
 use orch_core::key::{Key, KeyError};
-use orch_core::kind::Object as _;
-use orch_core::object::{Lease, Node, NodeMetrics, Pod, Quantity};
+use orch_core::kind::Object;
+use orch_core::object::{ConfigMap, Lease, Node, NodeMetrics, Pod, Secret};
 use orch_core::runtime::{PodUid, SandboxStatus};
 use orch_core::store::Store;
 
@@ -51,24 +54,22 @@ pub use collection::ImageCollection;
 pub use config::{Heartbeat, NodeAgentConfig};
 pub use crash_loop::CrashLoopBackoff;
 use effect::{
-    AskContainers, ClearStray, CreateSandbox, ForgetContainer, Hands, MakeVolumes, PullImage, RemoveImages,
-    RemoveSandbox, RemoveVolumes, RunHook, StartContainer, StopContainers, is_here, key_of, outside,
+    AskContainers, ClearStray, CreateSandbox, ForgetContainer, Hands, MakeVolumes, PullImages, RemoveImages,
+    RemoveSandbox, RemoveVolumes, RunHooks, StartContainer, StopContainers, Told, is_here, key_of, outside,
 };
-use events::Telling;
 use gauge::{Gauge, Measured};
-use last_words::last_words;
-use materials::Materials;
-use memory::Memory;
+use hook::Hooks;
 pub use node::LEASE_NAMESPACE;
 pub use parts::NodeParts;
-use plan::{Gives, Look, Step};
+use plan::{Found, Look, Step};
 pub use pressure::EvictionThresholds;
 use prober::Prober;
 use puller::Puller;
 use relief::{Relief, evicted, relief};
+use troubles::Troubles;
 
-/// The agent of one node: makes the pods that are bound to it run on a [`Runtime`], tells what becomes of them, and keeps
-/// the node's own [`Node`] and [`Lease`].
+/// The agent of one node: makes the pods that are bound to it run on a [`Runtime`](orch_core::runtime::Runtime), tells
+/// what becomes of them, and keeps the node's own [`Node`] and [`Lease`].
 ///
 /// Beyond what every controller promises:
 ///
@@ -78,12 +79,18 @@ use relief::{Relief, evicted, relief};
 /// - **Adoption**: containers that run when the agent starts and belong to a pod of the node go on undisturbed. What is
 ///   decided about them follows from the pod and the runtime alone: restarts and their waits are counted in attempts.
 /// - **Gone means gone**: a pod that is being deleted is removed from the store when nothing of it is left.
+/// - **Once**: an init container that has done its work is not run again in the same sandbox, whatever is restarted. In a
+///   sandbox that had to be made anew it is, as in Kubernetes.
 /// - A stale view starts nothing and ends nothing that it should not: a sandbox is made, and a stray ended, only after
 ///   a look at the store itself.
 ///
+/// Images are fetched, probes asked and hooks run by tasks that effects start. What they found is memory that may be
+/// lost: an agent that was just started fetches and asks again, and runs a hook again of which nobody knows that it has
+/// ended. Config maps and secrets are read from the store when they are needed.
+///
 /// Run it with at least as many workers as the node may have pods, and one more: ending containers takes as long as they
-/// take to end, and must not keep the node from showing that it is alive. Effects start tasks that probe; they end
-/// when the agent and the effects that it planned are dropped.
+/// take to end, and must not keep the node from showing that it is alive. The tasks end when the agent and the effects
+/// that it planned are dropped.
 pub struct NodeAgentController {
     config: NodeAgentConfig,
     node: Key,
@@ -94,27 +101,30 @@ pub struct NodeAgentController {
 }
 
 impl NodeAgentController {
-    /// The agent of the node that `config` names, working with `parts`: a runtime at least. From `store` it only reads.
+    /// The agent of the node that `config` names. From `store` it only reads.
     ///
     /// # Errors
     /// [`KeyError`] when the node's name is none.
-    pub fn new(config: NodeAgentConfig, parts: impl Into<NodeParts>, store: Arc<dyn Store>) -> Result<Self, KeyError> {
+    pub fn new(config: NodeAgentConfig, parts: NodeParts, store: Arc<dyn Store>) -> Result<Self, KeyError> {
         let node = Key::new(&Node::KIND, None, &config.node_name)?;
         let lease = Key::new(&Lease::KIND, Some(LEASE_NAMESPACE), &config.node_name)?;
-        let NodeParts { runtime, images, volumes, machine } = parts.into();
+        let NodeParts { runtime, images, volumes, machine } = parts;
         let gauge = machine.map(|machine| {
             Gauge::new(machine, Arc::clone(&runtime), images.clone(), volumes.clone(), config.measure_every)
         });
+        let troubles = Arc::<Troubles>::default();
         let hands = Arc::new(Hands {
             node_name: config.node_name.clone(),
-            prober: Prober::new(Arc::clone(&runtime)),
-            puller: images.clone().map(Puller::new),
+            prober: Prober::new(Arc::clone(&runtime), Arc::clone(&troubles)),
+            hooks: Hooks::new(Arc::clone(&runtime)),
+            puller: images.clone().map(|images| Puller::new(images, config.parallel_pulls)),
             runtime,
             images,
             volumes,
-            store,
             gauge,
-            memory: Memory::default(),
+            store,
+            troubles,
+            made: Mutex::new(BTreeMap::new()),
         });
         Ok(Self { config, node, lease, hands, settled: AtomicBool::new(false) })
     }
@@ -131,46 +141,24 @@ impl NodeAgentController {
             }
             _ => None,
         };
-        let memory = uid.as_ref().map(|uid| self.hands.memory.of(uid)).unwrap_or_default();
-        let materials = match &pod {
-            Some(pod) if !pod.metadata.is_deleting() => Materials::gather(&self.hands, pod, sandbox).await?,
-            _ => Materials::default(),
+        let found = match (&pod, &uid) {
+            (Some(pod), Some(uid)) => observe::found(pod, uid, sandbox, &self.config, &self.hands).await?,
+            _ => Found::default(),
         };
-        let sandbox = match (&pod, sandbox) {
-            (Some(pod), Some(sandbox)) => Some(last_words(&self.hands, pod, sandbox.clone(), &memory).await),
-            _ => None,
-        };
-        let puller = self.hands.puller.as_ref();
         let decided = plan::plan(Look {
             config: &self.config,
             pod: pod.as_deref(),
-            sandbox: sandbox.as_ref(),
+            sandbox,
             strays: &strays,
-            verdicts: &uid.as_ref().map(|uid| self.hands.prober.verdicts(uid)).unwrap_or_default(),
-            materials: &materials,
-            memory: &memory,
-            pulls: &uid.as_ref().zip(puller).map(|(uid, puller)| puller.of(uid)).unwrap_or_default(),
-            allocatable: &self.allocatable(context.view),
-            gives: Gives { images: self.hands.images.is_some(), volumes: self.hands.volumes.is_some() },
             refusal: refusal.as_ref(),
+            found: &found,
             now: context.now,
         });
         let mut plan = Plan { actions: Vec::new(), revisit_after: decided.revisit_after };
         for step in decided.steps {
             plan.actions.extend(self.action(key, pod.as_ref(), step)?);
         }
-        for note in uid.map(|uid| self.hands.memory.take_notes(&uid)).unwrap_or_default() {
-            let told = Telling { kind: EventType::Warning, reason: note.reason, message: note.message };
-            plan.actions.extend(self.action(key, pod.as_ref(), Step::Tell(told))?);
-        }
         Ok(plan)
-    }
-
-    /// What the node has for its pods, as it says itself.
-    fn allocatable(&self, view: &dyn View) -> BTreeMap<String, Quantity> {
-        let node = view.get::<Node>(&self.node);
-        let measured = node.map(|node| node.status.allocatable.clone()).unwrap_or_default();
-        measured.into_iter().chain(self.config.capacity.clone()).chain(self.config.allocatable.clone()).collect()
     }
 
     fn is_bound_here(&self, pod: &Pod) -> bool {
@@ -212,15 +200,15 @@ impl NodeAgentController {
             Step::ClearStray(stray) => Action::Effect(Arc::new(ClearStray { hands, stray, grace })),
             Step::CreateSandbox(spec) => Action::Effect(Arc::new(CreateSandbox { hands, key, spec })),
             Step::MakeVolumes(pod, volumes) => Action::Effect(Arc::new(MakeVolumes { hands, pod, volumes })),
-            Step::Pull(id, image) => Action::Effect(Arc::new(PullImage { hands, key, id, image })),
-            Step::Start(id, spec, mounts) => {
-                Action::Effect(Arc::new(StartContainer { hands, id, spec, mounts: *mounts }))
-            }
-            Step::RunHook(id, hook) => Action::Effect(Arc::new(RunHook { hands, id, hook })),
+            Step::Pull(pod, pulls) => Action::Effect(Arc::new(PullImages { hands, key, pod, pulls })),
+            Step::Start(start) => Action::Effect(Arc::new(StartContainer { hands, start })),
+            Step::Hook(pod, hooks) => Action::Effect(Arc::new(RunHooks { hands, key, pod, hooks })),
             Step::Stop(stops) => Action::Effect(Arc::new(StopContainers { hands, stops })),
             Step::Forget(id) => Action::Effect(Arc::new(ForgetContainer { hands, id })),
             Step::RemoveSandbox(pod) => Action::Effect(Arc::new(RemoveSandbox { hands, pod })),
+            Step::RemoveVolumes(pod) => Action::Effect(Arc::new(RemoveVolumes { hands, pod })),
             Step::Ask(pod, inquiries) => Action::Effect(Arc::new(AskContainers { hands, key, pod, inquiries })),
+            Step::Told(pod, subjects) => Action::Effect(Arc::new(Told { hands, pod, subjects })),
             Step::Status(status) => {
                 let Some(pod) = pod else { return Ok(None) };
                 Action::update(&**pod, Pod { status: *status, ..Pod::clone(pod) })?
@@ -229,15 +217,22 @@ impl NodeAgentController {
                 let Some(pod) = pod else { return Ok(None) };
                 Action::Delete { object: pod.clone(), grace: Grace::Now }
             }
-            Step::Killing(why) => {
+            Step::Report(event_type, reason, message) => {
                 let Some(pod) = pod else { return Ok(None) };
-                Action::Report(Report::about(&**pod, EventType::Normal, "Killing", why)?)
-            }
-            Step::Tell(Telling { kind, reason, message }) => {
-                let Some(pod) = pod else { return Ok(None) };
-                Action::Report(Report::about(&**pod, kind, reason, message)?)
+                Action::Report(Report::about(&**pod, event_type, reason, message)?)
             }
         }))
+    }
+
+    /// A config map or secret that changed is looked for in the pods of its namespace that run here.
+    fn named<T: Object>(&self) -> Trigger {
+        let node_name = self.config.node_name.clone();
+        Trigger::to::<T>(move |object, view| {
+            let metadata = object.metadata();
+            let pods = view.list_in::<Pod>(metadata.namespace.as_deref().unwrap_or_default()).unwrap_or_default();
+            let here = pods.iter().filter(|pod| pod.spec.node_name.as_ref() == Some(&node_name));
+            here.filter(|pod| references::names::<T>(pod, &metadata.name)).filter_map(|pod| pod.key().ok()).collect()
+        })
     }
 
     async fn reconcile_node(&self, context: Context<'_>) -> Result<Plan, ControllerError> {
@@ -278,7 +273,11 @@ impl NodeAgentController {
         plan: &mut Plan,
     ) -> Result<(), ControllerError> {
         let hands = || Arc::clone(&self.hands);
-        let known = |uid: &PodUid| sandboxes.iter().any(|sandbox| sandbox.spec.pod == *uid);
+        let is_of = |pod: &Pod, uid: &PodUid| is_here(pod, uid, &self.config.node_name);
+        let known = |uid: &PodUid| {
+            sandboxes.iter().any(|sandbox| sandbox.spec.pod == *uid)
+                || context.view.list::<Pod>().iter().any(|pod| is_of(pod, uid))
+        };
         for pod in measured.volumes.keys().filter(|uid| !known(uid)).cloned() {
             plan.then(Action::Effect(Arc::new(RemoveVolumes { hands: hands(), pod })));
         }
@@ -319,6 +318,8 @@ impl Controller for NodeAgentController {
                 object.key().ok().filter(|key| *key == lease).map(|_| node.clone()).into_iter().collect()
             })
             .with_priority(Priority::High),
+            self.named::<ConfigMap>(),
+            self.named::<Secret>(),
             // It is looked at with the node, and changes nothing by itself.
             Trigger::to::<NodeMetrics>(|_, _| Vec::new()),
         ]

@@ -3,14 +3,23 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use orch_core::object::{Container, HttpHeader, IntOrString, Probe, UriScheme};
+use orch_core::object::{Container, Probe};
 use orch_core::runtime::ContainerId;
+
+use super::background::Subject;
+use super::question::Question;
 
 /// One probe of one attempt of a container.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ProbeId {
     pub(super) container: ContainerId,
     pub(super) kind: ProbeKind,
+}
+
+impl Subject for ProbeId {
+    fn container(&self) -> &ContainerId {
+        &self.container
+    }
 }
 
 /// What a probe is for.
@@ -31,6 +40,15 @@ impl ProbeKind {
             Self::Startup => "startup",
             Self::Liveness => "liveness",
             Self::Readiness => "readiness",
+        }
+    }
+
+    /// As in `Liveness probe failed`.
+    pub(super) fn capitalized(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Liveness => "Liveness",
+            Self::Readiness => "Readiness",
         }
     }
 
@@ -75,70 +93,13 @@ impl Inquiry {
         let least = Duration::from_secs(1);
         Self {
             id,
-            question: Question::of(probe, container, pod_ip),
+            question: Question::of_probe(probe, container, pod_ip),
             delay: probe.initial_delay().saturating_sub(age),
             period: probe.period().max(least),
             timeout: probe.timeout().max(least),
             success_threshold: probe.success_threshold(),
             failure_threshold: probe.failure_threshold(),
         }
-    }
-}
-
-/// How a container is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    /// Does the command exit with 0?
-    Exec(Vec<String>),
-    /// Is a connection accepted?
-    Tcp { host: String, port: u16 },
-    /// Is the request answered with 200 to 399?
-    Http { host: String, port: u16, path: String, headers: Vec<HttpHeader> },
-    /// It cannot be asked, for this reason: every answer is bad.
-    Impossible(String),
-}
-
-impl Question {
-    pub(super) fn of(probe: &Probe, container: &Container, pod_ip: IpAddr) -> Self {
-        let host =
-            |host: &Option<String>| host.clone().filter(|host| !host.is_empty()).unwrap_or_else(|| pod_ip.to_string());
-        if let Some(exec) = &probe.exec {
-            return Self::Exec(exec.command.clone());
-        }
-        if let Some(http) = &probe.http_get {
-            if http.scheme() == UriScheme::Https {
-                return Self::Impossible(
-                    "HTTPS probes are not supported: use scheme HTTP, tcpSocket or exec".to_owned(),
-                );
-            }
-            let (path, headers) = (http.path().to_owned(), http.http_headers.clone());
-            return match port(&http.port, container) {
-                Ok(port) => Self::Http { host: host(&http.host), port, path, headers },
-                Err(message) => Self::Impossible(message),
-            };
-        }
-        let Some(tcp) = &probe.tcp_socket else {
-            return Self::Impossible("the probe has none of exec, httpGet and tcpSocket: give it one".to_owned());
-        };
-        match port(&tcp.port, container) {
-            Ok(port) => Self::Tcp { host: host(&tcp.host), port },
-            Err(message) => Self::Impossible(message),
-        }
-    }
-}
-
-/// The port's number, which may be given by the name that the container's port has.
-fn port(port: &IntOrString, container: &Container) -> Result<u16, String> {
-    let number = match port {
-        IntOrString::Int(number) => *number,
-        IntOrString::String(name) => match container.ports.iter().find(|port| port.name.as_ref() == Some(name)) {
-            Some(port) => port.container_port,
-            None => return Err(format!("no port of container {} is called {name:?}", container.name)),
-        },
-    };
-    match u16::try_from(number) {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{number} is no port: use a number from 1 to 65535")),
     }
 }
 
@@ -174,8 +135,6 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::{ContainerPort, HttpGetAction, TcpSocketAction};
-
     use super::*;
 
     fn id() -> ProbeId {
@@ -185,8 +144,7 @@ mod tests {
     }
 
     fn inquiry(probe: &Probe) -> Inquiry {
-        let port = ContainerPort { name: Some("http".into()), container_port: 8080, ..ContainerPort::default() };
-        let container = Container { name: "web".into(), ports: vec![port], ..Container::default() };
+        let container = Container { name: "web".into(), ..Container::default() };
         Inquiry::new(id(), probe, &container, [10, 0, 0, 7].into(), Duration::from_secs(3))
     }
 
@@ -206,30 +164,6 @@ mod tests {
             };
             assert_eq!(Some(changed), answer.chars().last(), "answer {number}");
         }
-    }
-
-    #[test]
-    fn ports_are_found_by_name_and_the_address_is_the_pods_unless_given() {
-        let tcp = |port: IntOrString, host: Option<&str>| {
-            let tcp_socket = Some(TcpSocketAction { port, host: host.map(Into::into) });
-            inquiry(&Probe { tcp_socket, ..Probe::default() }).question
-        };
-        let named = tcp(IntOrString::String("http".into()), None);
-        assert_eq!(named, Question::Tcp { host: "10.0.0.7".into(), port: 8080 });
-        let elsewhere = tcp(IntOrString::Int(1), Some("::1"));
-        assert_eq!(elsewhere, Question::Tcp { host: "::1".into(), port: 1 });
-        for port in [IntOrString::String("grpc".into()), IntOrString::Int(0), IntOrString::Int(65_536)] {
-            assert!(matches!(tcp(port, None), Question::Impossible(_)));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_asked_says_why() {
-        let http =
-            HttpGetAction { port: IntOrString::Int(1), scheme: Some(UriScheme::Https), ..HttpGetAction::default() };
-        let question = inquiry(&Probe { http_get: Some(http), ..Probe::default() }).question;
-        assert!(matches!(question, Question::Impossible(message) if message.contains("HTTPS")));
-        assert!(matches!(inquiry(&Probe::default()).question, Question::Impossible(_)));
     }
 
     #[test]

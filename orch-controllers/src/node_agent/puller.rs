@@ -1,167 +1,155 @@
-//! [`Puller`]: fetches images in the background, and keeps what became of it.
+//! [`Puller`]: fetches images in the background.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use orch_core::key::Key;
-use orch_core::runtime::{ContainerId, ImageError, ImageName, Images, PodUid, PullProgress};
-use tokio::sync::{Notify, Semaphore};
-use tokio::task::AbortHandle;
+use orch_core::runtime::{ContainerId, Image, ImageName, Images, PodUid, PullProgress};
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
-/// How far a pull is that was asked for by an attempt of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Pull {
-    /// It is under way, and was so often before without success.
-    Pulling { progress: PullProgress, failures: u32 },
-    /// The image is there.
-    Done { took: Duration },
-    /// It did not succeed, so many times by now, the last time so long ago.
-    Failed { message: String, times: u32, ago: Duration },
-}
+use super::background::{Background, Teller, lock};
+use super::pull::{Pull, PullState};
 
-/// Fetches images in the background. What many ask for at the same time is fetched once. Dropped, it fetches no more.
+/// How often people are told how far a pull has come.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Fetches images in the background, some at a time, and each once, for however many containers. Dropped, it fetches no
+/// more.
+#[derive(Debug)]
 pub(super) struct Puller {
+    fetcher: Arc<Fetcher>,
+    /// By the attempts that are to be started.
+    pulls: Background<ContainerId, Stage>,
+}
+
+/// How far a pull has come, in the time of this process.
+#[derive(Clone, Debug)]
+enum Stage {
+    Pulling { failures: u32, progress: PullProgress },
+    Pulled { took: Duration, waited: Duration, size_bytes: u64 },
+    Failed { message: String, failures: u32, at: Instant },
+}
+
+#[derive(Debug)]
+struct Fetcher {
     images: Arc<dyn Images>,
-    table: Arc<Table>,
-    /// So many at a time: more would only share the line.
-    places: Arc<Semaphore>,
+    /// As many as may be fetched at a time.
+    turns: Semaphore,
+    /// What is being fetched.
+    fetches: Mutex<BTreeMap<ImageName, Weak<Fetch>>>,
 }
 
-#[derive(Default)]
-struct Table {
-    state: Mutex<State>,
-    /// Pods whose pulls got on.
-    changed: Mutex<BTreeSet<Key>>,
-    wake: Notify,
+/// One fetching of an image, which several may wait for.
+#[derive(Debug, Default)]
+struct Fetch {
+    progress: Mutex<PullProgress>,
+    result: OnceCell<Result<Fetched, String>>,
 }
 
-#[derive(Default)]
-struct State {
-    /// Each with when it became so.
-    pulls: BTreeMap<ContainerId, (Pull, Instant)>,
-    under_way: BTreeMap<ImageName, UnderWay>,
+#[derive(Clone, Debug)]
+struct Fetched {
+    image: Image,
+    took: Duration,
 }
-
-struct UnderWay {
-    task: AbortHandle,
-    waiting: BTreeMap<ContainerId, Key>,
-}
-
-/// How many images are fetched at the same time.
-const AT_ONCE: usize = 3;
 
 impl Puller {
-    pub(super) fn new(images: Arc<dyn Images>) -> Self {
-        Self { images, table: Arc::default(), places: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub(super) fn new(images: Arc<dyn Images>, at_a_time: usize) -> Self {
+        let turns = Semaphore::new(at_a_time.clamp(1, Semaphore::MAX_PERMITS));
+        let fetcher = Fetcher { images, turns, fetches: Mutex::default() };
+        Self { fetcher: Arc::new(fetcher), pulls: Background::new() }
     }
 
-    /// What became of the pulls that the pod's containers asked for.
-    pub(super) fn of(&self, pod: &PodUid) -> BTreeMap<ContainerId, Pull> {
-        let state = lock(&self.table.state);
-        let of_pod = state.pulls.iter().filter(|(id, _)| id.pod == *pod);
-        let told = |(pull, since): &(Pull, Instant)| match pull.clone() {
-            Pull::Failed { message, times, .. } => Pull::Failed { message, times, ago: since.elapsed() },
-            other => other,
-        };
-        of_pod.map(|(id, pull)| (id.clone(), told(pull))).collect()
+    pub(super) fn images(&self) -> &dyn Images {
+        &*self.fetcher.images
     }
 
-    /// Fetches an image for an attempt, unless that is under way. A pull that failed is tried again.
-    pub(super) fn pull(&self, id: &ContainerId, key: &Key, image: &ImageName) {
-        let mut state = lock(&self.table.state);
-        let failures = match state.pulls.get(id) {
-            Some((Pull::Pulling { .. } | Pull::Done { .. }, _)) => return,
-            Some((Pull::Failed { times, .. }, _)) => *times,
-            None => 0,
+    /// How far the pulls for the pod's containers have come.
+    pub(super) fn states(&self, pod: &PodUid) -> BTreeMap<ContainerId, PullState> {
+        let now = Instant::now();
+        let state = |stage| match stage {
+            Stage::Pulling { failures, progress } => PullState::Pulling { failures, progress },
+            Stage::Pulled { took, waited, size_bytes } => PullState::Pulled { took, waited, size_bytes },
+            Stage::Failed { message, failures, at } => {
+                PullState::Failed { message, failures, ago: now.saturating_duration_since(at) }
+            }
         };
-        let State { pulls, under_way } = &mut *state;
-        let under_way = under_way.entry(image.clone()).or_insert_with(|| {
-            let task = pull(Arc::clone(&self.images), image.clone(), Arc::clone(&self.table), Arc::clone(&self.places));
-            UnderWay { task: tokio::spawn(task).abort_handle(), waiting: BTreeMap::new() }
+        self.pulls.states(pod).into_iter().map(|(id, stage)| (id, state(stage))).collect()
+    }
+
+    /// From now on, exactly these images are fetched for the pod's containers. What was begun before goes on; what
+    /// failed as often as a pull says is tried again.
+    pub(super) fn pull(&self, pod: &PodUid, key: &Key, pulls: &[Pull]) {
+        self.pulls.retain(pod, |id, stage| {
+            let pull = pulls.iter().find(|pull| pull.id == *id);
+            let again = |failures: &u32| pull.is_some_and(|pull| pull.failures == *failures);
+            pull.is_some() && !matches!(stage, Stage::Failed { failures, .. } if again(failures))
         });
-        under_way.waiting.insert(id.clone(), key.clone());
-        let pulling = Pull::Pulling { progress: PullProgress::default(), failures };
-        pulls.insert(id.clone(), (pulling, Instant::now()));
+        for pull in pulls {
+            let stage = Stage::Pulling { failures: pull.failures, progress: PullProgress::default() };
+            let fetcher = Arc::clone(&self.fetcher);
+            self.pulls.begin(&pull.id, key, stage, |teller| run(fetcher, pull.clone(), teller));
+        }
     }
 
-    /// Nothing more is known of what the pod's containers asked for. What is under way goes on: others may ask for it.
+    /// The image was used: its container was started.
+    pub(super) fn used(&self, id: &ContainerId) {
+        self.pulls.retain(&id.pod, |other, _| other != id);
+    }
+
+    /// Nothing more is fetched for the pod's containers.
     pub(super) fn forget(&self, pod: &PodUid) {
-        lock(&self.table.state).pulls.retain(|id, _| id.pod != *pod);
+        self.pulls.retain(pod, |_, _| false);
     }
 
-    /// The keys of pods whose pulls ended, for ever.
+    /// The keys of pods for which a pull came further, for ever.
     pub(super) fn changes(&self) -> BoxStream<'static, Key> {
-        stream::unfold(Arc::clone(&self.table), |table| async move {
-            loop {
-                if let Some(key) = lock(&table.changed).pop_first() {
-                    return Some((key, Arc::clone(&table)));
-                }
-                table.wake.notified().await;
-            }
-        })
-        .boxed()
+        self.pulls.news()
     }
 }
 
-impl Drop for Puller {
-    fn drop(&mut self) {
-        for under_way in lock(&self.table.state).under_way.values() {
-            under_way.task.abort();
+/// Fetches the image for one container, or waits until it was fetched for another.
+async fn run(fetcher: Arc<Fetcher>, pull: Pull, teller: Teller<ContainerId, Stage>) {
+    let begun = Instant::now();
+    let fetch = fetcher.fetch(&pull.image);
+    let fetched = fetch.result.get_or_init(|| fetcher.run(&pull.image, &fetch));
+    tokio::pin!(fetched);
+    let fetched = loop {
+        let told = tokio::time::timeout(TELL_EVERY, &mut fetched).await;
+        if let Ok(fetched) = told {
+            break fetched.clone();
         }
-    }
-}
-
-impl fmt::Debug for Puller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Puller")
-    }
-}
-
-async fn pull(images: Arc<dyn Images>, image: ImageName, table: Arc<Table>, places: Arc<Semaphore>) {
-    // It is never closed.
-    let _place = places.acquire().await;
-    let began = Instant::now();
-    let progress = |now: PullProgress| {
-        let mut state = lock(&table.state);
-        let waiting: Vec<ContainerId> =
-            state.under_way.get(&image).into_iter().flat_map(|pull| pull.waiting.keys().cloned()).collect();
-        for id in waiting {
-            if let Some((Pull::Pulling { progress, .. }, _)) = state.pulls.get_mut(&id) {
-                *progress = now;
-            }
-        }
+        teller.tell(Stage::Pulling { failures: pull.failures, progress: *lock(&fetch.progress) });
     };
-    let pulled = images.pull(&image, None, &progress).await;
-    end(&table, &image, pulled.map(|_| began.elapsed()));
+    teller.tell(match fetched {
+        Ok(Fetched { image, took }) => Stage::Pulled { took, waited: begun.elapsed(), size_bytes: image.size_bytes },
+        Err(message) => Stage::Failed { message, failures: pull.failures.saturating_add(1), at: Instant::now() },
+    });
 }
 
-/// Tells everybody who waits for an image what became of it.
-fn end(table: &Table, image: &ImageName, result: Result<Duration, ImageError>) {
-    let mut state = lock(&table.state);
-    let Some(under_way) = state.under_way.remove(image) else { return };
-    for (id, key) in under_way.waiting {
-        // Of a pod that was forgotten meanwhile nothing is kept.
-        let Some((pull, since)) = state.pulls.get_mut(&id) else { continue };
-        let failures = if let Pull::Pulling { failures, .. } = pull { *failures } else { 0 };
-        *since = Instant::now();
-        *pull = match &result {
-            Ok(took) => Pull::Done { took: *took },
-            Err(error) => {
-                Pull::Failed { message: error.to_string(), times: failures.saturating_add(1), ago: Duration::ZERO }
-            }
-        };
-        lock(&table.changed).insert(key);
+impl Fetcher {
+    /// The fetching of an image that is under way, or a new one.
+    fn fetch(&self, image: &ImageName) -> Arc<Fetch> {
+        let mut fetches = lock(&self.fetches);
+        fetches.retain(|_, fetch| fetch.strong_count() > 0);
+        if let Some(fetch) = fetches.get(image).and_then(Weak::upgrade).filter(|fetch| !fetch.result.initialized()) {
+            return fetch;
+        }
+        let fetch = Arc::new(Fetch::default());
+        fetches.insert(image.clone(), Arc::downgrade(&fetch));
+        fetch
     }
-    drop(state);
-    table.wake.notify_one();
-}
 
-/// A panic while a lock is held leaves nothing half done: every critical section is one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn run(&self, name: &ImageName, fetch: &Fetch) -> Result<Fetched, String> {
+        // It fails only when the semaphore is closed, which nobody does.
+        let _turn = self.turns.acquire().await;
+        let begun = Instant::now();
+        let progress = |progress| *lock(&fetch.progress) = progress;
+        match self.images.pull(name, None, &progress).await {
+            Ok(image) => Ok(Fetched { image, took: begun.elapsed() }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }

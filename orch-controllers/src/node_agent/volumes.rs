@@ -1,220 +1,182 @@
-//! What a pod's volumes are to hold, and where its containers see them.
+//! [`sources`] and [`mounts`]: which volumes a pod has, and where its containers see them.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use orch_core::object::{self, Container, KeyToPath, Pod, StorageMedium, Volume};
-use orch_core::runtime::{ContainerId, HostPathType, Mount, VolumeFile, VolumeName, VolumeSource};
+use orch_core::object::{
+    Container, DownwardApiVolumeSource, HostPathType as Type, KeyToPath, Pod, Quantity, StorageMedium, Volume,
+};
+use orch_core::runtime::{HostPathType, VolumeFile, VolumeName, VolumeSource};
 
-use super::environment::{Surroundings, field, resource};
-use super::materials::Materials;
-use super::memory::MadeVolume;
+use super::downward::{field, lines, resource};
+use super::environment::Surroundings;
+use super::privileges::volume_group;
 
-/// Where containers leave their last words. No volume of a pod can have this name.
-const TERMINATION_MESSAGES: &str = "orch-termination-messages";
-/// Secrets are for the container's user alone, unless the pod says otherwise.
-const SECRET_MODE: u32 = 0o600;
-
-/// A part of a volume that a mount shows, found when the container is started.
+/// A volume that was made by this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SubPath {
-    /// Which of the mounts.
-    pub(super) mount: usize,
-    pub(super) volume: VolumeName,
-    pub(super) path: String,
-}
-
-/// What must be there before a container starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mounts {
-    pub(super) mounts: Vec<Mount>,
-    pub(super) sub_paths: Vec<SubPath>,
-    /// Which of the mounts is a file that is made for the attempt, for its last words.
-    pub(super) message: Option<(usize, MessageFile)>,
-}
-
-/// Where an attempt leaves its last words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MessageFile {
-    pub(super) volume: VolumeName,
+pub(super) struct Made {
+    pub(super) source: VolumeSource,
+    /// Where it is on the node.
     pub(super) path: PathBuf,
-    /// Its name within the volume.
-    pub(super) file: String,
 }
 
-/// What each volume of the pod is to hold.
+/// Where a container sees a volume, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VolumeAt {
+    pub(super) volume: VolumeName,
+    /// Where the volume is on the node.
+    pub(super) path: PathBuf,
+    /// Which part of it.
+    pub(super) sub_path: String,
+    pub(super) target: PathBuf,
+    pub(super) read_only: bool,
+}
+
+/// What is in each volume of a pod, or why that cannot be told, in Kubernetes' words.
+pub(super) fn sources(pod: &Pod, around: Surroundings<'_>) -> Vec<(VolumeName, Result<VolumeSource, String>)> {
+    let named = pod.spec.volumes.iter().filter_map(|volume| {
+        let name: VolumeName = volume.name.parse().ok()?;
+        let source = source(pod, volume, around);
+        let failed = |why| format!("MountVolume.SetUp failed for volume \"{}\" : {why}", volume.name);
+        Some((name, source.map_err(failed)))
+    });
+    named.collect()
+}
+
+/// Where a container sees the volumes of its pod, all of which are made.
 ///
 /// # Errors
-/// Why a volume cannot be told yet, worded as Kubernetes words it.
-pub(super) fn sources(
-    pod: &Pod,
-    materials: &Materials,
-    around: Surroundings<'_>,
-    with_messages: bool,
-) -> Result<Vec<(VolumeName, VolumeSource)>, String> {
-    let mut sources = Vec::new();
-    for volume in &pod.spec.volumes {
-        let failed = |why: String| format!("MountVolume.SetUp failed for volume {:?} : {why}", volume.name);
-        let name: VolumeName = volume.name.parse().map_err(|error| failed(format!("{error}")))?;
-        sources.push((name, source(pod, volume, materials, around).map_err(failed)?));
-    }
-    if with_messages {
-        let empty = VolumeSource::Empty { in_memory: false, limit_bytes: None, group: None };
-        sources.extend(messages_volume(pod).map(|name| (name, empty)));
-    }
-    Ok(sources)
+/// A message for people: it names a volume that the pod does not have.
+pub(super) fn mounts(container: &Container, made: &BTreeMap<VolumeName, Made>) -> Result<Vec<VolumeAt>, String> {
+    let mounts = container.volume_mounts.iter().map(|mount| {
+        let found = mount.name.parse().ok().and_then(|name| Some((made.get(&name)?, name)));
+        let Some((made, volume)) = found else {
+            return Err(format!(
+                "container {} mounts a volume {:?} that the pod does not have",
+                container.name, mount.name
+            ));
+        };
+        Ok(VolumeAt {
+            volume,
+            path: made.path.clone(),
+            sub_path: mount.sub_path.clone().unwrap_or_default(),
+            target: PathBuf::from(&mount.mount_path),
+            read_only: mount.read_only,
+        })
+    });
+    mounts.collect()
 }
 
-/// The volume of last words, unless the pod has one of that name.
-fn messages_volume(pod: &Pod) -> Option<VolumeName> {
-    let taken = pod.spec.volumes.iter().any(|volume| volume.name == TERMINATION_MESSAGES);
-    TERMINATION_MESSAGES.parse().ok().filter(|_| !taken)
-}
-
-fn source(pod: &Pod, volume: &Volume, materials: &Materials, around: Surroundings<'_>) -> Result<VolumeSource, String> {
-    let group = pod.spec.security_context.as_ref().and_then(|context| context.fs_group);
-    let group = group.and_then(|group| u32::try_from(group).ok());
-    if let Some(empty) = &volume.empty_dir {
-        let limit_bytes = empty.size_limit.and_then(|limit| u64::try_from(limit.value()).ok());
-        return Ok(VolumeSource::Empty { in_memory: empty.medium() == StorageMedium::Memory, limit_bytes, group });
+fn source(pod: &Pod, volume: &Volume, around: Surroundings<'_>) -> Result<VolumeSource, String> {
+    let group = volume_group(pod)?;
+    if let Some(folder) = &volume.empty_dir {
+        let limit = folder.size_limit.map(Quantity::value).filter(|limit| *limit > 0);
+        return Ok(VolumeSource::Empty {
+            in_memory: folder.medium() == StorageMedium::Memory,
+            limit_bytes: limit.and_then(|limit| u64::try_from(limit).ok()),
+            group,
+        });
     }
     if let Some(host) = &volume.host_path {
         return Ok(VolumeSource::HostPath { path: PathBuf::from(&host.path), expects: expected(host.path_type()) });
     }
-    if let Some(map) = &volume.config_map {
-        let found = materials.config_maps.get(&map.name).cloned().flatten();
-        let values = match &found {
-            Some(found) => found.values().collect(),
-            None if map.optional => BTreeMap::new(),
-            None => return Err(format!("configmap {:?} not found", map.name)),
+    let files = if let Some(named) = &volume.config_map {
+        let found = around.references.config_maps.get(&named.name);
+        let values = found.map(|map| map.values().collect::<BTreeMap<_, _>>());
+        let from =
+            FileSource { kind: "configmap", name: &named.name, optional: named.optional, mode: named.default_mode() };
+        from.files(values, &named.items)?
+    } else if let Some(named) = &volume.secret {
+        let found = around.references.secrets.get(&named.secret_name);
+        let values = found.map(|secret| secret.values().collect::<BTreeMap<_, _>>());
+        let from = FileSource {
+            kind: "secret",
+            name: &named.secret_name,
+            optional: named.optional,
+            mode: named.default_mode(),
         };
-        let optional = map.optional;
-        return files(&values, &map.items, map.default_mode(), optional, group)
-            .map_err(|key| format!("configmap references non-existent config key: {key}"));
-    }
-    if let Some(secret) = &volume.secret {
-        let found = materials.secrets.get(&secret.secret_name).cloned().flatten();
-        let values = match &found {
-            Some(found) => found.values().collect(),
-            None if secret.optional => BTreeMap::new(),
-            None => return Err(format!("secret {:?} not found", secret.secret_name)),
-        };
-        let mode = secret.default_mode.map_or(SECRET_MODE, |_| secret.default_mode());
-        return files(&values, &secret.items, mode, secret.optional, group)
-            .map_err(|key| format!("references non-existent secret key: {key}"));
-    }
-    if let Some(fields) = &volume.downward_api {
-        let mut files = BTreeMap::new();
-        for item in &fields.items {
-            let text = match (&item.field_ref, &item.resource_field_ref) {
-                (Some(selector), _) => field(pod, selector, around)?,
-                (None, Some(selector)) => resource(pod, None, selector, around)?,
-                (None, None) => String::new(),
-            };
-            let mode = item.mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(fields.default_mode());
-            files.insert(item.path.clone(), VolumeFile { content: Bytes::from(text), mode });
-        }
-        return Ok(VolumeSource::Files { files, group });
-    }
-    Err("it has no source that this node knows: use emptyDir, hostPath, configMap, secret or downwardAPI".to_owned())
-}
-
-/// All values as files of their names, or those that are asked for.
-///
-/// # Errors
-/// The key that is asked for and not there.
-fn files(
-    values: &BTreeMap<&str, &[u8]>,
-    items: &[KeyToPath],
-    default_mode: u32,
-    optional: bool,
-    group: Option<u32>,
-) -> Result<VolumeSource, String> {
-    let file = |content: &[u8], mode| VolumeFile { content: Bytes::copy_from_slice(content), mode };
-    if items.is_empty() {
-        let files = values.iter().map(|(key, content)| ((*key).to_owned(), file(content, default_mode)));
-        return Ok(VolumeSource::Files { files: files.collect(), group });
-    }
-    let mut files = BTreeMap::new();
-    for item in items {
-        match values.get(item.key.as_str()) {
-            Some(content) => {
-                let mode = item.mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(default_mode);
-                files.insert(item.path.clone(), file(content, mode));
-            }
-            None if optional => {}
-            None => return Err(item.key.clone()),
-        }
-    }
+        from.files(values, &named.items)?
+    } else if let Some(fields) = &volume.downward_api {
+        downward(pod, fields, around)?
+    } else {
+        return Err("it has none of emptyDir, hostPath, configMap, secret and downwardAPI: give it one".to_owned());
+    };
     Ok(VolumeSource::Files { files, group })
 }
 
-fn expected(kind: object::HostPathType) -> HostPathType {
-    match kind {
-        object::HostPathType::Unchecked => HostPathType::Any,
-        object::HostPathType::DirectoryOrCreate => HostPathType::DirectoryOrCreate,
-        object::HostPathType::Directory => HostPathType::Directory,
-        object::HostPathType::FileOrCreate => HostPathType::FileOrCreate,
-        object::HostPathType::File => HostPathType::File,
-        object::HostPathType::Socket => HostPathType::Socket,
-        object::HostPathType::CharDevice => HostPathType::CharDevice,
-        object::HostPathType::BlockDevice => HostPathType::BlockDevice,
-    }
+/// The object that the files of a volume come from.
+struct FileSource<'a> {
+    kind: &'static str,
+    name: &'a str,
+    optional: bool,
+    mode: u32,
 }
 
-/// Where the container sees the volumes, which were made; `None` if one of them was not.
-pub(super) fn mounts(
-    pod: &Pod,
-    container: &Container,
-    id: &ContainerId,
-    made: &BTreeMap<VolumeName, MadeVolume>,
-) -> Option<Mounts> {
-    let mut all = Mounts::default();
-    for mount in &container.volume_mounts {
-        let volume: VolumeName = mount.name.parse().ok()?;
-        let source = made.get(&volume)?.path.clone();
-        if let Some(path) = mount.sub_path.clone().filter(|path| !path.is_empty()) {
-            all.sub_paths.push(SubPath { mount: all.mounts.len(), volume, path });
+impl FileSource<'_> {
+    fn files(
+        &self,
+        values: Option<BTreeMap<&str, &[u8]>>,
+        items: &[KeyToPath],
+    ) -> Result<BTreeMap<String, VolumeFile>, String> {
+        let Some(values) = values else {
+            let missing = || format!("{} \"{}\" not found", self.kind, self.name);
+            return if self.optional { Ok(BTreeMap::new()) } else { Err(missing()) };
+        };
+        if items.is_empty() {
+            let file = |(key, value): (&str, &[u8])| (key.to_owned(), file(value, self.mode));
+            return Ok(values.into_iter().map(file).collect());
         }
-        let target = PathBuf::from(&mount.mount_path);
-        all.mounts.push(Mount { source, target, read_only: mount.read_only });
-    }
-    if let Some(message) = message_file(pod, id, made) {
-        let target = PathBuf::from(container.termination_message_path());
-        // A volume that the pod puts there is the pod's own matter.
-        if all.mounts.iter().all(|mount| mount.target != target) {
-            let source = message.path.join(&message.file);
-            all.message = Some((all.mounts.len(), message));
-            all.mounts.push(Mount { source, target, read_only: false });
-        }
-    }
-    Some(all)
-}
-
-/// Where an attempt leaves its last words, if it can.
-pub(super) fn message_file(
-    pod: &Pod,
-    id: &ContainerId,
-    made: &BTreeMap<VolumeName, MadeVolume>,
-) -> Option<MessageFile> {
-    let volume = messages_volume(pod)?;
-    let path = made.get(&volume)?.path.clone();
-    Some(MessageFile { volume, path, file: format!("{}.{}", id.name, id.attempt) })
-}
-
-/// Tells one content from another, without keeping it: it may be large, and secret.
-pub(super) fn fingerprint(source: &VolumeSource) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match source {
-        VolumeSource::Files { files, group } => {
-            for (path, file) in files {
-                (path, file.mode, &file.content).hash(&mut hasher);
+        let mut files = BTreeMap::new();
+        for item in items {
+            match values.get(item.key.as_str()) {
+                Some(value) => drop(files.insert(item.path.clone(), file(value, mode(item.mode, self.mode)))),
+                None if self.optional => {}
+                None => return Err(format!("{} references non-existent config key: {}", self.kind, item.key)),
             }
-            group.hash(&mut hasher);
         }
-        other => format!("{other:?}").hash(&mut hasher),
+        Ok(files)
     }
-    hasher.finish()
 }
+
+fn downward(
+    pod: &Pod,
+    fields: &DownwardApiVolumeSource,
+    around: Surroundings<'_>,
+) -> Result<BTreeMap<String, VolumeFile>, String> {
+    let file = |item: &orch_core::object::DownwardApiVolumeFile| {
+        let value = match (&item.field_ref, &item.resource_field_ref) {
+            (Some(selector), _) if selector.field_path == "metadata.labels" => lines(&pod.metadata.labels),
+            (Some(selector), _) if selector.field_path == "metadata.annotations" => lines(&pod.metadata.annotations),
+            (Some(selector), _) => field(pod, selector, around)?,
+            (None, Some(selector)) => resource(pod, selector, None, around.config)?,
+            (None, None) => return Err(format!("{} has neither fieldRef nor resourceFieldRef", item.path)),
+        };
+        Ok((item.path.clone(), file(value.as_bytes(), mode(item.mode, fields.default_mode()))))
+    };
+    fields.items.iter().map(file).collect()
+}
+
+fn file(content: &[u8], mode: u32) -> VolumeFile {
+    VolumeFile { content: Bytes::copy_from_slice(content), mode }
+}
+
+fn mode(own: Option<i32>, by_default: u32) -> u32 {
+    own.and_then(|mode| u32::try_from(mode).ok()).map_or(by_default, |mode| mode & 0o777)
+}
+
+fn expected(path_type: Type) -> HostPathType {
+    match path_type {
+        Type::Unchecked => HostPathType::Any,
+        Type::Directory => HostPathType::Directory,
+        Type::DirectoryOrCreate => HostPathType::DirectoryOrCreate,
+        Type::File => HostPathType::File,
+        Type::FileOrCreate => HostPathType::FileOrCreate,
+        Type::Socket => HostPathType::Socket,
+        Type::CharDevice => HostPathType::CharDevice,
+        Type::BlockDevice => HostPathType::BlockDevice,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_controllers::engine::{Engine, EngineHandle, RunOptions};
+use orch_controllers::node_agent::NodeParts;
 use orch_core::client::{Client, Grace};
 use orch_core::clock::Clock;
 use orch_core::entropy::SeededEntropy;
@@ -14,7 +15,7 @@ use orch_core::runtime::Runtime;
 use orch_core::store::StoreExt as _;
 use orch_store::memory::MemoryStore;
 
-use crate::objects::{agent, key};
+use crate::objects::{agent_of, key};
 
 /// A store, and what writes to it.
 #[derive(Debug)]
@@ -31,8 +32,13 @@ impl Cluster {
 
     /// An agent that was just started, run by an engine. It ends as if killed when the handle is dropped.
     pub(crate) fn start_agent(&self, runtime: Arc<dyn Runtime>) -> EngineHandle {
+        self.start_agent_of(NodeParts::new(runtime))
+    }
+
+    /// The same, of a node that has all this.
+    pub(crate) fn start_agent_of(&self, parts: NodeParts) -> EngineHandle {
         let workers = NonZeroUsize::new(16).expect("not zero");
-        let agent = agent(runtime, Arc::clone(self.client.store()));
+        let agent = agent_of(parts, Arc::clone(self.client.store()));
         let engine = Engine::builder(self.client.clone());
         engine.controller_with(agent, RunOptions { workers, ..RunOptions::default() }).start().expect("an engine")
     }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod cluster;
+mod containers;
 mod faults;
 mod lives;
 mod objects;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use orch_controllers::node_agent::{NodeAgentConfig, NodeAgentController};
+use orch_controllers::node_agent::{NodeAgentConfig, NodeAgentController, NodeParts};
 use orch_core::controller::Controller;
 use orch_core::key::Key;
 use orch_core::object::{Container, ObjectMeta, Pod, PodSpec, RestartPolicy};
-use orch_core::runtime::Runtime;
 use orch_core::store::Store;
 
 /// The node under test.
@@ -16,8 +15,8 @@ pub(crate) fn config() -> NodeAgentConfig {
     NodeAgentConfig::new(NODE, [127, 0, 0, 1].into())
 }
 
-pub(crate) fn agent(runtime: Arc<dyn Runtime>, store: Arc<dyn Store>) -> Arc<dyn Controller> {
-    Arc::new(NodeAgentController::new(config(), runtime, store).expect("a node's name"))
+pub(crate) fn agent_of(parts: NodeParts, store: Arc<dyn Store>) -> Arc<dyn Controller> {
+    Arc::new(NodeAgentController::new(config(), parts, store).expect("a node's name"))
 }
 
 /// A pod that is bound to the node, with containers of these names.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use orch_controllers::node_agent::NodeParts;
 use orch_core::client::{Grace, Precondition};
 use orch_core::clock::Timestamp;
 use orch_core::controller::{Action, Context, ControllerError, View};
@@ -9,12 +10,13 @@ use orch_core::key::{Key, Prefix};
 use orch_core::kind::{AnyObject, Kind};
 use orch_core::object::{ObjectMeta, Pod, PodPhase, RestartPolicy, Uid};
 use orch_core::revision::Revision;
-use orch_core::runtime::Runtime as _;
+use orch_core::runtime::{Runtime as _, Volumes as _};
 use orch_runtime::fake::{FakeRuntime, Operation};
+use orch_runtime::volumes::FakeVolumes;
 
 use crate::clock::TokioClock;
 use crate::cluster::Cluster;
-use crate::objects::{agent, key, pod};
+use crate::objects::{agent_of, key, pod};
 
 /// One pod, as it was.
 #[derive(Debug)]
@@ -40,7 +42,8 @@ impl View for OldView {
 
 /// Performs what is planned on an old view up to the first error, writes left out: their own preconditions stop them.
 async fn perform(cluster: &Cluster, runtime: &FakeRuntime, old: Arc<Pod>) -> Result<(), ControllerError> {
-    let agent = agent(Arc::new(runtime.clone()), Arc::clone(cluster.client.store()));
+    let parts = NodeParts::new(Arc::new(runtime.clone()));
+    let agent = agent_of(parts, Arc::clone(cluster.client.store()));
     let context = Context { view: &OldView(old), now: Timestamp::from_second(1_800_000_000).expect("a time") };
     for action in agent.reconcile(&key("a"), context).await?.actions {
         if let Action::Effect(effect) = action {
@@ -102,4 +105,33 @@ async fn a_pod_that_a_view_does_not_show_yet_is_not_ended() {
     assert!(error.is_conflict(), "{error}");
     assert_eq!(runtime.list().await.expect("a list").len(), 1);
     assert_eq!((runtime.calls(Operation::Stop), runtime.calls(Operation::Remove)), (0, 0));
+}
+
+#[tokio::test]
+async fn volumes_that_were_to_be_made_are_not_after_their_pod_was_removed() {
+    let (runtime, volumes) = (FakeRuntime::default(), FakeVolumes::new());
+    let cluster = Cluster::new(TokioClock::new(), 1);
+    let mut with_volume = pod("a", RestartPolicy::Always, &["web"]);
+    let empty = r#"[{"name": "scratch", "emptyDir": {}}]"#;
+    with_volume.spec.volumes = serde_json::from_str(empty).expect("volumes");
+    let stored = stored(&cluster, with_volume).await;
+    let parts = NodeParts { volumes: Some(Arc::new(volumes.clone())), ..NodeParts::new(Arc::new(runtime.clone())) };
+    let agent = agent_of(parts, Arc::clone(cluster.client.store()));
+    let view = OldView(Arc::clone(&stored));
+    let context = || Context { view: &view, now: Timestamp::from_second(1_800_000_000).expect("a time") };
+    let mut late = Vec::new();
+    for looks in 0..2 {
+        for action in agent.reconcile(&key("a"), context()).await.expect("a plan").actions {
+            match action {
+                Action::Effect(effect) if looks == 0 => effect.perform().await.expect("it gets its sandbox"),
+                Action::Effect(effect) => late.push(effect),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(late.len(), 1, "{late:?}");
+    let uid = stored.metadata.uid.as_ref().expect("a uid").as_str().parse().expect("a checked uid");
+    runtime.remove(&uid).await.expect("removed");
+    late[0].perform().await.expect("nothing is left to do");
+    assert_eq!(volumes.usage().await.expect("an answer").len(), 0);
 }

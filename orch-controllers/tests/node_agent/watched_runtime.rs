@@ -1,33 +1,44 @@
 //! [`WatchedRuntime`]: the fake runtime, watched for twins.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
-    SandboxSpec, SandboxStatus,
+    ContainerId, ContainerName, ContainerSpec, ContainerState, ContainerStatus, ExecOutput, LogOptions, LogStream,
+    Mount, PodStats, PodUid, Runtime, RuntimeError, SandboxSpec, SandboxStatus,
 };
 use orch_runtime::fake::FakeRuntime;
 
+/// An init container of this name does its work at once.
+pub(crate) const BRIEF: &str = "init-brief";
+
 /// A fake runtime that gives pods no address, since an address would follow from the order of events, and that writes
-/// down every start beside a running container of an earlier pod of the same name.
+/// down every start beside a running container of an earlier pod of the same name, and of every init container beside or
+/// after another container of its pod.
 #[derive(Clone, Debug)]
 pub(crate) struct WatchedRuntime {
     pub(crate) fake: FakeRuntime,
     twins: Arc<Mutex<Vec<String>>>,
+    mounts: Arc<Mutex<BTreeMap<ContainerId, Vec<Mount>>>>,
 }
 
 impl WatchedRuntime {
     pub(crate) fn new(fake: FakeRuntime) -> Self {
-        Self { fake, twins: Arc::default() }
+        Self { fake, twins: Arc::default(), mounts: Arc::default() }
     }
 
     /// What was seen that must never be.
     pub(crate) fn twins(&self) -> Result<(), String> {
         let twins = self.twins.lock().expect("a lock");
         if twins.is_empty() { Ok(()) } else { Err(twins.join("; ")) }
+    }
+
+    /// Where an attempt sees what of the node.
+    pub(crate) fn mounts(&self, id: &ContainerId) -> Vec<Mount> {
+        self.mounts.lock().expect("a lock").get(id).cloned().unwrap_or_default()
     }
 
     /// Everything on the node, in a line.
@@ -52,6 +63,18 @@ impl WatchedRuntime {
             let words = format!("{id} was started while {} of the same name runs", other.spec.pod);
             self.twins.lock().expect("a lock").push(words);
         }
+        let init = |name: &ContainerName| name.as_str().starts_with("init");
+        let mut begun = own.containers.iter().filter(|other| !init(&other.id.name) || other.state.is_running());
+        if let Some(other) = begun.find(|other| init(&id.name) && other.id.name != id.name) {
+            self.twins.lock().expect("a lock").push(format!("{id} was started when {} had been", other.id));
+        }
+        let done = |attempt: &ContainerStatus| matches!(attempt.state, ContainerState::Exited { code: 0, .. });
+        if let Some(other) =
+            own.containers.iter().find(|other| init(&id.name) && other.id.name == id.name && done(other))
+            && other.id != *id
+        {
+            self.twins.lock().expect("a lock").push(format!("{id} was started when {} had done its work", other.id));
+        }
         Ok(())
     }
 }
@@ -64,7 +87,13 @@ impl Runtime for WatchedRuntime {
 
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
         self.look_for_twins(id).await?;
-        self.fake.start(id, spec).await
+        self.mounts.lock().expect("a lock").insert(id.clone(), spec.mounts.clone());
+        // The fake looks for them on the real node, and the volumes of these tests are in memory.
+        self.fake.start(id, &ContainerSpec { mounts: Vec::new(), ..spec.clone() }).await?;
+        if id.name.as_str() == BRIEF {
+            self.fake.crash(id, 0);
+        }
+        Ok(())
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
@@ -80,6 +109,8 @@ impl Runtime for WatchedRuntime {
     }
 
     async fn list(&self) -> Result<Vec<SandboxStatus>, RuntimeError> {
+        // The fault engine never waits, so that what goes on in the background would not come to its turn.
+        tokio::task::yield_now().await;
         let sandboxes = self.fake.list().await?;
         Ok(sandboxes.into_iter().map(|sandbox| SandboxStatus { ip: None, ..sandbox }).collect())
     }

@@ -1,26 +1,25 @@
-//! [`end`]: a pod that is to end, or has ended.
+//! A pod that is to end, or has ended.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use orch_core::clock::Timestamp;
-use orch_core::object::{Pod, PodStatus};
+use orch_core::object::{Container, Pod};
 use orch_core::runtime::{ContainerId, PodUid, SandboxStatus};
 
 use super::super::attempts::Attempts;
 use super::super::crash_loop::span;
-use super::super::effect::Stop;
-use super::super::hook::Hook;
-use super::super::materials::containers;
+use super::super::question::Question;
 use super::super::relief::is_evicted;
-use super::super::status::{Circumstances, Found, container_statuses, pod_status};
-use super::{Deadline, Look, Step, Steps, circumstances, fail, status_if_new};
+use super::super::status::{Observations, Observed, pod_status};
+use super::{Deadline, Look, Step, Steps, Stop, circumstances, fail, normal};
 
-/// A pod that is to end, or has ended.
+/// Its containers are stopped, its end is told, and if it is being deleted, everything of it is removed.
 pub(super) fn end(pod: &Pod, uid: PodUid, deadline_passed: bool, look: Look<'_>) -> Steps {
     let Some(sandbox) = look.sandbox else {
         if pod.metadata.is_deleting() {
-            return delete(pod);
+            let left = look.found.volumes.is_some() || !look.found.troubles.is_empty();
+            return delete(pod, left.then_some(uid));
         }
         // A pod whose time was over before it began.
         return match deadline_passed {
@@ -28,93 +27,88 @@ pub(super) fn end(pod: &Pod, uid: PodUid, deadline_passed: bool, look: Look<'_>)
             false => Steps::default(),
         };
     };
-    let running: Vec<_> = sandbox.containers.iter().filter(|attempt| attempt.state.is_running()).collect();
-    let mut steps = Vec::new();
-    if !look.verdicts.is_empty() {
-        steps.push(Step::Ask(uid.clone(), Vec::new()));
+    let mut steps = Steps::default();
+    steps.tell_troubles(&uid, &look.found.troubles);
+    nothing_more_goes_on(&uid, look, &mut steps);
+    let stops = stops(pod, sandbox, grace_left(pod, look.now), look.config.host_ip);
+    if !stops.is_empty() {
+        steps.steps.extend(stops.iter().map(|stop| normal("Killing", format!("Stopping container {}", stop.id.name))));
+        steps.then(Step::Stop(stops));
+        return steps.then_look_again();
     }
-    if !running.is_empty() {
-        let grace = grace_left(pod, look.now);
-        let pod_ip = sandbox.ip.unwrap_or(look.config.host_ip);
-        let stops = running.iter().map(|attempt| stop(pod, &attempt.id, grace, pod_ip));
-        steps.push(Step::Stop(stops.collect()));
-        return Steps { steps, revisit_after: None }.then_look_again();
-    }
-    let status = if pod.status.phase().is_terminal() {
-        Some(with_ends(pod, sandbox, look))
-    } else {
-        ended(pod, sandbox, deadline_passed, look)
-    };
-    if let Some(status) = status {
-        steps.splice(0..0, status_if_new(pod, status));
-    }
-    if pod.metadata.is_deleting() {
-        steps.push(Step::RemoveSandbox(uid));
-        return Steps { steps, revisit_after: None }.then_look_again();
-    }
-    Steps { steps, revisit_after: None }
-}
-
-/// How a container of a pod is ended.
-pub(super) fn stop(pod: &Pod, id: &ContainerId, grace: Duration, pod_ip: IpAddr) -> Stop {
-    let container = containers(pod).find(|container| container.name == id.name.as_str());
-    let hook = container.and_then(|container| {
-        let handler = container.lifecycle.as_ref()?.pre_stop.as_ref()?;
-        Some(Hook::new(id, handler, container, pod_ip))
-    });
-    Stop { id: id.clone(), grace, hook }
-}
-
-/// What is told of a pod of which nothing runs any more.
-fn ended(pod: &Pod, sandbox: &SandboxStatus, deadline_passed: bool, look: Look<'_>) -> Option<PodStatus> {
-    let found = found(pod, sandbox);
-    // Of a container that was never started there is nothing to tell.
-    if !deadline_passed && !found.containers.iter().all(|observed| observed.latest.is_some()) {
-        return None;
-    }
-    let ended_because = deadline_passed.then_some(Deadline::REASON);
-    let pod_ip = Some(sandbox.ip.unwrap_or(look.config.host_ip));
-    let around = Circumstances { over: true, ended_because, ..circumstances(look, pod_ip) };
-    Some(pod_status(pod, &found, around))
-}
-
-/// What was told of a pod when it ended, with the ends of its containers, which came after.
-fn with_ends(pod: &Pod, sandbox: &SandboxStatus, look: Look<'_>) -> PodStatus {
-    let (init, containers) = container_statuses(pod, &found(pod, sandbox), circumstances(look, None));
-    let mut status = pod.status.clone();
-    for (told, found) in [(&mut status.init_container_statuses, init), (&mut status.container_statuses, containers)] {
-        for found in found.into_iter().filter(|found| found.state.terminated.is_some()) {
-            if let Some(told) = told.iter_mut().find(|told| told.name == found.name && told.state.terminated.is_none())
-            {
-                *told = found;
-            }
+    if !pod.status.phase().is_terminal() {
+        let observed = Observations {
+            init: Attempts::of_init(pod, Some(sandbox)).into_iter().map(init_ended).collect(),
+            containers: Attempts::of(pod, Some(sandbox)).into_iter().map(Attempts::ended).collect(),
+        };
+        // Of a container that was never started there is nothing to tell.
+        if deadline_passed || observed.containers.iter().all(|observed| observed.latest.is_some()) {
+            let ended_because = deadline_passed.then_some(Deadline::REASON);
+            let around = super::Circumstances { over: true, ended_because, ..circumstances(look, Some(sandbox)) };
+            steps.tell(pod, pod_status(pod, &observed, around), Vec::new());
         }
     }
-    status
-}
-
-fn found<'a>(pod: &'a Pod, sandbox: &'a SandboxStatus) -> Found<'a> {
-    let init: Vec<_> = Attempts::of_init(pod, Some(sandbox)).collect();
-    let began = Attempts::of(pod, Some(sandbox)).any(|attempts| attempts.began());
-    let initialized = began || init.iter().all(Attempts::succeeded);
-    Found {
-        init: init.into_iter().map(Attempts::ended_first).collect(),
-        containers: Attempts::of(pod, Some(sandbox)).map(Attempts::ended).collect(),
-        initialized,
+    if pod.metadata.is_deleting() {
+        steps.then(Step::RemoveSandbox(uid));
+        return steps.then_look_again();
     }
+    steps
 }
 
-/// Nothing of the pod is left here: it may go, unless somebody still holds it back.
-pub(super) fn delete(pod: &Pod) -> Steps {
+/// An init container that is not started again: it is ready if it did its work.
+pub(super) fn init_ended(of: Attempts<'_>) -> Observed<'_> {
+    let ready = of.succeeded();
+    Observed { ready, ..of.ended() }
+}
+
+/// Nothing is left of the pod here but perhaps volumes of the one with this uid, and what is remembered of it: it may go,
+/// unless somebody still holds it back.
+pub(super) fn delete(pod: &Pod, volumes_of: Option<PodUid>) -> Steps {
     let given_up = pod.metadata.deletion_grace_period_seconds == Some(0) && !pod.metadata.finalizers.is_empty();
-    Steps { steps: if given_up { Vec::new() } else { vec![Step::Delete] }, revisit_after: None }
+    let mut steps = Steps::default();
+    if !given_up {
+        steps.steps.extend(volumes_of.map(Step::RemoveVolumes));
+        steps.then(Step::Delete);
+    }
+    steps
+}
+
+/// Ends the containers of a pod that run, all at once.
+pub(super) fn stops(pod: &Pod, sandbox: &SandboxStatus, grace: Duration, host_ip: IpAddr) -> Vec<Stop> {
+    let running = sandbox.containers.iter().filter(|attempt| attempt.state.is_running());
+    let pod_ip = sandbox.ip.unwrap_or(host_ip);
+    let of = |id: &ContainerId| {
+        let container = pod.spec.containers.iter().find(|container| container.name == id.name.as_str());
+        let hook = container.and_then(|container| pre_stop(container, pod_ip));
+        Stop { id: id.clone(), grace, hook }
+    };
+    running.map(|attempt| of(&attempt.id)).collect()
+}
+
+/// What is to be done before a container is ended.
+pub(super) fn pre_stop(container: &Container, pod_ip: IpAddr) -> Option<Question> {
+    let hook = container.lifecycle.as_ref()?.pre_stop.as_ref()?;
+    Some(Question::of_hook(hook, container, pod_ip))
+}
+
+/// Ends what goes on in the background.
+fn nothing_more_goes_on(uid: &PodUid, look: Look<'_>, steps: &mut Steps) {
+    if !look.found.verdicts.is_empty() {
+        steps.then(Step::Ask(uid.clone(), Vec::new()));
+    }
+    if !look.found.pulls.is_empty() {
+        steps.then(Step::Pull(uid.clone(), Vec::new()));
+    }
+    if !look.found.hooks.is_empty() {
+        steps.then(Step::Hook(uid.clone(), Vec::new()));
+    }
 }
 
 /// How long the containers of a pod that is to end still have. Times in the store are cut to seconds, so the second
 /// that the deletion is due in still belongs to the pod, up to what it was promised.
 pub(super) fn grace_left(pod: &Pod, now: Timestamp) -> Duration {
     let Some(due) = pod.metadata.deletion_timestamp else {
-        // What it holds is needed now.
+        // What an evicted pod holds is needed now.
         return if is_evicted(pod) { Duration::ZERO } else { pod.spec.termination_grace_period() };
     };
     let promised = pod.metadata.deletion_grace_period_seconds.and_then(|seconds| u64::try_from(seconds).ok());

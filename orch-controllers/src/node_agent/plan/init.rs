@@ -1,50 +1,51 @@
-//! [`Running::init`]: the containers that run one after the other, each to its end, before all others start.
+//! The init containers of a pod: one after another, each until it has done its work.
 
 use orch_core::object::RestartPolicy;
 use orch_core::runtime::ContainerState;
 
 use super::super::attempts::Attempts;
 use super::super::status::Observed;
+use super::creating;
+use super::end::init_ended;
 use super::running::{Running, Wanted};
+use super::volumes::VolumesState;
 
 impl<'a> Running<'a> {
-    /// Brings the init containers on, and returns whether all have done their work. Once another container was started,
-    /// they have: they are not run again, whatever is still known of them.
-    pub(super) fn init(&self, wanted: &mut Wanted<'a>) -> bool {
-        let all: Vec<Attempts<'a>> = Attempts::of_init(self.pod, Some(self.sandbox)).collect();
-        let began = Attempts::of(self.pod, Some(self.sandbox)).any(|attempts| attempts.began());
-        let mut is_next = !began;
-        for attempts in all {
-            wanted.forget(&attempts);
-            let observed = match attempts.latest.map(|latest| &latest.state) {
-                _ if attempts.succeeded() || began => attempts.ended_first(),
-                _ if !is_next => attempts.waiting("PodInitializing", String::new()),
-                state => {
-                    is_next = false;
-                    self.first(attempts.clone(), state, wanted)
-                }
+    /// Looks at the init containers. Returns whether the containers may be started.
+    ///
+    /// That the runtime knows an attempt of any container says that the init containers had done their work in this
+    /// sandbox: where a sandbox is made anew, all attempts are forgotten before. So none runs twice, even if what was
+    /// known of it is lost.
+    pub(super) fn init(&self, volumes: &VolumesState<'a>, wanted: &mut Wanted<'a>) -> bool {
+        let begun = Attempts::of(self.pod, Some(self.sandbox)).iter().any(|attempts| attempts.latest.is_some());
+        let mut done = true;
+        for attempts in Attempts::of_init(self.pod, Some(self.sandbox)) {
+            wanted.look_at(self, &attempts);
+            let succeeded = attempts.succeeded();
+            let observed = if begun {
+                Observed { ready: true, ..attempts.ended() }
+            } else if succeeded {
+                init_ended(attempts)
+            } else if done {
+                self.init_next(attempts, volumes, wanted)
+            } else {
+                attempts.waiting(creating(self.pod), String::new())
             };
-            wanted.init.push(observed);
+            done &= begun || succeeded;
+            wanted.observed.init.push(observed);
         }
-        began || is_next
+        done
     }
 
-    /// The one that is to do its work now.
-    fn first(
-        &self,
-        attempts: Attempts<'a>,
-        state: Option<&'a ContainerState>,
-        wanted: &mut Wanted<'a>,
-    ) -> Observed<'a> {
-        match state {
-            None => self.start(attempts, wanted),
+    /// The first one that has not done its work. It is restarted under every policy but `Never`.
+    fn init_next(&self, attempts: Attempts<'a>, volumes: &VolumesState<'a>, wanted: &mut Wanted<'a>) -> Observed<'a> {
+        match attempts.latest.map(|latest| &latest.state) {
+            None => self.start(attempts, volumes, wanted),
             Some(ContainerState::Running { .. }) => Observed { started: true, ..attempts.ended() },
-            // The pod has failed then, as its status tells.
             Some(ContainerState::Exited { .. }) if self.pod.spec.restart_policy() == RestartPolicy::Never => {
-                wanted.init_failed = true;
                 attempts.ended()
             }
-            Some(ContainerState::Exited { finished_at, .. }) => self.restart(attempts, *finished_at, wanted),
+            Some(ContainerState::Exited { finished_at, .. }) => self.restart(attempts, *finished_at, volumes, wanted),
         }
     }
 }

@@ -2,32 +2,35 @@
 
 mod begin;
 mod end;
+mod images;
 mod init;
+mod lost;
 mod running;
 mod start;
+mod volumes;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use orch_core::clock::Timestamp;
-use orch_core::object::{Pod, PodStatus, Quantity};
+use orch_core::controller::EventType;
+use orch_core::object::{Pod, PodStatus};
 use orch_core::runtime::{
     ContainerId, ContainerName, ContainerSpec, ImageName, PodUid, SandboxSpec, SandboxStatus, VolumeName, VolumeSource,
 };
 
 use super::NodeAgentConfig;
 use super::crash_loop::span;
-use super::effect::Stop;
-use super::environment::Surroundings;
-use super::events::{Telling, events};
-use super::hook::Hook;
-use super::materials::{Materials, containers};
-use super::memory::PodMemory;
+use super::hook::{Hook, HookState};
 use super::probe::{Inquiry, ProbeId, Verdict};
-use super::puller::Pull;
+use super::pull::{Pull, PullState};
+use super::question::Question;
+use super::references::References;
 use super::status::{Circumstances, failed};
-use super::volumes::Mounts;
+use super::troubles::{Subject, Trouble};
+use super::volumes::{Made, VolumeAt};
 use running::Running;
 
 /// What a decision about a pod is made on.
@@ -40,42 +43,41 @@ pub(super) struct Look<'a> {
     pub(super) sandbox: Option<&'a SandboxStatus>,
     /// Sandboxes of pods that do not exist, which must be gone before anything of this pod is started.
     pub(super) strays: &'a [SandboxStatus],
-    /// What the probes that are under way have found.
-    pub(super) verdicts: &'a BTreeMap<ProbeId, Verdict>,
-    /// What the pod refers to.
-    pub(super) materials: &'a Materials,
-    /// What effects left.
-    pub(super) memory: &'a PodMemory,
-    /// What became of the images that were asked for.
-    pub(super) pulls: &'a BTreeMap<ContainerId, Pull>,
-    /// What the node has for its pods.
-    pub(super) allocatable: &'a BTreeMap<String, Quantity>,
-    /// What the node can give to pods.
-    pub(super) gives: Gives,
     /// Why the node does not take the pod, if it was not taken yet and should not be: reason and message.
     pub(super) refusal: Option<&'a (String, String)>,
+    /// What was found about the pod besides.
+    pub(super) found: &'a Found,
     pub(super) now: Timestamp,
 }
 
-/// What a node can give to pods.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gives {
-    /// Containers are started from images.
-    pub(super) images: bool,
-    pub(super) volumes: bool,
+/// What was found about a pod, in the store, on the node, and in the memory of the agent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// What the probes that are under way have found.
+    pub(super) verdicts: BTreeMap<ProbeId, Verdict>,
+    /// What has come of the hooks that were run.
+    pub(super) hooks: BTreeMap<ContainerId, HookState>,
+    /// How far the pulls have come, by the attempts that are to be started.
+    pub(super) pulls: BTreeMap<ContainerId, PullState>,
+    /// What went wrong.
+    pub(super) troubles: BTreeMap<Subject, Trouble>,
+    /// The config maps and secrets that the pod names.
+    pub(super) references: References,
+    /// What is known of the images of containers that do not run; `None` where containers need no images.
+    pub(super) images: Option<BTreeMap<ImageName, ImageFound>>,
+    /// The volumes that this process has made; `None` where pods can have no volumes.
+    pub(super) volumes: Option<BTreeMap<VolumeName, Made>>,
+    /// What attempts that have ended said about it.
+    pub(super) messages: BTreeMap<ContainerId, String>,
 }
 
-impl<'a> Look<'a> {
-    pub(super) fn surroundings(&self, pod_ip: IpAddr) -> Surroundings<'a> {
-        let NodeAgentConfig { host_ip, environment, processes_per_container, .. } = self.config;
-        Surroundings {
-            pod_ip,
-            host_ip: *host_ip,
-            environment,
-            allocatable: self.allocatable,
-            processes: *processes_per_container,
-        }
-    }
+/// Whether an image is on the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ImageFound {
+    Present,
+    Absent,
+    /// Nobody can tell, for this reason.
+    Unknown(String),
 }
 
 /// One thing to do.
@@ -85,26 +87,56 @@ pub(super) enum Step {
     ClearStray(SandboxStatus),
     /// Write this status.
     Status(Box<PodStatus>),
+    /// Tell people: the reason, in one word, and the message.
+    Report(EventType, &'static str, String),
+    /// People were told of these troubles.
+    Told(PodUid, Vec<Subject>),
     CreateSandbox(SandboxSpec),
     MakeVolumes(PodUid, Vec<(VolumeName, VolumeSource)>),
-    /// Fetch an image for this attempt.
-    Pull(ContainerId, ImageName),
-    Start(ContainerId, Box<ContainerSpec>, Box<Mounts>),
-    /// Run the hook that comes after the start.
-    RunHook(ContainerId, Hook),
-    /// End these containers, all at once, each within its time.
+    /// Fetch exactly these images for the pod's containers.
+    Pull(PodUid, Vec<Pull>),
+    Start(Box<Start>),
+    /// Run exactly these hooks in the pod's containers.
+    Hook(PodUid, Vec<Hook>),
+    /// End these containers, all at once.
     Stop(Vec<Stop>),
     /// Forget an attempt that ended.
     Forget(ContainerId),
     /// Put exactly these questions to the pod's containers.
     Ask(PodUid, Vec<Inquiry>),
     RemoveSandbox(PodUid),
+    RemoveVolumes(PodUid),
     /// The pod has ended: it may go.
     Delete,
-    /// Tell people why a container is ended.
-    Killing(String),
-    /// Tell people what came about.
-    Tell(Telling),
+}
+
+/// An attempt to be started.
+#[derive(Clone, PartialEq)]
+pub(super) struct Start {
+    pub(super) id: ContainerId,
+    /// What it gets, but for its mounts.
+    pub(super) spec: ContainerSpec,
+    /// Where it sees the volumes of the pod.
+    pub(super) mounts: Vec<VolumeAt>,
+    /// Where it finds the file for what it says about its end, in a volume of this name.
+    pub(super) message: Option<(VolumeName, PathBuf)>,
+}
+
+/// Shows which attempt alone: its environment may be secret.
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A container to be ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stop {
+    pub(super) id: ContainerId,
+    /// How long it and its hook have.
+    pub(super) grace: Duration,
+    /// What is done before.
+    pub(super) hook: Option<Question>,
 }
 
 /// What to do, in order, and when to look again.
@@ -124,14 +156,50 @@ impl Steps {
         self.revisit(Duration::ZERO);
         self
     }
+
+    fn then(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Writes a status if it is new, and tells people the news that came with it.
+    fn tell(&mut self, pod: &Pod, status: PodStatus, news: Vec<Step>) {
+        if status != pod.status {
+            self.then(Step::Status(Box::new(status)));
+            self.steps.extend(news);
+        }
+    }
+
+    /// Tells people what went wrong and they were not told yet.
+    fn tell_troubles(&mut self, uid: &PodUid, troubles: &BTreeMap<Subject, Trouble>) {
+        let mut subjects = Vec::new();
+        for (subject, trouble) in troubles.iter().filter(|(_, trouble)| !trouble.told) {
+            self.then(match subject {
+                Subject::Start(_) => warning("Failed", format!("Error: {}", trouble.message)),
+                _ => warning(trouble.reason, trouble.message.clone()),
+            });
+            subjects.push(subject.clone());
+        }
+        if !subjects.is_empty() {
+            self.then(Step::Told(uid.clone(), subjects));
+        }
+    }
+}
+
+fn normal(reason: &'static str, message: impl Into<String>) -> Step {
+    Step::Report(EventType::Normal, reason, message.into())
+}
+
+fn warning(reason: &'static str, message: impl Into<String>) -> Step {
+    Step::Report(EventType::Warning, reason, message.into())
 }
 
 /// What to do about a pod.
 ///
 /// Strays go first, before anything is started: they may be an earlier life of the same pod. Then a pod gets its
-/// sandbox, in the next look its containers, and after that what their ends and their probes ask for. A pod that is to
-/// end has its containers stopped, its end told, its sandbox removed, and is removed itself, in that order, so that it
-/// is gone from the store only when nothing of it runs.
+/// sandbox, in the next look its volumes, then its init containers, one after another, then its containers, and after
+/// that what their ends and their probes ask for. A pod that is to end has its containers stopped, its end told, its
+/// volumes and its sandbox removed, and is removed itself, in that order, so that it is gone from the store only when
+/// nothing of it is left.
 pub(super) fn plan(look: Look<'_>) -> Steps {
     if !look.strays.is_empty() {
         let steps = look.strays.iter().cloned().map(Step::ClearStray).collect();
@@ -140,7 +208,7 @@ pub(super) fn plan(look: Look<'_>) -> Steps {
     let Some(pod) = look.pod else { return Steps::default() };
     let uid = match checked(pod) {
         Ok(uid) => uid,
-        Err(_) if pod.metadata.is_deleting() => return end::delete(pod),
+        Err(_) if pod.metadata.is_deleting() => return end::delete(pod, None),
         Err(message) => return fail(pod, "UnexpectedAdmissionError", &format!("Pod was rejected: {message}"), look),
     };
     let deadline = Deadline::of(pod, look.now);
@@ -157,10 +225,13 @@ pub(super) fn plan(look: Look<'_>) -> Steps {
     steps
 }
 
-/// The pod's uid, if it and the containers' names are fit to name things outside the store.
+/// The pod's uid, if it and the names of the containers and volumes are fit to name things outside the store.
 fn checked(pod: &Pod) -> Result<PodUid, String> {
-    for container in containers(pod) {
+    for container in pod.spec.containers.iter().chain(&pod.spec.init_containers) {
         container.name.parse::<ContainerName>().map_err(|error| error.to_string())?;
+    }
+    for volume in &pod.spec.volumes {
+        volume.name.parse::<VolumeName>().map_err(|error| error.to_string())?;
     }
     PodUid::try_from(&pod.metadata.uid.clone().unwrap_or_default()).map_err(|error| error.to_string())
 }
@@ -195,18 +266,23 @@ fn fail(pod: &Pod, reason: &str, message: &str, look: Look<'_>) -> Steps {
     Steps { steps: vec![Step::Status(Box::new(status))], revisit_after: None }
 }
 
-fn circumstances<'a>(look: Look<'a>, pod_ip: Option<IpAddr>) -> Circumstances<'a> {
+fn circumstances<'a>(look: Look<'a>, sandbox: Option<&SandboxStatus>) -> Circumstances<'a> {
     let NodeAgentConfig { host_ip, container_id_prefix, .. } = look.config;
-    Circumstances { host_ip: *host_ip, pod_ip, container_id_prefix, over: false, ended_because: None, now: look.now }
+    Circumstances {
+        host_ip: *host_ip,
+        pod_ip: sandbox.map(|sandbox| sandbox.ip.unwrap_or(*host_ip)),
+        sandbox_ready: sandbox.is_some_and(|sandbox| sandbox.ready),
+        container_id_prefix,
+        messages: &look.found.messages,
+        over: false,
+        ended_because: None,
+        now: look.now,
+    }
 }
 
-/// The status, where it is new, and what people are to be told of it.
-fn status_if_new(pod: &Pod, status: PodStatus) -> Vec<Step> {
-    if status == pod.status {
-        return Vec::new();
-    }
-    let told = events(&pod.status, &status).into_iter().map(Step::Tell);
-    std::iter::once(Step::Status(Box::new(status.clone()))).chain(told).collect()
+/// Why a container waits of which nothing else can be told.
+fn creating(pod: &Pod) -> &'static str {
+    if pod.spec.init_containers.is_empty() { "ContainerCreating" } else { "PodInitializing" }
 }
 
 #[cfg(test)]

@@ -1,22 +1,27 @@
-//! [`Running`]: a pod with a sandbox that is to run.
+//! A pod with a sandbox that is to run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use orch_core::clock::Timestamp;
 use orch_core::object::{Pod, RestartPolicy};
-use orch_core::runtime::{ContainerId, ContainerState, PodUid, SandboxStatus};
+use orch_core::runtime::{ContainerId, ContainerState, ExitReason, PodUid, SandboxStatus};
 
 use super::super::attempts::Attempts;
 use super::super::crash_loop::span;
-use super::super::effect::Stop;
-use super::super::hook::Hook;
+use super::super::environment::image;
+use super::super::hook::{Hook, HookState};
 use super::super::probe::{Inquiry, ProbeId, ProbeKind, Verdict};
-use super::super::status::{Found, Observed, container_id, pod_status};
-use super::begin::sandbox_spec;
-use super::end::stop;
-use super::{Look, Step, Steps, circumstances, status_if_new};
+use super::super::pull::Pull;
+use super::super::question::Question;
+use super::super::status::{Observations, Observed, container_id, pod_status};
+use super::end::pre_stop;
+use super::volumes::VolumesState;
+use super::{Look, Step, Steps, Stop, circumstances, normal, warning};
+
+/// How often a hook is looked after where nobody tells that it has ended.
+const HOOK_LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A pod with a sandbox that is to run.
 pub(super) struct Running<'a> {
@@ -30,97 +35,116 @@ pub(super) struct Running<'a> {
 #[derive(Default)]
 pub(super) struct Wanted<'a> {
     pub(super) volumes: Option<Step>,
-    /// Why no container can be started now.
-    pub(super) held_back: Option<String>,
-    pub(super) pulls: Vec<Step>,
     pub(super) starts: Vec<Step>,
-    hooks: Vec<Step>,
-    stops: Vec<Stop>,
-    killing: Vec<String>,
-    forgets: Vec<Step>,
-    inquiries: Vec<Inquiry>,
-    pub(super) init: Vec<Observed<'a>>,
-    pub(super) init_failed: bool,
-    observed: Vec<Observed<'a>>,
-    revisit_after: Option<Duration>,
+    pub(super) stops: Vec<Stop>,
+    pub(super) killing: Vec<Step>,
+    pub(super) forgets: Vec<Step>,
+    pub(super) inquiries: Vec<Inquiry>,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) pulls: Vec<Pull>,
+    /// Whether one of them is to be tried again.
+    pub(super) pulls_again: bool,
+    /// What people are told of those that begin.
+    pub(super) pulling: Vec<Step>,
+    /// What people are told if the status is new.
+    pub(super) news: Vec<Step>,
+    /// Whether the status is to be written although something is started: that may fail again.
+    pub(super) tells_first: bool,
+    pub(super) observed: Observations<'a>,
+    pub(super) revisit_after: Option<Duration>,
+}
+
+/// A container that must be ended, and started anew if its pod says so.
+struct MustStop {
+    grace: Duration,
+    news: Vec<Step>,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn revisit(&mut self, after: Option<Duration>) {
-        let Some(after) = after else { return };
+    pub(super) fn revisit(&mut self, after: Duration) {
         self.revisit_after = Some(self.revisit_after.map_or(after, |before| before.min(after)));
     }
 
-    pub(super) fn forget(&mut self, attempts: &Attempts<'a>) {
+    /// A hook is to be run, or what has come of it is not to be forgotten yet.
+    fn keep_hook(&mut self, hook: Option<Hook>, states: &BTreeMap<ContainerId, HookState>) {
+        let Some(hook) = hook else { return };
+        if states.get(&hook.id).is_none_or(|state| *state == HookState::Running) {
+            self.revisit(HOOK_LOOK_AGAIN);
+        }
+        self.hooks.push(hook);
+    }
+
+    /// What every container asks for, whatever it does: what nobody needs to know is forgotten, what is new is told.
+    pub(super) fn look_at(&mut self, running: &Running<'a>, attempts: &Attempts<'a>) {
         self.forgets.extend(attempts.outdated.iter().map(|attempt| Step::Forget(attempt.id.clone())));
+        let Some(latest) = attempts.latest.filter(|latest| running.stored_of(attempts, &latest.id).is_none()) else {
+            return;
+        };
+        let name = &attempts.container.name;
+        if let ContainerState::Exited { reason: ExitReason::StartError, message, .. } = &latest.state {
+            self.news.push(warning("Failed", format!("Error: failed to start container \"{name}\": {message}")));
+        } else {
+            self.news.push(normal("Created", format!("Created container {name}")));
+            self.news.push(normal("Started", format!("Started container {name}")));
+        }
     }
 }
 
 impl<'a> Running<'a> {
-    /// A start changes the status at once, so the status is written when the start is seen, unless it did not succeed
-    /// before; before a stop, a hook and a pull, which take their time, it is written first.
+    /// A start changes the status at once, so the status is written when the start is seen; before a stop, which takes
+    /// its time, it is written first.
     pub(super) fn steps(&self) -> Steps {
         if !self.sandbox.ready {
-            return self.renew_sandbox();
+            return self.lost();
         }
         let mut wanted = Wanted::default();
-        self.volumes(&mut wanted);
-        let initialized = self.init(&mut wanted);
+        let volumes = self.volumes(&mut wanted);
+        let initialized = self.init(&volumes, &mut wanted);
         for attempts in Attempts::of(self.pod, Some(self.sandbox)) {
-            self.look_at(attempts, initialized, &mut wanted);
+            wanted.look_at(self, &attempts);
+            let observed = match initialized {
+                true => self.look_at(attempts, &volumes, &mut wanted),
+                false => attempts.waiting("PodInitializing", String::new()),
+            };
+            wanted.observed.containers.push(observed);
         }
-        let acts = wanted.volumes.is_some()
-            || [&wanted.starts, &wanted.pulls, &wanted.hooks].iter().any(|steps| !steps.is_empty())
-            || !wanted.stops.is_empty();
-        let mut steps = Steps { steps: Vec::new(), revisit_after: wanted.revisit_after };
-        if wanted.starts.is_empty() || !wanted.stops.is_empty() || self.look.memory.trouble.is_some() {
-            let found = Found { init: wanted.init, containers: wanted.observed, initialized };
-            let mut around = circumstances(self.look, Some(self.pod_ip()));
-            around.over = wanted.init_failed;
-            steps.steps = status_if_new(self.pod, pod_status(self.pod, &found, around));
-        }
-        steps.steps.append(&mut wanted.forgets);
-        let asked: BTreeSet<&ProbeId> = self.look.verdicts.keys().collect();
-        if wanted.inquiries.iter().map(|inquiry| &inquiry.id).collect::<BTreeSet<_>>() != asked {
-            steps.steps.push(Step::Ask(self.uid.clone(), wanted.inquiries));
-        }
-        steps.steps.append(&mut wanted.pulls);
-        steps.steps.extend(wanted.volumes);
-        steps.steps.append(&mut wanted.starts);
-        steps.steps.append(&mut wanted.hooks);
-        steps.steps.extend(wanted.killing.into_iter().map(Step::Killing));
-        if !wanted.stops.is_empty() {
-            steps.steps.push(Step::Stop(wanted.stops));
-        }
-        if acts { steps.then_look_again() } else { steps }
+        self.in_order(wanted)
     }
 
-    /// What the containers share was destroyed by others: those that run are ended, and it is made anew.
-    fn renew_sandbox(&self) -> Steps {
-        let running: Vec<_> = self.sandbox.containers.iter().filter(|attempt| attempt.state.is_running()).collect();
-        let mut steps = Vec::new();
-        if running.is_empty() {
-            steps.push(Step::CreateSandbox(sandbox_spec(self.pod, self.uid.clone())));
-        } else {
-            let grace = self.pod.spec.termination_grace_period();
-            steps.push(Step::Killing("Pod sandbox changed, it will be killed and re-created.".to_owned()));
-            let pod_ip = self.pod_ip();
-            let stops = running.iter().map(|attempt| stop(self.pod, &attempt.id, grace, pod_ip));
-            steps.push(Step::Stop(stops.collect()));
+    fn in_order(&self, mut wanted: Wanted<'a>) -> Steps {
+        let acts = !(wanted.starts.is_empty() && wanted.stops.is_empty() && wanted.volumes.is_none());
+        let mut steps = Steps { steps: Vec::new(), revisit_after: wanted.revisit_after };
+        if wanted.starts.is_empty() || !wanted.stops.is_empty() || wanted.tells_first {
+            let status = pod_status(self.pod, &wanted.observed, circumstances(self.look, Some(self.sandbox)));
+            steps.tell(self.pod, status, std::mem::take(&mut wanted.news));
         }
-        Steps { steps, revisit_after: None }.then_look_again()
+        steps.tell_troubles(&self.uid, &self.look.found.troubles);
+        steps.steps.append(&mut wanted.forgets);
+        steps.steps.extend(wanted.volumes.take());
+        steps.steps.extend(self.pulls(&mut wanted));
+        let asked: BTreeSet<&ProbeId> = self.look.found.verdicts.keys().collect();
+        if wanted.inquiries.iter().map(|inquiry| &inquiry.id).collect::<BTreeSet<_>>() != asked {
+            steps.then(Step::Ask(self.uid.clone(), wanted.inquiries));
+        }
+        let run: BTreeSet<&ContainerId> = self.look.found.hooks.keys().collect();
+        if wanted.hooks.iter().map(|hook| &hook.id).collect::<BTreeSet<_>>() != run {
+            steps.then(Step::Hook(self.uid.clone(), wanted.hooks));
+        }
+        steps.steps.append(&mut wanted.starts);
+        steps.steps.append(&mut wanted.killing);
+        if !wanted.stops.is_empty() {
+            steps.then(Step::Stop(wanted.stops));
+        }
+        if acts { steps.then_look_again() } else { steps }
     }
 
     pub(super) fn pod_ip(&self) -> IpAddr {
         self.sandbox.ip.unwrap_or(self.look.config.host_ip)
     }
 
-    fn look_at(&self, attempts: Attempts<'a>, initialized: bool, wanted: &mut Wanted<'a>) {
-        wanted.forget(&attempts);
-        let state = attempts.latest.map(|latest| &latest.state);
-        let observed = match state {
-            _ if !initialized => attempts.waiting("PodInitializing", String::new()),
-            None => self.start(attempts, wanted),
+    fn look_at(&self, attempts: Attempts<'a>, volumes: &VolumesState<'a>, wanted: &mut Wanted<'a>) -> Observed<'a> {
+        match attempts.latest.map(|latest| &latest.state) {
+            None => self.start(attempts, volumes, wanted),
             Some(ContainerState::Running { started_at }) => self.keep(attempts, *started_at, wanted),
             Some(ContainerState::Exited { code, finished_at, .. }) => {
                 let again = match self.pod.spec.restart_policy() {
@@ -128,21 +152,16 @@ impl<'a> Running<'a> {
                     RestartPolicy::OnFailure => *code != 0,
                     RestartPolicy::Never => false,
                 };
-                if again { self.restart(attempts, *finished_at, wanted) } else { attempts.ended() }
+                if again { self.restart(attempts, *finished_at, volumes, wanted) } else { attempts.ended() }
             }
-        };
-        wanted.observed.push(observed);
+        }
     }
 
     /// A container that runs: what its hook and its probes say.
     fn keep(&self, attempts: Attempts<'a>, started_at: Timestamp, wanted: &mut Wanted<'a>) -> Observed<'a> {
-        let Some(latest) = attempts.latest else { return attempts.waiting_to_begin() };
-        let stored = self.stored_of(&latest.id);
+        let Some(latest) = attempts.latest else { return attempts.ended() };
+        let stored = self.stored_of(&attempts, &latest.id);
         let container = attempts.container;
-        let was_started = stored.is_some_and(|stored| stored.started == Some(true));
-        if !was_started && let Some(observed) = self.hook(&attempts, wanted) {
-            return observed;
-        }
         // What was known before the agent was restarted holds until there is an answer.
         let holds = |kind: ProbeKind, known: bool| match (kind.of(container), self.verdict(&latest.id, kind)) {
             (None, _) => true,
@@ -150,72 +169,69 @@ impl<'a> Running<'a> {
             (Some(_), Verdict::Failure(_)) => false,
             (Some(_), Verdict::Undecided) => known,
         };
-        let started = holds(ProbeKind::Startup, was_started);
+        let was_started = stored.is_some_and(|stored| stored.started == Some(true));
+        let hook = self.post_start(&attempts, &latest.id).filter(|_| !was_started);
+        let hooked = hook.is_none() || self.look.found.hooks.get(&latest.id) == Some(&HookState::Done);
+        let started = hooked && holds(ProbeKind::Startup, was_started);
+        // Once it has started, the status that is written now remembers that its hook was run.
+        wanted.keep_hook(hook.filter(|_| !started), &self.look.found.hooks);
         let ready = started && holds(ProbeKind::Readiness, stored.is_some_and(|stored| stored.ready));
         let age = span(started_at, self.look.now);
         // That it started is known to the probe alone until it is stored.
-        let asked =
-            [(ProbeKind::Startup, !was_started), (ProbeKind::Liveness, started), (ProbeKind::Readiness, started)];
+        let asked = [
+            (ProbeKind::Startup, hooked && !was_started),
+            (ProbeKind::Liveness, started),
+            (ProbeKind::Readiness, started),
+        ];
         wanted.inquiries.extend(asked.into_iter().filter(|(_, asked)| *asked).filter_map(|(kind, _)| {
             let id = ProbeId { container: latest.id.clone(), kind };
             Some(Inquiry::new(id, kind.of(container)?, container, self.pod_ip(), age))
         }));
-        let must = self.must_stop(&attempts);
-        let ready = ready && must.is_none();
-        if let Some((grace, why)) = must {
-            self.end(&latest.id, grace, why, wanted);
+        let stop = self.must_stop(&attempts);
+        let ready = ready && stop.is_none();
+        if let Some(MustStop { grace, news }) = stop {
+            let hook = pre_stop(container, self.pod_ip());
+            wanted.stops.push(Stop { id: latest.id.clone(), grace, hook });
+            wanted.killing.extend(news);
         }
         Observed { started, ready, ..attempts.ended() }
     }
 
-    /// The hook that comes after the start, until it has succeeded: it is not known to have started before.
-    fn hook(&self, attempts: &Attempts<'a>, wanted: &mut Wanted<'a>) -> Option<Observed<'a>> {
-        let latest = attempts.latest?;
-        let handler = attempts.container.lifecycle.as_ref()?.post_start.as_ref()?;
-        match self.look.memory.hooks.get(&latest.id) {
-            Some(Ok(())) => return None,
-            Some(Err(message)) => {
-                let name = &attempts.container.name;
-                let why = format!("FailedPostStartHook: container {name}: {message}: it will be restarted");
-                self.end(&latest.id, self.pod.spec.termination_grace_period(), why, wanted);
-            }
-            None => {
-                let hook = Hook::new(&latest.id, handler, attempts.container, self.pod_ip());
-                wanted.hooks.push(Step::RunHook(latest.id.clone(), hook));
-            }
-        }
-        Some(attempts.clone().ended())
+    /// What is to be done right after the start. If the agent does not know whether it was, it is done again.
+    fn post_start(&self, attempts: &Attempts<'a>, id: &ContainerId) -> Option<Hook> {
+        let container = attempts.container;
+        let hook = container.lifecycle.as_ref()?.post_start.as_ref()?;
+        Some(Hook { id: id.clone(), question: Question::of_hook(hook, container, self.pod_ip()) })
     }
 
-    fn end(&self, id: &ContainerId, grace: Duration, why: String, wanted: &mut Wanted<'a>) {
-        wanted.stops.push(stop(self.pod, id, grace, self.pod_ip()));
-        wanted.killing.push(why);
-    }
-
-    /// Why a container that runs must be started anew, if so, and how long it has to end.
-    fn must_stop(&self, attempts: &Attempts<'a>) -> Option<(Duration, String)> {
+    /// Why a container that runs must be ended, if so, and how long it has to.
+    fn must_stop(&self, attempts: &Attempts<'a>) -> Option<MustStop> {
         let (container, latest) = (attempts.container, attempts.latest?);
-        let grace = self.pod.spec.termination_grace_period();
+        let (name, grace) = (&container.name, self.pod.spec.termination_grace_period());
+        if let Some(HookState::Failed(message)) = self.look.found.hooks.get(&latest.id) {
+            let failed = warning("FailedPostStartHook", format!("PostStartHook failed: {message}"));
+            return Some(MustStop { grace, news: vec![failed, normal("Killing", "FailedPostStartHook")] });
+        }
         for kind in [ProbeKind::Startup, ProbeKind::Liveness] {
             if let (Some(probe), Verdict::Failure(message)) = (kind.of(container), self.verdict(&latest.id, kind)) {
-                let why =
-                    format!("Container {} failed {} probe, will be restarted: {message}", container.name, kind.word());
-                return Some((probe.termination_grace_period().unwrap_or(grace), why));
+                let why = format!("Container {name} failed {} probe, will be restarted: {message}", kind.word());
+                let grace = probe.termination_grace_period().unwrap_or(grace);
+                return Some(MustStop { grace, news: vec![normal("Killing", why)] });
             }
         }
-        let image = container.image.as_deref().and_then(|image| image.parse().ok());
-        let why = || format!("Container {} definition changed, will be restarted", container.name);
-        (image != latest.spec.image).then(|| (grace, why()))
+        let why = || format!("Container {name} definition changed, will be restarted");
+        let image = image(container).and_then(Result::ok);
+        (image != latest.spec.image).then(|| MustStop { grace, news: vec![normal("Killing", why())] })
     }
 
     fn verdict(&self, id: &ContainerId, kind: ProbeKind) -> Verdict {
         let id = ProbeId { container: id.clone(), kind };
-        self.look.verdicts.get(&id).cloned().unwrap_or_default()
+        self.look.found.verdicts.get(&id).cloned().unwrap_or_default()
     }
 
     /// What the store knows of this very attempt.
-    fn stored_of(&self, id: &ContainerId) -> Option<&'a orch_core::object::ContainerStatus> {
+    fn stored_of(&self, attempts: &Attempts<'a>, id: &ContainerId) -> Option<&'a orch_core::object::ContainerStatus> {
         let id = container_id(&self.look.config.container_id_prefix, id);
-        self.pod.status.container_statuses.iter().find(|status| status.container_id.as_ref() == Some(&id))
+        attempts.stored.filter(|status| status.container_id.as_ref() == Some(&id))
     }
 }

@@ -1,127 +1,92 @@
-//! [`Running::start`]: what a container waits for before it is started.
+//! The start of a container, and its wait after an end.
 
-use std::time::Duration;
+use std::path::PathBuf;
 
 use orch_core::clock::Timestamp;
-use orch_core::runtime::{ContainerId, ContainerName, VolumeName, VolumeSource};
+use orch_core::object::Container;
+use orch_core::runtime::{ContainerId, VolumeName};
 
 use super::super::attempts::Attempts;
 use super::super::crash_loop::{in_words, span};
 use super::super::environment::container_spec;
-use super::super::images::{Gate, gate};
-use super::super::materials::References;
 use super::super::status::Observed;
-use super::super::volumes::{fingerprint, mounts, sources};
-use super::Step;
+use super::super::termination_message;
+use super::super::troubles::Subject;
+use super::super::volumes::mounts;
 use super::running::{Running, Wanted};
-
-/// How long until it is looked again for what nothing tells of: a config map that was made.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+use super::volumes::VolumesState;
+use super::{Start, Step, creating, warning};
 
 impl<'a> Running<'a> {
     /// Starts the container's next attempt, or tells what it waits for.
-    pub(super) fn start(&self, attempts: Attempts<'a>, wanted: &mut Wanted<'a>) -> Observed<'a> {
-        let Ok(name) = attempts.container.name.parse::<ContainerName>() else { return attempts.waiting_to_begin() };
+    pub(super) fn start(
+        &self,
+        attempts: Attempts<'a>,
+        volumes: &VolumesState<'a>,
+        wanted: &mut Wanted<'a>,
+    ) -> Observed<'a> {
+        let container = attempts.container;
+        let made = match volumes {
+            VolumesState::Made(made) => made,
+            VolumesState::Missing(message) => return attempts.waiting(creating(self.pod), message.clone()),
+        };
+        let Ok(name) = container.name.parse() else { return attempts.waiting(creating(self.pod), String::new()) };
         let id = ContainerId { pod: self.uid.clone(), name, attempt: attempts.next() };
-        if let Some(why) = &wanted.held_back {
-            let why = why.clone();
-            return attempts.waiting("ContainerCreating", why);
-        }
-        if self.look.gives.images {
-            let told = attempts.stored.and_then(|stored| stored.state.waiting.as_ref()?.reason.as_deref());
-            let pull = self.look.pulls.get(&id);
-            match gate(attempts.container, self.look.materials, pull, told, &self.look.config.backoff) {
-                Gate::Open => {}
-                Gate::Closed(reason, message, again) => {
-                    wanted.revisit(again);
-                    return attempts.waiting(reason, message);
-                }
-                Gate::Pull(image) => {
-                    let message = format!("Pulling image \"{image}\"");
-                    wanted.pulls.push(Step::Pull(id, image));
-                    return attempts.waiting("ContainerCreating", message);
-                }
-            }
-        }
-        let around = self.look.surroundings(self.pod_ip());
-        let spec = match container_spec(self.pod, attempts.container, self.look.materials, around) {
-            Ok(spec) => spec,
+        let pulled = match self.image(&attempts, &id, wanted) {
+            Ok(pulled) => pulled,
+            Err((reason, message)) => return attempts.waiting(reason, message),
+        };
+        let spec = container_spec(self.pod, container, self.surroundings());
+        let (spec, mounts) = match spec.and_then(|spec| Ok((spec, mounts(container, made)?))) {
+            Ok(found) => found,
             Err(message) => {
-                // What is missing may be made; a field that there is not will not.
-                wanted.revisit((!References::of(self.pod).is_empty()).then_some(LOOK_AGAIN));
+                wanted.news.push(warning("Failed", format!("Error: {message}")));
                 return attempts.waiting("CreateContainerConfigError", message);
             }
         };
-        let Some(mounts) = mounts(self.pod, attempts.container, &id, &self.look.memory.volumes) else {
-            return attempts.waiting_to_begin();
-        };
-        wanted.starts.push(Step::Start(id, Box::new(spec), Box::new(mounts)));
-        // Where it was tried before, it is told why that did not succeed.
-        match &self.look.memory.trouble {
-            Some(trouble) if trouble.reason == "FailedMount" => {
-                attempts.waiting("ContainerCreating", trouble.message.clone())
+        wanted.starts.extend(pulled);
+        let trouble = self.look.found.troubles.get(&Subject::Start(id.name.clone()));
+        wanted.starts.push(Step::Start(Box::new(Start { id, spec, mounts, message: self.message(container) })));
+        match trouble {
+            Some(trouble) => {
+                wanted.tells_first = true;
+                attempts.waiting(trouble.reason, trouble.message.clone())
             }
-            Some(trouble) => attempts.waiting("CreateContainerError", trouble.message.clone()),
             None => attempts.ended(),
         }
     }
 
+    /// Where the container finds the file for its termination message. A plain process sees the node's own files, so there it
+    /// must ask for one.
+    fn message(&self, container: &Container) -> Option<(VolumeName, PathBuf)> {
+        let found = self.look.found;
+        let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let wanted = given(&container.termination_message_path) || found.images.is_some() && given(&container.image);
+        let volume = termination_message::volume(self.pod).filter(|_| wanted && found.volumes.is_some())?;
+        Some((volume, container.termination_message_path().into()))
+    }
+
+    /// Starts the next attempt when it is time for it.
     pub(super) fn restart(
         &self,
         attempts: Attempts<'a>,
         finished_at: Timestamp,
+        volumes: &VolumesState<'a>,
         wanted: &mut Wanted<'a>,
     ) -> Observed<'a> {
-        let Some(latest) = attempts.latest else { return self.start(attempts, wanted) };
+        let Some(latest) = attempts.latest else { return self.start(attempts, volumes, wanted) };
         let wait = self.look.config.backoff.wait(latest, attempts.previous);
         let left = wait.saturating_sub(span(finished_at, self.look.now));
         if left.is_zero() {
-            return self.start(attempts, wanted);
+            return self.start(attempts, volumes, wanted);
         }
-        wanted.revisit(Some(left));
-        let metadata = &self.pod.metadata;
-        let message = format!(
-            "back-off {} restarting failed container={} pod={}_{}({})",
-            in_words(wait),
-            attempts.container.name,
-            metadata.name,
-            metadata.namespace.as_deref().unwrap_or_default(),
-            self.uid
-        );
+        wanted.revisit(left);
+        let (container, metadata) = (&attempts.container.name, &self.pod.metadata);
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let pod = format!("{}_{namespace}({})", metadata.name, self.uid);
+        let news = format!("Back-off restarting failed container {container} in pod {pod}");
+        wanted.news.push(warning("BackOff", news));
+        let message = format!("back-off {} restarting failed container={container} pod={pod}", in_words(wait));
         attempts.waiting("CrashLoopBackOff", message)
-    }
-
-    /// Makes the volumes that are not as they should be. Until all were made once, no container is started.
-    pub(super) fn volumes(&self, wanted: &mut Wanted<'a>) {
-        let wants_any = !self.pod.spec.volumes.is_empty();
-        if !self.look.gives.volumes {
-            let why = "this node has no place for volumes: run the pod on another one, or without volumes";
-            wanted.held_back = wants_any.then(|| why.to_owned());
-            return;
-        }
-        // Where containers have images, they have a file for their last words.
-        let around = self.look.surroundings(self.pod_ip());
-        let sources = match sources(self.pod, self.look.materials, around, self.look.gives.images) {
-            Ok(sources) => sources,
-            Err(why) => {
-                wanted.held_back = Some(why);
-                return wanted.revisit(Some(LOOK_AGAIN));
-            }
-        };
-        let made = &self.look.memory.volumes;
-        let is_new = |(name, source): &(VolumeName, VolumeSource)| {
-            made.get(name).is_none_or(|made| made.fingerprint != fingerprint(source))
-        };
-        if sources.iter().any(|(name, _)| !made.contains_key(name)) {
-            let trouble = self.look.memory.trouble.as_ref();
-            wanted.held_back = Some(trouble.map(|trouble| trouble.message.clone()).unwrap_or_default());
-        }
-        let new: Vec<_> = sources.into_iter().filter(is_new).collect();
-        if !new.is_empty() {
-            wanted.volumes = Some(Step::MakeVolumes(self.uid.clone(), new));
-        }
-        if References::of(self.pod).mounted {
-            wanted.revisit(Some(self.look.config.refresh_every));
-        }
     }
 }

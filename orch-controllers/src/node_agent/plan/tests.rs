@@ -1,16 +1,16 @@
 //! Tables of what is decided about a pod.
 
-use orch_core::object::{
-    Container, EmptyDirVolumeSource, ExecAction, Lifecycle, LifecycleHandler, ObjectMeta, PodPhase, PodSpec, Probe,
-    RestartPolicy, SleepAction, Uid, Volume, VolumeMount,
-};
+use orch_core::object::{Container, ExecAction, ObjectMeta, PodPhase, PodSpec, Probe, RestartPolicy, Uid};
 use orch_core::runtime::{ContainerState, ContainerStatus, ExitReason};
 
-use super::super::memory::{MadeVolume, Trouble};
 use super::super::probe::ProbeKind;
-use super::super::volumes::fingerprint;
 use super::end::grace_left;
 use super::*;
+
+mod containers;
+mod hooks;
+mod images;
+mod sandboxes;
 
 /// The time of every decision, in seconds.
 const NOW: i64 = 10_000;
@@ -75,47 +75,24 @@ fn sandbox(containers: &[ContainerStatus]) -> SandboxStatus {
     }
 }
 
-/// What there is besides the pod and its sandbox: nothing, by default.
-#[derive(Default)]
-struct Given {
-    verdicts: BTreeMap<ProbeId, Verdict>,
-    strays: Vec<SandboxStatus>,
-    materials: Materials,
-    memory: PodMemory,
-    pulls: BTreeMap<ContainerId, Pull>,
-    gives: Gives,
-}
-
-impl Given {
-    fn plan(&self, pod: Option<&Pod>, sandbox: Option<&SandboxStatus>) -> Steps {
-        plan(Look {
-            config: &NodeAgentConfig::new("node-1", [192, 168, 0, 1].into()),
-            pod,
-            sandbox,
-            strays: &self.strays,
-            verdicts: &self.verdicts,
-            materials: &self.materials,
-            memory: &self.memory,
-            pulls: &self.pulls,
-            allocatable: &BTreeMap::new(),
-            gives: self.gives,
-            refusal: None,
-            now: at(NOW),
-        })
-    }
-}
-
 /// What is decided, and the status that is written with it or that the pod has.
 fn decide(pod: &Pod, sandbox: Option<&SandboxStatus>, verdicts: &[(ProbeId, Verdict)]) -> (Vec<String>, PodStatus) {
-    given(pod, sandbox, &Given { verdicts: verdicts.iter().cloned().collect(), ..Given::default() })
+    let found = Found { verdicts: verdicts.iter().cloned().collect(), ..Found::default() };
+    decide_on(pod, sandbox, &found, word)
 }
 
-fn given(pod: &Pod, sandbox: Option<&SandboxStatus>, given: &Given) -> (Vec<String>, PodStatus) {
-    let decided = given.plan(Some(pod), sandbox);
+/// The same with everything that was found, in the words that are asked for; those without any are left out.
+fn decide_on(
+    pod: &Pod,
+    sandbox: Option<&SandboxStatus>,
+    found: &Found,
+    word: fn(&Step) -> String,
+) -> (Vec<String>, PodStatus) {
+    let config = NodeAgentConfig::new("node-1", [192, 168, 0, 1].into());
+    let look = Look { config: &config, pod: Some(pod), sandbox, strays: &[], refusal: None, found, now: at(NOW) };
+    let decided = plan(look);
     let mut status = pod.status.clone();
-    // What is told of a change has tests of its own.
-    let acts = decided.steps.iter().filter(|step| !matches!(step, Step::Tell(_)));
-    let mut words: Vec<String> = acts.map(word).collect();
+    let mut words: Vec<String> = decided.steps.iter().map(word).filter(|word| !word.is_empty()).collect();
     for step in decided.steps {
         if let Step::Status(new) = step {
             status = *new;
@@ -125,20 +102,38 @@ fn given(pod: &Pod, sandbox: Option<&SandboxStatus>, given: &Given) -> (Vec<Stri
     (words, status)
 }
 
+/// What people are told, and nothing else.
+fn told(step: &Step) -> String {
+    match step {
+        Step::Report(_, reason, message) => format!("{reason}: {message}"),
+        _ => String::new(),
+    }
+}
+
 fn word(step: &Step) -> String {
     match step {
         Step::ClearStray(stray) => format!("clear {}", stray.spec.pod),
         Step::Status(status) => format!("status {:?}", status.phase()),
         Step::CreateSandbox(_) => "sandbox".into(),
         Step::MakeVolumes(_, volumes) => {
-            format!("volumes {}", volumes.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", "))
+            let names: Vec<&str> = volumes.iter().map(|(name, _)| name.as_str()).collect();
+            format!("make {}", names.join(", "))
         }
-        Step::Pull(id, image) => format!("pull {image} for {}/{}", id.name, id.attempt),
-        Step::Start(id, ..) => format!("start {}/{}", id.name, id.attempt),
-        Step::RunHook(id, _) => format!("hook {}/{}", id.name, id.attempt),
+        Step::Pull(_, pulls) => {
+            let pulls = pulls.iter().map(|pull| format!("{}/{} try {}", pull.id.name, pull.id.attempt, pull.failures));
+            format!("pull {}", pulls.collect::<Vec<_>>().join(", "))
+        }
+        Step::Start(start) => format!("start {}/{}", start.id.name, start.id.attempt),
+        Step::Hook(_, hooks) => {
+            let hooks = hooks.iter().map(|hook| format!("{}/{}", hook.id.name, hook.id.attempt));
+            format!("hook {}", hooks.collect::<Vec<_>>().join(", "))
+        }
         Step::Stop(stops) => {
-            let word = |stop: &Stop| format!("{}/{} in {}", stop.id.name, stop.id.attempt, stop.grace.as_secs());
-            format!("stop {}", stops.iter().map(word).collect::<Vec<_>>().join(", "))
+            let stops = stops.iter().map(|Stop { id, grace, hook }| {
+                let hook = if hook.is_some() { " after its hook" } else { "" };
+                format!("{}/{} in {}{hook}", id.name, id.attempt, grace.as_secs())
+            });
+            format!("stop {}", stops.collect::<Vec<_>>().join(", "))
         }
         Step::Forget(id) => format!("forget {}/{}", id.name, id.attempt),
         Step::Ask(_, inquiries) => {
@@ -146,9 +141,11 @@ fn word(step: &Step) -> String {
             format!("ask {}", kinds.collect::<Vec<_>>().join(", "))
         }
         Step::RemoveSandbox(_) => "remove".into(),
+        Step::RemoveVolumes(_) => "remove volumes".into(),
         Step::Delete => "delete".into(),
-        Step::Killing(why) => why.clone(),
-        Step::Tell(told) => format!("tell {}", told.reason),
+        Step::Report(_, "Killing", why) => why.clone(),
+        Step::Report(..) => String::new(),
+        Step::Told(..) => "told".into(),
     }
 }
 
@@ -180,10 +177,14 @@ fn a_pod_gets_a_sandbox_then_its_containers_then_its_status() {
 
 #[test]
 fn strays_go_before_anything_is_started() {
+    let config = NodeAgentConfig::new("node-1", [192, 168, 0, 1].into());
     let pod = pod(RestartPolicy::Always, &["web"]);
-    let given = Given { strays: vec![sandbox(&[running("web", 0, 0)])], ..Given::default() };
+    let found = Found::default();
+    let strays = [sandbox(&[running("web", 0, 0)])];
     for pod in [Some(&pod), None] {
-        let decided = given.plan(pod, None);
+        let look =
+            Look { config: &config, pod, sandbox: None, strays: &strays, refusal: None, found: &found, now: at(NOW) };
+        let decided = plan(look);
         assert_eq!(decided.steps.iter().map(word).collect::<Vec<_>>(), ["clear uid-1"]);
         assert_eq!(decided.revisit_after, Some(Duration::ZERO));
     }
@@ -243,9 +244,10 @@ fn a_pod_that_is_deleted_goes_step_by_step() {
     let alive = pod(RestartPolicy::Always, &["web", "log"]);
     let runs = sandbox(&[running("log", 0, 0), running("web", 0, 0)]);
     let pod = deleting(with_status(&alive, &runs, &[]), NOW + 20, 30);
-    assert_eq!(decide(&pod, Some(&runs), &[]).0, ["stop log/0 in 21, web/0 in 21", "again in 0 s"]);
+    let stop = ["Stopping container log", "Stopping container web", "stop log/0 in 21, web/0 in 21", "again in 0 s"];
+    assert_eq!(decide(&pod, Some(&runs), &[]).0, stop);
     let half = sandbox(&[exited("log", 0, 0, 9, 0), running("web", 0, 0)]);
-    assert_eq!(acts(&pod, Some(&half)), ["stop web/0 in 21", "again in 0 s"]);
+    assert_eq!(acts(&pod, Some(&half)), ["Stopping container web", "stop web/0 in 21", "again in 0 s"]);
     let ended = sandbox(&[exited("log", 0, 0, 9, 0), exited("web", 0, 0, 9, 143)]);
     assert_eq!(decide(&pod, Some(&ended), &[]).0, ["status Failed", "remove", "again in 0 s"]);
     let told = with_status(&pod, &ended, &[]);
@@ -284,7 +286,7 @@ fn a_pod_past_its_deadline_is_ended_and_failed() {
     let runs = sandbox(&[running("web", 0, NOW - 50)]);
     assert_eq!(acts(&pod, Some(&runs)), ["again in 10 s"]);
     pod.status.start_time = Some(at(NOW - 60).into());
-    assert_eq!(acts(&pod, Some(&runs)), ["stop web/0 in 30", "again in 0 s"]);
+    assert_eq!(acts(&pod, Some(&runs)), ["Stopping container web", "stop web/0 in 30", "again in 0 s"]);
     let ended = sandbox(&[exited("web", 0, NOW - 50, NOW, 143)]);
     for sandbox in [Some(&ended), None] {
         let (words, status) = decide(&pod, sandbox, &[]);
@@ -397,160 +399,4 @@ fn names_that_must_not_reach_the_runtime_fail_the_pod() {
         assert_eq!(status.reason.as_deref(), Some("UnexpectedAdmissionError"));
         assert_eq!(acts(&deleting(pod, NOW, 30), None), ["delete"]);
     }
-}
-
-/// A pod with two containers that run before the one called `web`.
-fn with_init(policy: RestartPolicy) -> Pod {
-    let mut pod = pod(policy, &["web"]);
-    let first = ["one", "two"].map(|name| Container { name: name.to_owned(), ..Container::default() });
-    pod.spec.init_containers = first.into();
-    pod
-}
-
-#[test]
-fn init_containers_run_one_after_the_other_before_the_others() {
-    let pod = with_init(RestartPolicy::Always);
-    let done = |name: &str| exited(name, 0, 10, 20, 0);
-    let steps = |attempts: &[ContainerStatus]| acts(&pod, Some(&sandbox(attempts)));
-    assert_eq!(steps(&[]), ["start one/0", "again in 0 s"]);
-    assert_eq!(steps(&[running("one", 0, 10)]), [""; 0]);
-    assert_eq!(steps(&[done("one")]), ["start two/0", "again in 0 s"]);
-    assert_eq!(steps(&[done("one"), done("two")]), ["start web/0", "again in 0 s"]);
-    let (_, status) = decide(&pod, Some(&sandbox(&[running("one", 0, 10)])), &[]);
-    assert_eq!(status.phase(), PodPhase::Pending);
-    let waits = |status: &orch_core::object::ContainerStatus| {
-        status.state.waiting.as_ref().and_then(|waiting| waiting.reason.clone()).unwrap_or_default()
-    };
-    assert_eq!(waits(&status.container_statuses[0]), "PodInitializing");
-    assert_eq!(waits(&status.init_container_statuses[1]), "PodInitializing");
-    assert!(status.init_container_statuses[0].state.running.is_some());
-}
-
-#[test]
-fn init_containers_that_fail_are_run_again_unless_the_policy_is_never() {
-    let failed = sandbox(&[exited("one", 0, NOW - 5, NOW, 3)]);
-    assert_eq!(acts(&with_init(RestartPolicy::OnFailure), Some(&failed)), ["start one/1", "again in 0 s"]);
-    let twice = sandbox(&[exited("one", 0, 10, 20, 3), exited("one", 1, NOW - 5, NOW, 3)]);
-    let (words, status) = decide(&with_init(RestartPolicy::Always), Some(&twice), &[]);
-    assert_eq!(words, ["status Pending", "again in 10 s"]);
-    let waiting = status.init_container_statuses[0].state.waiting.as_ref().expect("it waits");
-    assert_eq!(waiting.reason.as_deref(), Some("CrashLoopBackOff"));
-    let (words, status) = decide(&with_init(RestartPolicy::Never), Some(&failed), &[]);
-    assert_eq!((words, status.phase()), (vec!["status Failed".to_owned()], PodPhase::Failed));
-}
-
-#[test]
-fn init_containers_are_not_run_again_once_another_container_was_started() {
-    let pod = with_init(RestartPolicy::Always);
-    let runs = sandbox(&[running("web", 0, 10)]);
-    assert_eq!(acts(&pod, Some(&runs)), [""; 0], "whatever became of what was known of them");
-    let begun = with_status(&pod, &runs, &[]);
-    assert_eq!(acts(&begun, Some(&sandbox(&[]))), ["start web/1", "again in 0 s"], "as the store still knows");
-}
-
-#[test]
-fn a_sandbox_that_others_destroyed_is_made_anew_after_its_containers_ended() {
-    let pod = pod(RestartPolicy::Always, &["web"]);
-    let lost = |attempts: &[ContainerStatus]| SandboxStatus { ready: false, ..sandbox(attempts) };
-    assert_eq!(
-        acts(&pod, Some(&lost(&[running("web", 0, 10)]))),
-        ["Pod sandbox changed, it will be killed and re-created.", "stop web/0 in 30", "again in 0 s"]
-    );
-    assert_eq!(acts(&pod, Some(&lost(&[exited("web", 0, 10, 20, 137)]))), ["sandbox", "again in 0 s"]);
-}
-
-/// A pod that mounts the volume `data`.
-fn with_volume() -> Pod {
-    let mut pod = pod(RestartPolicy::Always, &["web"]);
-    let empty = Some(EmptyDirVolumeSource::default());
-    pod.spec.volumes = vec![Volume { name: "data".into(), empty_dir: empty, ..Volume::default() }];
-    let mount = VolumeMount { name: "data".into(), mount_path: "/data".into(), ..VolumeMount::default() };
-    pod.spec.containers[0].volume_mounts = vec![mount];
-    pod
-}
-
-fn made() -> PodMemory {
-    let source = VolumeSource::Empty { in_memory: false, limit_bytes: None, group: None };
-    let made = MadeVolume { fingerprint: fingerprint(&source), path: "/node/data".into() };
-    PodMemory { volumes: [("data".parse().expect("a name"), made)].into(), ..PodMemory::default() }
-}
-
-#[test]
-fn volumes_are_made_before_containers_start() {
-    let gives = Gives { volumes: true, images: false };
-    let (pod, empty) = (with_volume(), sandbox(&[]));
-    let before = given(&pod, Some(&empty), &Given { gives, ..Given::default() });
-    assert_eq!(before.0, ["status Pending", "volumes data", "again in 0 s"]);
-    let ready = Given { gives, memory: made(), ..Given::default() };
-    let steps = ready.plan(Some(&pod), Some(&empty)).steps;
-    let [Step::Start(_, _, mounts)] = &steps[..] else { panic!("one start: {steps:?}") };
-    assert_eq!(mounts.mounts[0].source, std::path::Path::new("/node/data"));
-    assert_eq!(mounts.mounts[0].target, std::path::Path::new("/data"));
-    let runs = given(&pod, Some(&sandbox(&[running("web", 0, 10)])), &ready);
-    assert_eq!(runs.0, ["status Running"], "what was made is not made again");
-}
-
-#[test]
-fn why_a_container_is_not_started_is_told() {
-    let (pod, empty) = (with_volume(), sandbox(&[]));
-    let waiting = |gives, memory| {
-        let (_, status) = given(&pod, Some(&empty), &Given { gives, memory, ..Given::default() });
-        let waiting = status.container_statuses[0].state.waiting.clone().expect("it waits");
-        (waiting.reason.expect("a reason"), waiting.message.unwrap_or_default())
-    };
-    let (reason, message) = waiting(Gives::default(), PodMemory::default());
-    assert!(reason == "ContainerCreating" && message.contains("no place for volumes"), "{message}");
-    let gives = Gives { volumes: true, images: false };
-    let trouble = |reason| Some(Trouble { reason, message: "the disk is full".into() });
-    let failed = PodMemory { trouble: trouble("FailedMount"), ..PodMemory::default() };
-    assert_eq!(waiting(gives, failed), ("ContainerCreating".into(), "the disk is full".into()));
-    let failed = PodMemory { trouble: trouble("Failed"), ..made() };
-    assert_eq!(waiting(gives, failed), ("CreateContainerError".into(), "the disk is full".into()));
-}
-
-#[test]
-fn an_image_is_fetched_before_its_container_starts() {
-    let mut pod = pod(RestartPolicy::Always, &["web"]);
-    pod.spec.containers[0].image = Some("shop/web:1".into());
-    let gives = Gives { images: true, volumes: false };
-    let empty = sandbox(&[]);
-    let look = |there, pull: Option<Pull>| {
-        let materials =
-            Materials { images: [("shop/web:1".parse().expect("a name"), Ok(there))].into(), ..Materials::default() };
-        let pulls = pull.into_iter().map(|pull| (id("web", 0), pull)).collect();
-        given(&pod, Some(&empty), &Given { materials, pulls, gives, ..Given::default() }).0
-    };
-    let pull = ["status Pending", "pull docker.io/shop/web:1 for web/0", "again in 0 s"];
-    assert_eq!(look(false, None), pull);
-    let pulling = Pull::Pulling { progress: Default::default(), failures: 0 };
-    assert_eq!(look(false, Some(pulling)), ["status Pending", "again in 5 s"]);
-    assert_eq!(look(true, None), ["start web/0", "again in 0 s"]);
-    let failed = Pull::Failed { message: "no".into(), times: 1, ago: Duration::ZERO };
-    assert_eq!(look(false, Some(failed)), ["status Pending", "again in 2 s"]);
-}
-
-#[test]
-fn a_container_is_not_ready_before_its_hook_has_succeeded() {
-    let mut pod = pod(RestartPolicy::Always, &["web"]);
-    let handler = LifecycleHandler { sleep: Some(SleepAction { seconds: 1 }), ..LifecycleHandler::default() };
-    let lifecycle = Lifecycle { post_start: Some(handler.clone()), pre_stop: Some(handler) };
-    pod.spec.containers[0].lifecycle = Some(lifecycle);
-    let runs = sandbox(&[running("web", 0, 10)]);
-    let look = |hook: Option<Result<(), String>>| {
-        let hooks = hook.into_iter().map(|result| (id("web", 0), result)).collect();
-        given(&pod, Some(&runs), &Given { memory: PodMemory { hooks, ..PodMemory::default() }, ..Given::default() })
-    };
-    let (words, status) = look(None);
-    assert_eq!(words, ["status Running", "hook web/0", "again in 0 s"]);
-    assert!(!status.is_ready());
-    let (words, status) = look(Some(Ok(())));
-    assert_eq!(words, ["status Running"]);
-    assert!(status.is_ready());
-    let (words, _) = look(Some(Err("exit 1".into())));
-    assert_eq!(words[2..], ["stop web/0 in 30", "again in 0 s"], "{words:?}");
-    let begun = with_status(&Pod { status, ..pod.clone() }, &runs, &[]);
-    assert_eq!(acts(&begun, Some(&runs)), [""; 0], "an agent that was restarted does not run it again");
-    let steps = Given::default().plan(Some(&deleting(begun, NOW + 30, 30)), Some(&runs)).steps;
-    let Some(Step::Stop(stops)) = steps.last() else { panic!("it is stopped: {steps:?}") };
-    assert!(stops[0].hook.is_some(), "and the other hook comes before its end");
 }

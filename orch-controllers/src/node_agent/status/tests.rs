@@ -28,7 +28,10 @@ fn pod(policy: RestartPolicy) -> Pod {
 }
 
 fn around(second: i64) -> Circumstances<'static> {
+    static SAID: BTreeMap<ContainerId, String> = BTreeMap::new();
     Circumstances {
+        sandbox_ready: true,
+        messages: &SAID,
         host_ip: [192, 168, 0, 1].into(),
         pod_ip: Some([10, 0, 0, 7].into()),
         container_id_prefix: "process",
@@ -48,15 +51,16 @@ fn observed<'a>(
         container: &pod.spec.containers[0],
         latest: Some(latest),
         previous,
+        stored: pod.status.container_statuses.first(),
         waiting: None,
         started: runs,
         ready: runs,
     }
 }
 
-/// A pod that has this container alone.
-fn found(observed: Observed<'_>) -> Found<'_> {
-    Found { init: Vec::new(), containers: vec![observed], initialized: true }
+/// The status of a pod of which this is the only container.
+fn status_of(pod: &Pod, observed: Observed<'_>, second: i64) -> PodStatus {
+    pod_status(pod, &Observations { init: Vec::new(), containers: vec![observed] }, around(second))
 }
 
 #[test]
@@ -66,8 +70,8 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
     pod.status.conditions = vec![scheduled];
     let (previous, latest) =
         (ended(1, ExitReason::Signaled, 137, ""), attempt(2, State::Running { started_at: at(10) }));
-    let status = pod_status(&pod, &found(observed(&pod, &latest, Some(&previous))), around(11));
-    let json = serde_json::to_value(&status).expect("JSON");
+    let status = status_of(&pod, observed(&pod, &latest, Some(&previous)), 11);
+    let found = serde_json::to_value(&status).expect("JSON");
     let condition = |name: &str| {
         serde_json::json!({"type": name, "status": "True", "observedGeneration": 3,
                            "lastTransitionTime": "1970-01-01T00:00:11Z"})
@@ -78,11 +82,11 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
         "conditions": [{"type": "PodScheduled", "status": "True"},
             condition("PodReadyToStartContainers"), condition("Initialized"), condition("Ready"),
             condition("ContainersReady")],
-        "qosClass": "BestEffort",
         "hostIP": "192.168.0.1",
         "podIP": "10.0.0.7",
         "podIPs": [{"ip": "10.0.0.7"}],
         "startTime": "1970-01-01T00:00:11Z",
+        "qosClass": "BestEffort",
         "containerStatuses": [{
             "name": "web", "image": "web:1", "imageID": "", "ready": true, "started": true, "restartCount": 2,
             "containerID": "process://uid-1/web/2",
@@ -93,13 +97,9 @@ fn a_running_pod_is_told_as_kubernetes_tells_it() {
             }},
         }],
     });
-    assert_eq!(json, expected);
+    assert_eq!(found, expected);
     let told = Pod { status: status.clone(), ..pod };
-    assert_eq!(
-        pod_status(&told, &found(observed(&told, &latest, Some(&previous))), around(99)),
-        status,
-        "nothing is new"
-    );
+    assert_eq!(status_of(&told, observed(&told, &latest, Some(&previous)), 99), status, "nothing is new");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn ends_have_kubernetes_reasons() {
     ] {
         let pod = pod(RestartPolicy::Never);
         let latest = ended(0, reason, code, "why");
-        let status = pod_status(&pod, &found(observed(&pod, &latest, None)), around(11));
+        let status = status_of(&pod, observed(&pod, &latest, None), 11);
         let terminated = status.container_statuses[0].state.terminated.clone().expect("it ended");
         assert_eq!((terminated.reason.as_deref(), terminated.exit_code), (Some(word), code));
         assert_eq!(terminated.message.as_deref(), Some("why"));
@@ -129,7 +129,7 @@ fn conditions_keep_the_time_of_their_last_transition() {
     let latest = attempt(0, State::Running { started_at: at(10) });
     let told = |pod: &Pod, ready, second| {
         let observed = Observed { ready, ..observed(pod, &latest, None) };
-        Pod { status: pod_status(pod, &found(observed), around(second)), ..pod.clone() }
+        Pod { status: status_of(pod, observed, second), ..pod.clone() }
     };
     let since = |pod: &Pod, name| {
         let condition = orch_core::object::find_condition(&pod.status.conditions, name).expect("a condition");
@@ -181,6 +181,6 @@ fn phases_follow_kubernetes_table() {
         (Never, "sf", false, Failed),
     ] {
         let statuses: Vec<ContainerStatus> = containers.chars().map(one).collect();
-        assert_eq!(phase(policy, &statuses, over), expected, "{policy:?} {containers} {over}");
+        assert_eq!(phase(policy, &[], &statuses, over), expected, "{policy:?} {containers} {over}");
     }
 }
