@@ -142,10 +142,8 @@ fn container_over_its_limit(of: Use<'_>) -> Option<String> {
 /// The pod as a whole, where each of its containers has a limit.
 fn pod_over(of: Use<'_>) -> Option<String> {
     let limits = of.pod.spec.containers.iter().map(|container| container.resources.limits.get(DISK).copied());
-    let limit = limits
-        .collect::<Option<Vec<Quantity>>>()?
-        .into_iter()
-        .fold(Quantity::default(), |sum, limit| Quantity::saturating_add(sum, limit));
+    let limit =
+        limits.collect::<Option<Vec<Quantity>>>()?.into_iter().fold(Quantity::default(), Quantity::saturating_add);
     let over = used(Scarce::Disk, of) > bytes(limit);
     over.then(|| format!("Pod ephemeral local storage usage exceeds the total limit of containers {limit}. "))
 }

@@ -11,22 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::field::*;
-
-/// Defines functions that give a strategy for a struct from one for each of its fields.
-macro_rules! strategies {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident() -> $type:ident { $($field:ident: $strategy:expr),+ $(,)? })+) => {$(
-        $(#[$doc])*
-        $vis fn $name() -> BoxedStrategy<$type> {
-            prop_compose! {
-                fn fields()($($field in $strategy),+) -> $type {
-                    $type { $($field),+ }
-                }
-            }
-            fields().boxed()
-        }
-    )+};
-}
-
+use super::pod::*;
 strategies! {
     /// Any node.
     pub fn node() -> Node { metadata: metadata(), spec: node_spec(), status: node_status() }
@@ -105,7 +90,7 @@ strategies! {
         metadata: metadata(), timestamp: time(), window: go_duration(), containers: few(container_metrics()),
     }
 
-    fn container_metrics() -> ContainerMetrics { name: name(), usage: quantities() }
+    pub(super) fn container_metrics() -> ContainerMetrics { name: name(), usage: quantities() }
 
     /// Any metadata.
     pub fn metadata() -> ObjectMeta {
@@ -123,7 +108,7 @@ strategies! {
         finalizers: few(key()),
     }
 
-    fn owner_reference() -> OwnerReference {
+    pub(super) fn owner_reference() -> OwnerReference {
         api_version: key(),
         kind: word(),
         name: name(),
@@ -132,7 +117,7 @@ strategies! {
         block_owner_deletion: of(any::<bool>()),
     }
 
-    fn object_reference() -> ObjectReference {
+    pub(super) fn object_reference() -> ObjectReference {
         api_version: of(key()),
         kind: of(word()),
         namespace: of(name()),
@@ -142,7 +127,7 @@ strategies! {
         field_path: of(text()),
     }
 
-    fn node_spec() -> NodeSpec {
+    pub(super) fn node_spec() -> NodeSpec {
         pod_cidr: of(cidr()),
         pod_cidrs: few(cidr()),
         provider_id: of(text()),
@@ -150,7 +135,7 @@ strategies! {
         taints: few(taint()),
     }
 
-    fn node_status() -> NodeStatus {
+    pub(super) fn node_status() -> NodeStatus {
         capacity: quantities(),
         allocatable: quantities(),
         conditions: few(node_condition()),
@@ -159,9 +144,9 @@ strategies! {
         images: few(container_image()),
     }
 
-    fn container_image() -> ContainerImage { names: few(text()), size_bytes: of(long()) }
+    pub(super) fn container_image() -> ContainerImage { names: few(text()), size_bytes: of(long()) }
 
-    fn node_condition() -> NodeCondition {
+    pub(super) fn node_condition() -> NodeCondition {
         r#type: word(),
         status: condition_status(),
         last_heartbeat_time: of(time()),
@@ -170,7 +155,7 @@ strategies! {
         message: of(text()),
     }
 
-    fn node_address() -> NodeAddress {
+    pub(super) fn node_address() -> NodeAddress {
         r#type: select(vec![
             NodeAddressType::Hostname,
             NodeAddressType::InternalIp,
@@ -181,7 +166,7 @@ strategies! {
         address: address(),
     }
 
-    fn node_system_info() -> NodeSystemInfo {
+    pub(super) fn node_system_info() -> NodeSystemInfo {
         machine_id: text(),
         system_uuid: text(),
         boot_id: text(),
@@ -194,9 +179,9 @@ strategies! {
         architecture: text(),
     }
 
-    fn taint() -> Taint { key: key(), value: of(value()), effect: effect(), time_added: of(time()) }
+    pub(super) fn taint() -> Taint { key: key(), value: of(value()), effect: effect(), time_added: of(time()) }
 
-    fn toleration() -> Toleration {
+    pub(super) fn toleration() -> Toleration {
         key: of(key()),
         operator: of(select(vec![TolerationOperator::Equal, TolerationOperator::Exists])),
         value: of(value()),
@@ -204,312 +189,14 @@ strategies! {
         toleration_seconds: of(long()),
     }
 
-    fn pod_template() -> PodTemplateSpec {
+    pub(super) fn pod_template() -> PodTemplateSpec {
         metadata: prop_oneof![Just(ObjectMeta::default()), metadata()],
         spec: pod_spec(),
     }
 
-    fn pod_spec() -> PodSpec {
-        containers: vec(container(), 1..3),
-        init_containers: few(container()),
-        volumes: few(volume()),
-        restart_policy: of(select(vec![RestartPolicy::Always, RestartPolicy::OnFailure, RestartPolicy::Never])),
-        termination_grace_period_seconds: of(long()),
-        active_deadline_seconds: of(long()),
-        node_selector: labels(),
-        affinity: of(affinity()),
-        tolerations: few(toleration()),
-        node_name: of(name()),
-        scheduler_name: of(name()),
-        hostname: of(name()),
-        host_network: any::<bool>(),
-        security_context: of(pod_security_context()),
-        automount_service_account_token: of(any::<bool>()),
-        enable_service_links: of(any::<bool>()),
-        priority: of(any::<i32>()),
-        priority_class_name: of(name()),
-    }
+    pub(super) fn label_selector() -> LabelSelector { match_labels: labels(), match_expressions: few(label_requirement()) }
 
-    fn pod_status() -> PodStatus {
-        phase: of(select(vec![
-            PodPhase::Pending,
-            PodPhase::Running,
-            PodPhase::Succeeded,
-            PodPhase::Failed,
-            PodPhase::Unknown,
-        ])),
-        observed_generation: of(long()),
-        conditions: few(pod_condition()),
-        reason: of(word()),
-        message: of(text()),
-        host_ip: of(address()),
-        pod_ip: of(address()),
-        pod_ips: few(address().prop_map(|ip| PodIp { ip })),
-        start_time: of(time()),
-        init_container_statuses: few(container_status()),
-        container_statuses: few(container_status()),
-        qos_class: of(select(vec![PodQosClass::BestEffort, PodQosClass::Burstable, PodQosClass::Guaranteed])),
-    }
-
-    fn pod_security_context() -> PodSecurityContext {
-        run_as_user: of(long()),
-        run_as_group: of(long()),
-        run_as_non_root: of(any::<bool>()),
-        supplemental_groups: few(long()),
-        fs_group: of(long()),
-    }
-
-    fn pod_condition() -> PodCondition {
-        r#type: word(),
-        status: condition_status(),
-        observed_generation: of(long()),
-        last_probe_time: of(time()),
-        last_transition_time: of(time()),
-        reason: of(word()),
-        message: of(text()),
-    }
-
-    fn affinity() -> Affinity { node_affinity: of(node_affinity()) }
-
-    fn node_affinity() -> NodeAffinity {
-        required_during_scheduling_ignored_during_execution: of(node_selector()),
-        preferred_during_scheduling_ignored_during_execution: few(preferred_term()),
-    }
-
-    fn preferred_term() -> PreferredSchedulingTerm { weight: 1..=100, preference: node_selector_term() }
-
-    fn node_selector() -> NodeSelector { node_selector_terms: vec(node_selector_term(), 1..3) }
-
-    fn node_selector_term() -> NodeSelectorTerm {
-        match_expressions: few(node_requirement()),
-        match_fields: few(node_requirement()),
-    }
-
-    fn node_requirement() -> NodeSelectorRequirement {
-        key: key(),
-        operator: select(vec![
-            NodeSelectorOperator::In,
-            NodeSelectorOperator::NotIn,
-            NodeSelectorOperator::Exists,
-            NodeSelectorOperator::DoesNotExist,
-            NodeSelectorOperator::Gt,
-            NodeSelectorOperator::Lt,
-        ]),
-        values: few(value()),
-    }
-
-    fn container() -> Container {
-        name: name(),
-        image: of(text()),
-        image_pull_policy: of(select(vec![
-            ImagePullPolicy::Always,
-            ImagePullPolicy::IfNotPresent,
-            ImagePullPolicy::Never,
-        ])),
-        command: few(text()),
-        args: few(text()),
-        working_dir: of(text()),
-        ports: few(container_port()),
-        env_from: few(env_from()),
-        env: few(env_var()),
-        resources: resources(),
-        volume_mounts: few(volume_mount()),
-        liveness_probe: of(probe()),
-        readiness_probe: of(probe()),
-        startup_probe: of(probe()),
-        lifecycle: of(lifecycle()),
-        termination_message_path: of(text()),
-        termination_message_policy: of(select(vec![
-            TerminationMessagePolicy::File,
-            TerminationMessagePolicy::FallbackToLogsOnError,
-        ])),
-        security_context: of(security_context()),
-        stdin: any::<bool>(),
-        stdin_once: any::<bool>(),
-        tty: any::<bool>(),
-    }
-
-    fn lifecycle() -> Lifecycle { post_start: of(lifecycle_handler()), pre_stop: of(lifecycle_handler()) }
-
-    fn lifecycle_handler() -> LifecycleHandler {
-        exec: of(few(text()).prop_map(|command| ExecAction { command })),
-        http_get: of(http_get()),
-        tcp_socket: of(tcp_socket()),
-        sleep: of(long().prop_map(|seconds| SleepAction { seconds })),
-    }
-
-    fn security_context() -> SecurityContext {
-        run_as_user: of(long()),
-        run_as_group: of(long()),
-        run_as_non_root: of(any::<bool>()),
-        privileged: of(any::<bool>()),
-        allow_privilege_escalation: of(any::<bool>()),
-        read_only_root_filesystem: of(any::<bool>()),
-        capabilities: capabilities(),
-    }
-
-    fn capabilities() -> Capabilities { add: few(text()), drop: few(text()) }
-
-    fn volume_mount() -> VolumeMount {
-        name: name(),
-        mount_path: text(),
-        read_only: any::<bool>(),
-        sub_path: of(text()),
-    }
-
-    fn volume() -> Volume {
-        name: name(),
-        empty_dir: of(empty_dir()),
-        host_path: of(host_path()),
-        config_map: of(config_map_volume()),
-        secret: of(secret_volume()),
-        downward_api: of(downward_api_volume()),
-    }
-
-    fn empty_dir() -> EmptyDirVolumeSource {
-        medium: of(select(vec![StorageMedium::Node, StorageMedium::Memory])),
-        size_limit: of(quantity()),
-    }
-
-    fn host_path() -> HostPathVolumeSource {
-        path: text(),
-        r#type: of(select(vec![
-            HostPathType::Unchecked,
-            HostPathType::DirectoryOrCreate,
-            HostPathType::Directory,
-            HostPathType::FileOrCreate,
-            HostPathType::File,
-            HostPathType::Socket,
-            HostPathType::CharDevice,
-            HostPathType::BlockDevice,
-        ])),
-    }
-
-    fn config_map_volume() -> ConfigMapVolumeSource {
-        name: name(),
-        items: few(key_to_path()),
-        default_mode: of(number()),
-        optional: any::<bool>(),
-    }
-
-    fn secret_volume() -> SecretVolumeSource {
-        secret_name: name(),
-        items: few(key_to_path()),
-        default_mode: of(number()),
-        optional: any::<bool>(),
-    }
-
-    fn key_to_path() -> KeyToPath { key: config_key(), path: text(), mode: of(number()) }
-
-    fn downward_api_volume() -> DownwardApiVolumeSource {
-        items: few(downward_api_file()),
-        default_mode: of(number()),
-    }
-
-    fn downward_api_file() -> DownwardApiVolumeFile {
-        path: text(),
-        field_ref: of(field_selector()),
-        resource_field_ref: of(resource_selector()),
-        mode: of(number()),
-    }
-
-    fn container_port() -> ContainerPort {
-        name: of(name()),
-        container_port: port(),
-        protocol: of(protocol()),
-        host_port: of(port()),
-        host_ip: of(address()),
-    }
-
-    fn env_var() -> EnvVar { name: "[A-Z][A-Z0-9_]{0,9}", value: of(text()), value_from: of(env_var_source()) }
-
-    fn env_var_source() -> EnvVarSource {
-        field_ref: of(field_selector()),
-        resource_field_ref: of(resource_selector()),
-        config_map_key_ref: of(config_map_key()),
-        secret_key_ref: of(secret_key()),
-    }
-
-    fn resource_selector() -> ResourceFieldSelector {
-        container_name: of(name()),
-        resource: select(vec!["limits.cpu", "requests.memory"]).prop_map(str::to_owned),
-        divisor: of(quantity()),
-    }
-
-    fn config_map_key() -> ConfigMapKeySelector { name: name(), key: config_key(), optional: any::<bool>() }
-
-    fn secret_key() -> SecretKeySelector { name: name(), key: config_key(), optional: any::<bool>() }
-
-    fn env_from() -> EnvFromSource {
-        prefix: of("[A-Z][A-Z0-9_]{0,9}"),
-        config_map_ref: of(config_map_env()),
-        secret_ref: of(secret_env()),
-    }
-
-    fn config_map_env() -> ConfigMapEnvSource { name: name(), optional: any::<bool>() }
-
-    fn secret_env() -> SecretEnvSource { name: name(), optional: any::<bool>() }
-
-    fn field_selector() -> ObjectFieldSelector {
-        api_version: of(Just("v1".to_owned())),
-        field_path: select(vec!["metadata.name", "status.podIP", "metadata.labels['app']"]).prop_map(str::to_owned),
-    }
-
-    fn resources() -> ResourceRequirements { requests: quantities(), limits: quantities() }
-
-    fn probe() -> Probe {
-        exec: of(few(text()).prop_map(|command| ExecAction { command })),
-        http_get: of(http_get()),
-        tcp_socket: of(tcp_socket()),
-        initial_delay_seconds: of(number()),
-        period_seconds: of(number()),
-        timeout_seconds: of(number()),
-        success_threshold: of(number()),
-        failure_threshold: of(number()),
-        termination_grace_period_seconds: of(long()),
-    }
-
-    fn http_get() -> HttpGetAction {
-        path: of(text()),
-        port: int_or_string(),
-        host: of(address()),
-        scheme: of(select(vec![UriScheme::Http, UriScheme::Https])),
-        http_headers: few(http_header()),
-    }
-
-    fn http_header() -> HttpHeader { name: name(), value: text() }
-
-    fn tcp_socket() -> TcpSocketAction { port: int_or_string(), host: of(address()) }
-
-    fn container_status() -> ContainerStatus {
-        name: name(),
-        state: container_state(),
-        last_state: container_state(),
-        ready: any::<bool>(),
-        started: of(any::<bool>()),
-        restart_count: number(),
-        image: text(),
-        image_id: text(),
-        container_id: of(text()),
-    }
-
-    fn waiting() -> ContainerStateWaiting { reason: of(word()), message: of(text()) }
-
-    fn running() -> ContainerStateRunning { started_at: of(time()) }
-
-    fn terminated() -> ContainerStateTerminated {
-        exit_code: any::<i32>(),
-        signal: of(number()),
-        reason: of(word()),
-        message: of(text()),
-        started_at: of(time()),
-        finished_at: of(time()),
-        container_id: of(text()),
-    }
-
-    fn label_selector() -> LabelSelector { match_labels: labels(), match_expressions: few(label_requirement()) }
-
-    fn label_requirement() -> LabelSelectorRequirement {
+    pub(super) fn label_requirement() -> LabelSelectorRequirement {
         key: key(),
         operator: select(vec![
             LabelSelectorOperator::In,
@@ -520,14 +207,14 @@ strategies! {
         values: few(value()),
     }
 
-    fn replica_set_spec() -> ReplicaSetSpec {
+    pub(super) fn replica_set_spec() -> ReplicaSetSpec {
         replicas: of(number()),
         min_ready_seconds: of(number()),
         selector: label_selector(),
         template: pod_template(),
     }
 
-    fn replica_set_status() -> ReplicaSetStatus {
+    pub(super) fn replica_set_status() -> ReplicaSetStatus {
         replicas: number(),
         fully_labeled_replicas: number(),
         ready_replicas: number(),
@@ -537,7 +224,7 @@ strategies! {
         conditions: few(replica_set_condition()),
     }
 
-    fn replica_set_condition() -> ReplicaSetCondition {
+    pub(super) fn replica_set_condition() -> ReplicaSetCondition {
         r#type: word(),
         status: condition_status(),
         last_transition_time: of(time()),
@@ -545,7 +232,7 @@ strategies! {
         message: of(text()),
     }
 
-    fn deployment_spec() -> DeploymentSpec {
+    pub(super) fn deployment_spec() -> DeploymentSpec {
         replicas: of(number()),
         selector: label_selector(),
         template: pod_template(),
@@ -556,17 +243,17 @@ strategies! {
         progress_deadline_seconds: of(number()),
     }
 
-    fn deployment_strategy() -> DeploymentStrategy {
+    pub(super) fn deployment_strategy() -> DeploymentStrategy {
         r#type: of(select(vec![DeploymentStrategyType::RollingUpdate, DeploymentStrategyType::Recreate])),
         rolling_update: of(rolling_update()),
     }
 
-    fn rolling_update() -> RollingUpdateDeployment {
+    pub(super) fn rolling_update() -> RollingUpdateDeployment {
         max_unavailable: of(int_or_string()),
         max_surge: of(int_or_string()),
     }
 
-    fn deployment_status() -> DeploymentStatus {
+    pub(super) fn deployment_status() -> DeploymentStatus {
         observed_generation: of(long()),
         replicas: number(),
         updated_replicas: number(),
@@ -578,7 +265,7 @@ strategies! {
         collision_count: of(number()),
     }
 
-    fn deployment_condition() -> DeploymentCondition {
+    pub(super) fn deployment_condition() -> DeploymentCondition {
         r#type: word(),
         status: condition_status(),
         last_update_time: of(time()),
@@ -587,7 +274,7 @@ strategies! {
         message: of(text()),
     }
 
-    fn service_spec() -> ServiceSpec {
+    pub(super) fn service_spec() -> ServiceSpec {
         r#type: of(select(vec![ServiceType::ClusterIp, ServiceType::NodePort])),
         cluster_ip: of(prop_oneof![address(), Just(ServiceSpec::HEADLESS.to_owned())]),
         cluster_ips: few(address()),
@@ -600,7 +287,7 @@ strategies! {
         publish_not_ready_addresses: any::<bool>(),
     }
 
-    fn service_port() -> ServicePort {
+    pub(super) fn service_port() -> ServicePort {
         name: of(name()),
         protocol: of(protocol()),
         port: port(),
@@ -608,17 +295,17 @@ strategies! {
         node_port: of(port()),
     }
 
-    fn session_affinity_config() -> SessionAffinityConfig {
+    pub(super) fn session_affinity_config() -> SessionAffinityConfig {
         client_ip: of(of(1..=86_400).prop_map(|timeout_seconds| ClientIpConfig { timeout_seconds })),
     }
 
-    fn service_status() -> ServiceStatus {
+    pub(super) fn service_status() -> ServiceStatus {
         load_balancer: few(ingress()).prop_map(|ingress| LoadBalancerStatus { ingress }),
     }
 
-    fn ingress() -> LoadBalancerIngress { ip: of(address()), hostname: of(name()) }
+    pub(super) fn ingress() -> LoadBalancerIngress { ip: of(address()), hostname: of(name()) }
 
-    fn endpoint() -> Endpoint {
+    pub(super) fn endpoint() -> Endpoint {
         addresses: vec(address(), 1..3),
         conditions: endpoint_conditions(),
         hostname: of(name()),
@@ -626,36 +313,27 @@ strategies! {
         target_ref: of(object_reference()),
     }
 
-    fn endpoint_conditions() -> EndpointConditions {
+    pub(super) fn endpoint_conditions() -> EndpointConditions {
         ready: of(any::<bool>()),
         serving: of(any::<bool>()),
         terminating: of(any::<bool>()),
     }
 
-    fn endpoint_port() -> EndpointPort { name: of(name()), protocol: of(protocol()), port: of(port()) }
+    pub(super) fn endpoint_port() -> EndpointPort { name: of(name()), protocol: of(protocol()), port: of(port()) }
 
-    fn namespace_spec() -> NamespaceSpec { finalizers: few(key()) }
+    pub(super) fn namespace_spec() -> NamespaceSpec { finalizers: few(key()) }
 
-    fn namespace_status() -> NamespaceStatus {
+    pub(super) fn namespace_status() -> NamespaceStatus {
         phase: of(select(vec![NamespacePhase::Active, NamespacePhase::Terminating])),
     }
 
-    fn event_source() -> EventSource { component: of(name()), host: of(name()) }
+    pub(super) fn event_source() -> EventSource { component: of(name()), host: of(name()) }
 
-    fn lease_spec() -> LeaseSpec {
+    pub(super) fn lease_spec() -> LeaseSpec {
         holder_identity: of(name()),
         lease_duration_seconds: of(number()),
         acquire_time: of(micro_time()),
         renew_time: of(micro_time()),
         lease_transitions: of(number()),
     }
-}
-
-fn container_state() -> impl Strategy<Value = ContainerState> {
-    prop_oneof![
-        Just(ContainerState::default()),
-        waiting().prop_map(|waiting| ContainerState { waiting: Some(waiting), ..ContainerState::default() }),
-        running().prop_map(|running| ContainerState { running: Some(running), ..ContainerState::default() }),
-        terminated().prop_map(ContainerState::terminated),
-    ]
 }

@@ -29,7 +29,7 @@ use super::problem::Problem;
 use super::session::{self, parse_size};
 use super::summary::Summary;
 use super::target;
-use crate::runtimes::NodeRuntime;
+use crate::runtimes::NodeBundle;
 
 /// What is answered: whole, or as it comes.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -44,7 +44,7 @@ pub(crate) struct Api {
 /// What requests are about.
 #[derive(Debug)]
 struct Cluster {
-    nodes: Vec<NodeRuntime>,
+    nodes: Vec<NodeBundle>,
     store: Arc<dyn Store>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum ServeError {
 impl Api {
     /// Answers requests about these nodes and objects on a socket that only this user can use. Nobody else may serve
     /// there: what is left of an earlier run is replaced.
-    pub(crate) fn serve(socket: PathBuf, nodes: Vec<NodeRuntime>, store: Arc<dyn Store>) -> Result<Self, ServeError> {
+    pub(crate) fn serve(socket: PathBuf, nodes: Vec<NodeBundle>, store: Arc<dyn Store>) -> Result<Self, ServeError> {
         let listener = listen(&socket).map_err(|source| ServeError::Socket { path: socket.clone(), source })?;
         let cluster = Arc::new(Cluster { nodes, store });
         let serving = tokio::spawn(async move {

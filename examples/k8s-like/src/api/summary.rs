@@ -4,7 +4,7 @@ use orch_core::runtime::{ContainerStats, PodStats};
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::runtimes::NodeRuntime;
+use crate::runtimes::NodeBundle;
 
 /// What the pods of all nodes use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub(crate) struct NetworkSummary {
 
 impl Summary {
     /// Measured at this moment.
-    pub(super) async fn measure(nodes: &[NodeRuntime]) -> Result<Self, Problem> {
+    pub(super) async fn measure(nodes: &[NodeBundle]) -> Result<Self, Problem> {
         let mut summary = Self::default();
         for node in nodes {
             for sandbox in node.runtime().list().await? {

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use orch_core::runtime::{ContainerId, ContainerName, ContainerStatus, SandboxStatus};
 
 use super::problem::Problem;
-use crate::runtimes::NodeRuntime;
+use crate::runtimes::NodeBundle;
 
 /// The pod that a request is about, and the node that it is on.
 pub(super) async fn find<'a>(
-    nodes: &'a [NodeRuntime],
+    nodes: &'a [NodeBundle],
     namespace: &str,
     pod: &str,
-) -> Result<(&'a NodeRuntime, SandboxStatus), Problem> {
-    let mut found: Option<(&NodeRuntime, SandboxStatus)> = None;
+) -> Result<(&'a NodeBundle, SandboxStatus), Problem> {
+    let mut found: Option<(&NodeBundle, SandboxStatus)> = None;
     for node in nodes {
         for sandbox in node.runtime().list().await? {
             let is_it = sandbox.spec.namespace == namespace && sandbox.spec.name == pod;

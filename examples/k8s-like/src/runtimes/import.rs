@@ -7,14 +7,14 @@ use futures::stream;
 use orch_core::runtime::ImageError;
 use tokio::io::AsyncReadExt as _;
 
-use super::{NodeRuntime, RuntimeKind};
+use super::{NodeBundle, RuntimeKind};
 use crate::show::Voice;
 
 /// As much of an archive as is read at a time.
 const PIECE: usize = 256 << 10;
 
 /// Takes images from an archive, for each of the nodes.
-pub(super) async fn import(nodes: &[NodeRuntime], archive: &Path, voice: &Voice) -> Result<(), ImportError> {
+pub(super) async fn import(nodes: &[NodeBundle], archive: &Path, voice: &Voice) -> Result<(), ImportError> {
     // The nodes of one Docker daemon have the same images.
     let shared = nodes.first().is_some_and(|node| node.kind() == RuntimeKind::Docker);
     for node in nodes.iter().take(if shared { 1 } else { usize::MAX }) {

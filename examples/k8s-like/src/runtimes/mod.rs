@@ -12,7 +12,7 @@ use orch_core::runtime::{RuntimeError, SandboxStatus};
 
 pub(crate) use self::choice::{RuntimeChoice, RuntimeKind};
 pub(crate) use self::import::ImportError;
-pub(crate) use self::node::{NodeRuntime, OpenError};
+pub(crate) use self::node::{NodeBundle, OpenError};
 use crate::layout::Layout;
 use crate::show::Voice;
 
@@ -20,8 +20,8 @@ use crate::show::Voice;
 /// another runtime. No other process can have the folder meanwhile.
 #[derive(Debug)]
 pub(crate) struct Runtimes {
-    nodes: Vec<NodeRuntime>,
-    former: Vec<NodeRuntime>,
+    nodes: Vec<NodeBundle>,
+    former: Vec<NodeBundle>,
 }
 
 /// How long containers get to end.
@@ -38,12 +38,12 @@ impl Runtimes {
     ) -> Result<Self, OpenError> {
         let (mut current, mut former) = (Vec::new(), Vec::new());
         for node in 1..=nodes {
-            current.push(NodeRuntime::open(layout, node, choice).await?);
+            current.push(NodeBundle::open(layout, node, choice).await?);
         }
         for kind in RuntimeKind::ALL {
             let first = if kind == choice.kind() { nodes.saturating_add(1) } else { 1 };
             for node in (first..=u8::MAX).filter(|node| layout.node_dir(*node, kind).exists()) {
-                let opened = NodeRuntime::open(layout, node, &at(kind)).await;
+                let opened = NodeBundle::open(layout, node, &at(kind)).await;
                 former.push(opened.map_err(|error| match error {
                     OpenError::Runtime { node, source } => OpenError::Former { kind: kind.word(), node, source },
                     other => other,
@@ -54,7 +54,7 @@ impl Runtimes {
     }
 
     /// Of each node of this run, in their order.
-    pub(crate) fn nodes(&self) -> &[NodeRuntime] {
+    pub(crate) fn nodes(&self) -> &[NodeBundle] {
         &self.nodes
     }
 
@@ -103,7 +103,7 @@ fn runs(pod: &SandboxStatus) -> bool {
 }
 
 /// Stops the containers of all pods of a node at the same time.
-async fn stop_pods(node: &NodeRuntime, forget: bool) -> Vec<RuntimeError> {
+async fn stop_pods(node: &NodeBundle, forget: bool) -> Vec<RuntimeError> {
     let pods = match node.runtime().list().await {
         Ok(pods) => pods,
         Err(error) => return vec![error],
@@ -112,7 +112,7 @@ async fn stop_pods(node: &NodeRuntime, forget: bool) -> Vec<RuntimeError> {
     results.into_iter().filter_map(Result::err).collect()
 }
 
-async fn stop_pod(node: &NodeRuntime, pod: &SandboxStatus, forget: bool) -> Result<(), RuntimeError> {
+async fn stop_pod(node: &NodeBundle, pod: &SandboxStatus, forget: bool) -> Result<(), RuntimeError> {
     let (runtime, uid) = (node.runtime(), &pod.spec.pod);
     let running = pod.containers.iter().filter(|container| container.state.is_running());
     for result in join_all(running.map(|container| runtime.stop(&container.id, STOP_GRACE))).await {

@@ -1,4 +1,4 @@
-//! [`NodeRuntime`]: what runs the containers of one node.
+//! [`NodeBundle`]: what runs the containers of one node.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::layout::{Layout, node_name};
 
 /// What runs the containers of one node, whichever runtime it is, and where their files are.
 #[derive(Clone, Debug)]
-pub(crate) struct NodeRuntime {
+pub(crate) struct NodeBundle {
     name: String,
     kind: RuntimeKind,
     version: String,
@@ -29,7 +29,7 @@ pub(crate) struct NodeRuntime {
     folder: PathBuf,
 }
 
-impl NodeRuntime {
+impl NodeBundle {
     /// The runtime of a node, over what an earlier run left of it.
     pub(crate) async fn open(layout: &Layout, node: u8, choice: &RuntimeChoice) -> Result<Self, OpenError> {
         let name = node_name(node);
