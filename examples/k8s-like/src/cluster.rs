@@ -223,6 +223,12 @@ fn search_path() -> String {
     joined.to_string_lossy().into_owned()
 }
 
+impl From<ImportError> for StartError {
+    fn from(error: ImportError) -> Self {
+        Self::Import(Box::new(error))
+    }
+}
+
 /// Why a cluster could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -235,7 +241,7 @@ pub(crate) enum StartError {
     Serve(#[from] ServeError),
     /// The images.
     #[error(transparent)]
-    Import(#[from] ImportError),
+    Import(Box<ImportError>),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreOpenError),

@@ -29,15 +29,7 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
         (Err(error), _) | (_, Err(error)) => return failed(&format!("cannot listen for signals: {error}")),
     };
-    let kinds = Kinds::default()
-        .with::<Namespace>()
-        .with::<Pod>()
-        .with::<ReplicaSet>()
-        .with::<Deployment>()
-        .with::<Service>()
-        .with::<ConfigMap>()
-        .with::<Secret>()
-        .in_namespace(options.namespace.clone());
+    let kinds = kinds(&options.namespace);
     let mut file = ManifestFile::new(options.file.clone(), kinds.clone());
     let first = match file.changed().await {
         Ok(objects) => objects,
@@ -98,6 +90,19 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     // What was said last is shown before the program ends.
     let _ = tokio::time::timeout(Duration::from_secs(1), shown).await;
     stopped
+}
+
+/// What a manifest may have.
+fn kinds(namespace: &str) -> Kinds {
+    Kinds::default()
+        .with::<Namespace>()
+        .with::<Pod>()
+        .with::<ReplicaSet>()
+        .with::<Deployment>()
+        .with::<Service>()
+        .with::<ConfigMap>()
+        .with::<Secret>()
+        .in_namespace(namespace.to_owned())
 }
 
 /// Applies the manifest, now and whenever it changes, for ever.

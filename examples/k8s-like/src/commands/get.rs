@@ -49,9 +49,12 @@ pub(crate) async fn get(options: Get) -> Result<ExitCode, ApiError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a table tells of an object.
+type Row = fn(&Value) -> Vec<String>;
+
 /// A table of the kind's own columns.
 fn table(kind: &str, items: &[Value], with_namespace: bool) -> Vec<Vec<String>> {
-    let (head, row): (&[&str], fn(&Value) -> Vec<String>) = match kind {
+    let (head, row): (&[&str], Row) = match kind {
         "pods" | "pod" | "po" => (&["READY", "STATUS", "RESTARTS", "IP", "NODE"], pod),
         "nodes" | "node" | "no" => (&["STATUS", "CPU", "MEMORY", "RUNTIME"], node),
         "deployments" | "deployment" | "deploy" => (&["READY", "UP-TO-DATE", "AVAILABLE"], deployment),
