@@ -15,7 +15,7 @@ use orch_controllers::endpoint_slice::EndpointSliceController;
 use orch_controllers::engine::{Engine, EngineError, EngineHandle, RunOptions};
 use orch_controllers::garbage::GarbageController;
 use orch_controllers::namespace::NamespaceController;
-use orch_controllers::node_agent::{NodeAgentConfig, NodeAgentController};
+use orch_controllers::node_agent::{ImageCollection, NodeAgentConfig, NodeAgentController};
 use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
 use orch_controllers::replica_set::ReplicaSetController;
 use orch_controllers::service_proxy::ServiceProxyController;
@@ -136,6 +136,11 @@ impl Cluster {
             let mut config = NodeAgentConfig::new(name, IpAddr::V4(Ipv4Addr::LOCALHOST));
             config.capacity.insert("cpu".to_owned(), Quantity::from_millis(machine.cpu_millis / nodes));
             config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / nodes));
+            // A machine that people work on may be rather full, and this is not its only purpose.
+            config.thresholds.disk_percent = 2;
+            config.thresholds.inodes_percent = 2;
+            config.image_collection =
+                ImageCollection { high_percent: 97, low_percent: 95, ..ImageCollection::default() };
             config.container_id_prefix = node.kind().word().to_owned();
             config.system.container_runtime_version = node.version().to_owned();
             if node.kind() == RuntimeKind::Process {
