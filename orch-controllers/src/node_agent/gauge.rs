@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use orch_core::object::Pod;
@@ -10,7 +10,7 @@ use orch_core::runtime::{
     Image, ImageName, Images, Machine, MachineStats, PodStats, PodUid, Runtime, SandboxStatus, VolumeName, VolumeUsage,
     Volumes,
 };
-use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::collection::LastUsed;
@@ -28,15 +28,27 @@ pub(super) struct Measured {
     pub(super) last_used: LastUsed,
 }
 
-/// Measures the node, at most as often as it should be: it is asked at every look, and looks may follow each other at once.
-/// What it remembers may be forgotten.
+/// Measures the node now and then, beside everything else: to ask a daemon what each of many pods uses takes its time, and
+/// the node must show meanwhile that it is alive. What it remembers may be forgotten.
 pub(super) struct Gauge {
+    every: Duration,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     machine: Arc<dyn Machine>,
     runtime: Arc<dyn Runtime>,
     images: Option<Arc<dyn Images>>,
     volumes: Option<Arc<dyn Volumes>>,
-    every: Duration,
-    last: Mutex<Option<(Instant, Arc<Measured>)>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last: Option<Arc<Measured>>,
+    /// When the last measurement began.
+    began: Option<Instant>,
+    task: Option<AbortHandle>,
 }
 
 impl Gauge {
@@ -47,46 +59,61 @@ impl Gauge {
         volumes: Option<Arc<dyn Volumes>>,
         every: Duration,
     ) -> Self {
-        Self { machine, runtime, images, volumes, every, last: Mutex::default() }
+        Self { every, inner: Arc::new(Inner { machine, runtime, images, volumes, state: Mutex::default() }) }
     }
 
-    /// The last measurement, or a new one when that is due. What cannot be measured now is left out and told in the log:
-    /// the node goes on without it.
-    pub(super) async fn measured(&self, sandboxes: &[SandboxStatus], pods: &[Arc<Pod>]) -> Option<Arc<Measured>> {
-        let mut last = self.last.lock().await;
-        let before = last.as_ref().map(|(_, measured)| Arc::clone(measured));
-        if let Some((at, measured)) = &*last
-            && at.elapsed() < self.every
-        {
-            return Some(Arc::clone(measured));
+    /// The last measurement, if there was any; a new one is begun when that is due.
+    pub(super) fn measured(&self, sandboxes: &[SandboxStatus], pods: &[Arc<Pod>]) -> Option<Arc<Measured>> {
+        let mut state = self.inner.state();
+        let runs = state.task.as_ref().is_some_and(|task| !task.is_finished());
+        if !runs && state.began.is_none_or(|began| began.elapsed() >= self.every) {
+            state.began = Some(Instant::now());
+            let (inner, sandboxes, pods) = (Arc::clone(&self.inner), sandboxes.to_vec(), pods.to_vec());
+            let task = tokio::spawn(async move { inner.measure(&sandboxes, &pods).await });
+            state.task = Some(task.abort_handle());
         }
+        state.last.clone()
+    }
+
+    /// To be measured anew at the next look, because what was measured has been changed.
+    pub(super) fn outdated(&self) {
+        self.inner.state().began = None;
+    }
+}
+
+impl Drop for Gauge {
+    fn drop(&mut self) {
+        if let Some(task) = self.inner.state().task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    /// A panic while the lock is held leaves nothing half done: every critical section is one step.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What cannot be measured now is left out and told in the log: the node goes on without it.
+    async fn measure(&self, sandboxes: &[SandboxStatus], pods: &[Arc<Pod>]) {
         let machine = match self.machine.measure().await {
             Ok(machine) => machine,
-            Err(error) => {
-                tracing::warn!(%error, "cannot measure this node");
-                return before;
-            }
+            Err(error) => return tracing::warn!(%error, "cannot measure this node"),
         };
+        let before = self.state().last.clone();
         let images = self.images().await.or_else(|| Some(before.as_ref()?.images.clone())).unwrap_or_default();
         let mut last_used = before.as_ref().map(|before| before.last_used.clone()).unwrap_or_default();
         last_used.see(&images, &of_containers(sandboxes), &of_pods(pods), machine.at);
-        let measured = Arc::new(Measured {
+        let measured = Measured {
             before: before.map(|before| before.machine.clone()).filter(|before| before.at < machine.at),
             stats: self.stats(sandboxes).await,
             volumes: self.usage().await,
             machine,
             images,
             last_used,
-        });
-        *last = Some((Instant::now(), Arc::clone(&measured)));
-        Some(measured)
-    }
-
-    /// To be measured anew at the next look, because what was measured has been changed.
-    pub(super) async fn outdated(&self) {
-        if let Some((at, _)) = &mut *self.last.lock().await {
-            *at = at.checked_sub(self.every).unwrap_or(*at);
-        }
+        };
+        self.state().last = Some(Arc::new(measured));
     }
 
     async fn images(&self) -> Option<Vec<Image>> {

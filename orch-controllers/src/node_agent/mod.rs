@@ -241,7 +241,7 @@ impl NodeAgentController {
         let sandboxes = listed.unwrap_or_default();
         let pods: Vec<Arc<Pod>> = sandboxes.iter().filter_map(|sandbox| self.pod_of(sandbox, context.view)).collect();
         let measured = match &self.hands.gauge {
-            Some(gauge) if trouble.is_none() => gauge.measured(&sandboxes, &pods).await,
+            Some(gauge) if trouble.is_none() => gauge.measured(&sandboxes, &pods),
             _ => None,
         };
         let mut plan = node::plan(node::Look {

@@ -136,26 +136,6 @@ impl Cluster {
         panic!("waited in vain until {what}; pods:\n{}\nk8s-like said:\n{}", pods.join("\n"), self.log());
     }
 
-    /// The address at which the service `web` answers.
-    pub(crate) fn service(&self) -> String {
-        self.until("the service answers", || {
-            let log = self.log();
-            let line = log.lines().rev().find(|line| line.contains("answers at http://"))?;
-            Some(line.rsplit_once("http://")?.1.trim().to_owned())
-        })
-    }
-
-    /// What a web server in the cluster's network answers.
-    pub(crate) fn fetch(&self, address: &str) -> Option<String> {
-        let parts = std::env::var_os("ORCH_PARTS").map(PathBuf::from).unwrap_or_default();
-        let unpacked = parts.join("../../bin/busybox");
-        let busybox = if unpacked.exists() { unpacked } else { PathBuf::from("/bin/busybox") };
-        let asked =
-            self.daemon.host().command(busybox).args(["wget", "-q", "-O", "-", "-T", "5"]).arg(address).output();
-        let asked = asked.expect("busybox runs");
-        asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).trim().to_owned())
-    }
-
     /// What is left of containers: what the daemon lists, and mounts below the state folder.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let state = self.state().canonicalize().unwrap_or_else(|_| self.state()).display().to_string();

@@ -4,5 +4,3 @@
 mod cluster;
 mod faults;
 mod many;
-mod troubles;
-mod web;

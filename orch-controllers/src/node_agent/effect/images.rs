@@ -29,7 +29,7 @@ impl Effect for RemoveImages {
             }
         }
         if let Some(gauge) = &self.hands.gauge {
-            gauge.outdated().await;
+            gauge.outdated();
         }
         Ok(())
     }
