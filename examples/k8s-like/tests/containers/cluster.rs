@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use orch_testkit::daemon::{Containerd, Dockerd, Host, busybox_image};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// How long anything may take; nothing takes that long when all is well.
 const PATIENCE: Duration = Duration::from_secs(120);
