@@ -1,4 +1,4 @@
-//! The suite of [`Interactive`](orch_core::runtime::Interactive). Its subject is a [`RuntimeFixture`] whose runtime is one.
+//! The suite of [`Interactive`]. Its subject is a [`RuntimeFixture`] whose runtime is one.
 //!
 //! [`RuntimeFixture`]: crate::suite::runtime::RuntimeFixture
 
