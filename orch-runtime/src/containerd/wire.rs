@@ -41,6 +41,7 @@ unary! {
     ResizePty => Empty at "tasks.v1.Tasks/ResizePty";
     CloseIo => Empty at "tasks.v1.Tasks/CloseIO";
     WaitTask => Waited at "tasks.v1.Tasks/Wait";
+    Publish => Empty at "events.v1.Events/Publish";
     GetImage => OneImage at "images.v1.Images/Get";
     ListImages => Images at "images.v1.Images/List";
     CreateImage => OneImage at "images.v1.Images/Create";
@@ -114,6 +115,11 @@ messages! {
 
     Subscribe {
         #[prost(string, repeated, tag = "1")] filters: Vec<String>,
+    }
+
+    Publish {
+        #[prost(string, tag = "1")] topic: String,
+        #[prost(message, optional, tag = "2")] event: Option<Any>,
     }
 
     Envelope {

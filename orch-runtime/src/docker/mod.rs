@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{
     ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
     SandboxSpec, SandboxStatus,
@@ -47,6 +48,9 @@ use self::ledger::Ledger;
 pub use self::names::{Scope, ScopeError};
 use self::pods::Pods;
 use crate::changes::Changes;
+
+/// Between two looks at a container of which more is expected to be told.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Runs containers by a Docker daemon on this machine, 20.10 or later, over its unix socket.
 ///
@@ -118,8 +122,14 @@ impl DockerRuntime {
 impl Shared {
     /// One of our containers, by its name or id in Docker. One of that name which is not ours is nobody.
     async fn found(&self, docker_name: &str) -> Result<Option<Found>, RuntimeError> {
-        let container = self.client.find(Call::get(format!("/containers/{docker_name}/json"))).await?;
-        Ok(container.and_then(|container| convert::found(&self.config, &container)))
+        loop {
+            let container = self.client.find(Call::get(format!("/containers/{docker_name}/json"))).await?;
+            let found = container.and_then(|container| convert::found(&self.config, &container));
+            if !found.as_ref().is_some_and(|found| found.reason_may_follow(SystemClock.now())) {
+                return Ok(found);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     async fn find_attempt(&self, id: &ContainerId) -> Result<Option<Found>, RuntimeError> {

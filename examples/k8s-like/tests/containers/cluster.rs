@@ -1,6 +1,8 @@
 //! [`Cluster`]: a k8s-like whose pods are containers of a daemon that nobody else uses.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -135,6 +137,28 @@ impl Cluster {
         }
         let pods: Vec<String> = self.pods("").iter().map(|pod| pod["status"].to_string()).collect();
         panic!("waited in vain until {what}; pods:\n{}\nk8s-like said:\n{}", pods.join("\n"), self.log());
+    }
+
+    /// The address at which the service `web` answers.
+    pub(crate) fn service(&self) -> String {
+        self.until("the service answers", || {
+            let log = self.log();
+            let line = log.lines().rev().find(|line| line.contains("answers at http://"))?;
+            Some(line.rsplit_once("http://")?.1.trim().to_owned())
+        })
+    }
+
+    /// What a web server in the cluster's network answers.
+    pub(crate) fn fetch(&self, address: &str) -> Option<String> {
+        let _inside = self.daemon.host().enter();
+        let address = address.parse().expect("an address and a port");
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("more than nothing");
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.contains(" 200 ").then(|| body.trim().to_owned())
     }
 
     /// What is left of containers: what the daemon lists, and mounts below the state folder.

@@ -7,12 +7,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::cluster::{Cluster, Daemon, Kind, container, name, web};
+use super::cluster::{Cluster, Daemon, Kind, container, name, on_both, web};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn docker() {
-    nothing_is_started_twice_whatever_is_killed(Kind::Docker).await;
-}
+on_both!(nothing_is_started_twice_whatever_is_killed);
 
 /// Which runs there are: a container that was started again is another one.
 fn runs(pods: &[Value]) -> BTreeMap<String, String> {

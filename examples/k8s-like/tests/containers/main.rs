@@ -4,3 +4,5 @@
 mod cluster;
 mod faults;
 mod many;
+mod troubles;
+mod web;

@@ -76,10 +76,13 @@ fn records(mut pax: &[u8]) -> Result<Vec<(&str, &str)>, String> {
         let space = pax.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
         let length = std::str::from_utf8(&pax[..space]).ok().and_then(|length| length.parse::<usize>().ok());
         let length = length.filter(|length| (space + 2..=pax.len()).contains(length)).ok_or_else(broken)?;
-        let record = &pax[space + 1..length - 1];
+        let record = pax[space + 1..length].strip_suffix(b"\n").ok_or_else(broken)?;
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(broken)?;
         // What is not text is none of what is read here.
-        if let Some(record) = std::str::from_utf8(record).ok().and_then(|record| record.split_once('=')) {
-            records.push(record);
+        if let (Ok(name), Ok(value)) =
+            (std::str::from_utf8(&record[..equals]), std::str::from_utf8(&record[equals + 1..]))
+        {
+            records.push((name, value));
         }
         pax = &pax[length..];
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use orch_core::runtime::{ExecOutput, ExecRequest, Input, Interactive, Runtime as _, RuntimeError};
 
-use super::steps::{Heard, request, running, send};
+use super::steps::{Heard, processes_when_steady, request, running, send};
 use crate::suite::runtime::steps::{PATIENCE, container, ended, eventually, id, started};
 use crate::suite::runtime::{Beside, Program, RuntimeFixture};
 
@@ -105,7 +105,7 @@ pub async fn the_end_of_the_container_ends_its_sessions(fixture: impl RuntimeFix
 /// When a session is dropped, its command ends with everything that it started, and the container goes on.
 pub async fn a_command_ends_when_its_session_is_dropped(fixture: impl RuntimeFixture<Runtime: Interactive>) {
     let (runtime, id) = running(&fixture).await;
-    let before = (container(&runtime, &id).await, fixture.processes().await);
+    let before = (container(&runtime, &id).await, processes_when_steady(&fixture).await);
     let mut session = runtime.open_exec(&id, &request(&fixture, Beside::Forks)).await.expect("a command is run");
     Heard::default().until(&mut session, "ready").await;
     assert_ne!(fixture.processes().await, before.1, "what it started can be seen");

@@ -1,5 +1,8 @@
 //! The words in which the clauses are written.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use orch_core::runtime::{ContainerId, ExecRequest, Input, Interactive, Output, Session};
@@ -63,6 +66,18 @@ pub(super) async fn running<R: Interactive>(fixture: &impl RuntimeFixture<Runtim
     let id = id("a", "web", 0);
     started(&runtime, fixture, &id, Program::Runs).await;
     (runtime, id)
+}
+
+/// The processes of a container when it has begun: a shell that was started a moment ago starts others by and by.
+pub(super) async fn processes_when_steady(fixture: &impl RuntimeFixture) -> BTreeSet<String> {
+    let (mut seen, mut times) = (fixture.processes().await, 0);
+    while times < 10 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let now = fixture.processes().await;
+        times = if now == seen { times + 1 } else { 0 };
+        seen = now;
+    }
+    seen
 }
 
 /// A command with an input and without a terminal.
