@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
 use orch_core::client::{Client, Grace};
 use orch_core::clock::{SystemClock, Timestamp};
-use orch_core::controller::{Change, Context, Controller as _, View};
+use orch_core::controller::{Action, Change, Context, Controller as _, View};
 use orch_core::entropy::SeededEntropy;
 use orch_core::key::{Key, Prefix};
 use orch_core::kind::{AnyObject, Kind, Object};
@@ -323,6 +323,76 @@ fn a_cordoned_node_is_tainted_until_it_is_uncordoned() -> Scenario {
         .step(cordon("uncordon", false))
 }
 
+/// The node's agent says that the node is short of memory, or no longer.
+fn short_of_memory(words: &str, name: &str, status: ConditionStatus) -> Step {
+    Step::update::<Node>(words, &node_key(name), move |node| {
+        let r#type = NodeCondition::MEMORY_PRESSURE.to_owned();
+        set_condition(&mut node.status.conditions, NodeCondition { r#type, status, ..NodeCondition::default() });
+    })
+}
+
+fn a_node_under_pressure_is_tainted_until_it_has_enough_again() -> Scenario {
+    let mut others = node("node-3");
+    let of_others = [("mine", TaintEffect::NoSchedule), (Taint::MEMORY_PRESSURE, TaintEffect::PreferNoSchedule)];
+    let taint = |(key, effect): (&str, TaintEffect)| Taint { key: key.to_owned(), effect, ..Taint::default() };
+    others.spec.taints = of_others.map(taint).to_vec();
+    let kept = others.spec.taints.clone();
+    let mut patient = pod("db", "node-3");
+    patient.spec.tolerations.push(Toleration {
+        operator: Some(TolerationOperator::Exists),
+        effect: Some(TaintEffect::NoExecute),
+        ..Toleration::default()
+    });
+    scenario("node lifecycle: pressure", &["node-1", "node-2"])
+        .object(others)
+        .object(lease("node-3"))
+        .bystander(pod("web", "node-1"))
+        .object(patient)
+        .step(short_of_memory("node-1 runs short", "node-1", ConditionStatus::True))
+        .step(short_of_memory("node-3 runs short", "node-3", ConditionStatus::True).as_soon_as(|_| true))
+        .step(cut_off("node-3 is cut off", "node-3"))
+        .step(short_of_memory("node-1 has enough", "node-1", ConditionStatus::False))
+        .step(reconnect("node-3"))
+        .step(short_of_memory("node-3 has enough", "node-3", ConditionStatus::False).as_soon_as(|_| true))
+        .always("what others put on a node stays", move |cluster| {
+            let taints = taints(cluster, "node-3");
+            if kept.iter().all(|taint| taints.contains(taint)) { Ok(()) } else { Err(format!("there are {taints:?}")) }
+        })
+        .always("a node is tainted for no want but its own", |cluster| {
+            let taints = taints(cluster, "node-2");
+            if taints.is_empty() { Ok(()) } else { Err(format!("there are {taints:?}")) }
+        })
+        .always("no pod is evicted", |cluster| {
+            let pods = cluster.list::<Pod>();
+            let stay = pods.iter().filter(|pod| !pod.metadata.is_deleting()).count();
+            if stay == 2 { Ok(()) } else { Err(format!("{stay} stay")) }
+        })
+}
+
+#[test]
+fn a_node_is_tainted_while_it_says_that_it_is_short_of_something() {
+    suite::run(async {
+        let store: Arc<dyn Store> = Arc::new(ModelStore::default());
+        let client = Client::new(Arc::clone(&store), Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+        let mut short = node("node-1");
+        for (name, status) in [
+            (NodeCondition::DISK_PRESSURE, ConditionStatus::True),
+            (NodeCondition::PID_PRESSURE, ConditionStatus::False),
+        ] {
+            let condition = NodeCondition { r#type: name.to_owned(), status, ..NodeCondition::default() };
+            set_condition(&mut short.status.conditions, condition);
+        }
+        let view = Only(node_key("node-1"), client.create(short).await.expect("a node"));
+        let controller = NodeLifecycleController::new(store, NodeLifecycleConfig::default());
+        let context = Context { view: &view, now: Timestamp::UNIX_EPOCH };
+        let plan = controller.reconcile(&node_key("node-1"), context).await.expect("a plan");
+        let [Action::Update { object, .. }] = &plan.actions[..] else { panic!("{plan:?}") };
+        let taints = &object.downcast_ref::<Node>().expect("a node").spec.taints;
+        let told: Vec<_> = taints.iter().map(|taint| (taint.key.as_str(), taint.effect)).collect();
+        assert_eq!(told, [(Taint::DISK_PRESSURE, TaintEffect::NoSchedule)]);
+    });
+}
+
 fn scenarios() -> Vec<Scenario> {
     vec![
         pods_leave_a_silent_node_and_are_removed_when_it_is_deleted(),
@@ -330,6 +400,7 @@ fn scenarios() -> Vec<Scenario> {
         a_node_that_returns_is_used_again(),
         when_all_nodes_seem_dead_no_pod_is_evicted(),
         a_cordoned_node_is_tainted_until_it_is_uncordoned(),
+        a_node_under_pressure_is_tainted_until_it_has_enough_again(),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The names, without `CAP_`, each at the place of its number. See capabilities(7).
-const NAMES: [&str; 41] = [
+pub(crate) const NAMES: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
     "DAC_READ_SEARCH",
@@ -47,8 +47,11 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
+/// What Docker gives every container, and what programs have come to expect, a bit each.
+pub(crate) const DEFAULT: u64 = 0xa804_25fb;
+
 /// All that there are, a bit each.
-const ALL: u64 = (1 << NAMES.len()) - 1;
+pub(crate) const ALL: u64 = (1 << NAMES.len()) - 1;
 
 /// The capabilities of a container, a bit each, from those that every container has: some are dropped, then some are
 /// added.
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn capabilities_are_dropped_before_others_are_added() {
-        let every = 0xa804_25fb;
+        let every = DEFAULT;
         assert_eq!(granted(every, &names(&[]), &names(&[])), Ok(every));
         assert_eq!(granted(every, &names(&["ALL"]), &names(&["SYS_TIME"])), Ok(1 << 25));
         assert_eq!(granted(every, &names(&["CHOWN"]), &names(&[])), Ok(every & !1));

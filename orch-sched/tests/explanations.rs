@@ -100,6 +100,16 @@ fn a_refusal_says_which_nodes_turn_the_pod_away_and_what_would_help() {
             json!({}),
         ),
         (
+            "0/1 nodes are available: 1 untolerated taint {node.kubernetes.io/memory-pressure}; wait until a node has memory \
+             again, or let the pod ask for some",
+            vec![node(
+                "n1",
+                json!({"taints": [{"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"}]}),
+                json!([]),
+            )],
+            json!({}),
+        ),
+        (
             "0/3 nodes are available: 2 cordoned, 1 not ready; uncordon a node, such as n1",
             vec![
                 node("n1", json!({"unschedulable": true}), json!([])),

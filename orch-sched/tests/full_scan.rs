@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use orch_core::object::{
-    ConditionStatus, ContainerPort, Node, Pod, Quantity, Taint, TaintEffect, Toleration, TolerationOperator,
+    ConditionStatus, Container, ContainerPort, Node, Pod, Quantity, ResourceRequirements, Taint, TaintEffect,
+    Toleration, TolerationOperator,
 };
 use orch_core::scheduler::{Outcome, Scheduler, SupplyChange};
 use orch_sched::FilterScoreScheduler;
@@ -112,7 +113,17 @@ fn tolerated(pod: &Pod, taint: &Taint) -> bool {
         let any_value = toleration.operator == Some(TolerationOperator::Exists);
         effect && key && (any_value || toleration.value == taint.value)
     };
-    pod.spec.tolerations.iter().any(by)
+    let asks = |container: &Container| {
+        let ResourceRequirements { requests, limits } = &container.resources;
+        requests
+            .iter()
+            .chain(limits)
+            .any(|(name, amount)| ["cpu", "memory"].contains(&name.as_str()) && *amount != Quantity::default())
+    };
+    let implied = taint.key == "node.kubernetes.io/memory-pressure"
+        && taint.effect == TaintEffect::NoSchedule
+        && pod.spec.containers.iter().chain(&pod.spec.init_containers).any(asks);
+    implied || pod.spec.tolerations.iter().any(by)
 }
 
 fn ports_free(pod: &Pod, others: &[&Pod]) -> bool {

@@ -3,13 +3,28 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use orch_core::object::{Container, ContainerPort, Pod, Quantity};
+use orch_core::clock::Timestamp;
+use orch_core::object::{Container, ContainerPort, Node, NodeCondition, Pod, Quantity, Taint};
 
 use super::NodeAgentConfig;
+use super::eviction::{EVICTED, is_critical};
+use super::pressure::told;
 
-/// Why the node does not take the pod beside those that it has taken: reason and message, worded as Kubernetes words
-/// them. A scheduler sees to it that this does not happen; but several may decide at the same time.
-pub(super) fn refusal(pod: &Pod, taken: &[Arc<Pod>], config: &NodeAgentConfig) -> Option<(String, String)> {
+/// Why the node, which says this of itself, does not take the pod beside those that it has taken: reason and message,
+/// worded as Kubernetes words them. A scheduler sees to it that this does not happen; but several may decide at the same
+/// time, and what a node is short of is known to it first.
+pub(super) fn refusal(
+    pod: &Pod,
+    taken: &[Arc<Pod>],
+    node: Option<&Node>,
+    config: &NodeAgentConfig,
+    now: Timestamp,
+) -> Option<(String, String)> {
+    let pressures = node.map(|node| told(node, &config.thresholds, now)).unwrap_or_default();
+    if !bears(pod, &pressures) {
+        let message = format!("The node had condition: [{}]. ", pressures.join(" "));
+        return Some((EVICTED.to_owned(), message));
+    }
     let count = i64::try_from(taken.len()).unwrap_or(i64::MAX);
     let too_little = |resource: &str, requested: i64, used: i64, capacity: i64| {
         let message = format!(
@@ -28,7 +43,9 @@ pub(super) fn refusal(pod: &Pod, taken: &[Arc<Pod>], config: &NodeAgentConfig) -
     }
     for resource in resources(pod) {
         let requested = request(pod, resource).unwrap_or(Quantity::from_units(i64::MAX));
-        let capacity = config.allocatable(resource).unwrap_or_default();
+        // What the agent was not told was measured, or put there by others.
+        let found = node.and_then(|node| node.status.allocatable.get(resource)).copied();
+        let capacity = config.allocatable(resource).or(found).unwrap_or_default();
         let used = taken.iter().try_fold(Quantity::default(), |sum, other| sum.checked_add(request(other, resource)?));
         let fits = used.and_then(|used| used.checked_add(requested)).is_some_and(|sum| sum <= capacity);
         if !requested.is_zero() && !fits {
@@ -37,6 +54,14 @@ pub(super) fn refusal(pod: &Pod, taken: &[Arc<Pod>], config: &NodeAgentConfig) -
         }
     }
     None
+}
+
+/// Whether the pod may come to a node that is short of this: a critical one always, others if it is of nothing but memory
+/// and they tolerate that.
+fn bears(pod: &Pod, pressures: &[&str]) -> bool {
+    let of_memory = || Taint { key: Taint::MEMORY_PRESSURE.to_owned(), ..Taint::default() };
+    let tolerated = |condition: &str| condition == NodeCondition::MEMORY_PRESSURE && pod.spec.tolerates(&of_memory());
+    is_critical(pod) || pressures.iter().all(|condition| tolerated(condition))
 }
 
 fn resources(pod: &Pod) -> BTreeSet<&str> {
@@ -78,7 +103,7 @@ fn clash(one: &ContainerPort, other: &ContainerPort) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::PodSpec;
+    use orch_core::object::{ConditionStatus, PodSpec, Toleration, TolerationOperator};
 
     use super::*;
 
@@ -96,11 +121,15 @@ mod tests {
     }
 
     fn refused(pod: &Pod, taken: &[Arc<Pod>]) -> Option<(String, String)> {
+        refused_by(&Node::default(), pod, taken)
+    }
+
+    fn refused_by(node: &Node, pod: &Pod, taken: &[Arc<Pod>]) -> Option<(String, String)> {
         let mut config = NodeAgentConfig::new("node-1", [127, 0, 0, 1].into());
         for (resource, amount) in [("cpu", "1"), ("memory", "1Gi"), ("pods", "3")] {
             config.capacity.insert(resource.into(), Quantity::parse(amount).expect("a quantity"));
         }
-        refusal(pod, taken, &config)
+        refusal(pod, taken, Some(node), &config, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -116,6 +145,45 @@ mod tests {
         let mut other = Pod::clone(&none);
         other.spec.containers[0].resources.limits.insert("example.org/gpu".into(), Quantity::from_units(1));
         assert_eq!(refused(&other, &[]).expect("there is none").0, "OutOfexample.org/gpu");
+        let mut node = Node::default();
+        node.status.allocatable.insert("example.org/gpu".into(), Quantity::from_units(1));
+        assert_eq!(refused_by(&node, &other, &[]), None, "the node has one, though nobody told its agent");
+    }
+
+    #[test]
+    fn a_node_under_pressure_takes_only_who_can_bear_it() {
+        const MEMORY: &str = NodeCondition::MEMORY_PRESSURE;
+        const DISK: &str = NodeCondition::DISK_PRESSURE;
+        const PID: &str = NodeCondition::PID_PRESSURE;
+        let best_effort = pod("0", "0", None);
+        let burstable = pod("100m", "0", None);
+        let mut tolerant = Pod::clone(&best_effort);
+        let toleration = Toleration { operator: Some(TolerationOperator::Exists), ..Toleration::default() };
+        tolerant.spec.tolerations.push(toleration);
+        let mut critical = Pod::clone(&best_effort);
+        critical.spec.priority = Some(2_000_001_000);
+        let message = |names: &str| Some((EVICTED.to_owned(), format!("The node had condition: [{names}]. ")));
+        for (pressures, pod, expected) in [
+            (&[][..], &*best_effort, None),
+            (&[MEMORY], &best_effort, message("MemoryPressure")),
+            (&[MEMORY], &burstable, None),
+            (&[MEMORY], &tolerant, None),
+            (&[MEMORY], &critical, None),
+            (&[DISK], &burstable, message("DiskPressure")),
+            (&[PID], &burstable, message("PIDPressure")),
+            (&[PID], &tolerant, message("PIDPressure")),
+            (&[MEMORY, DISK], &burstable, message("MemoryPressure DiskPressure")),
+            (&[MEMORY, DISK, PID], &critical, None),
+        ] {
+            let mut node = Node::default();
+            node.status.conditions.extend(pressures.iter().map(|name| NodeCondition {
+                r#type: (*name).to_owned(),
+                status: ConditionStatus::True,
+                last_heartbeat_time: Some(Timestamp::UNIX_EPOCH.into()),
+                ..NodeCondition::default()
+            }));
+            assert_eq!(refused_by(&node, pod, &[]), expected, "{pressures:?} {pod:?}");
+        }
     }
 
     #[test]

@@ -19,10 +19,16 @@ pub(super) struct Use<'a> {
 
 /// The reason in the status of a pod that was ended for want of something.
 pub(super) const EVICTED: &str = "Evicted";
-/// Pods of this priority keep the node or the cluster alive, and are not ended for others.
+/// Pods of this priority keep the node or the cluster alive.
 const CRITICAL_PRIORITY: i32 = 2_000_000_000;
 /// The resource that a pod asks for disk under.
 const DISK: &str = "ephemeral-storage";
+
+/// Whether the node or the cluster needs the pod to stay alive: it is neither ended for others nor turned away for want
+/// of something.
+pub(super) fn is_critical(pod: &Pod) -> bool {
+    pod.spec.priority() >= CRITICAL_PRIORITY
+}
 
 /// The pod that must go because it uses more disk than it may, and why; whether or not the node is short of anything.
 pub(super) fn over_its_limit<'a>(uses: &[Use<'a>]) -> Option<(&'a Pod, String)> {
@@ -35,7 +41,7 @@ pub(super) fn over_its_limit<'a>(uses: &[Use<'a>]) -> Option<(&'a Pod, String)> 
 /// The pod that is ended for want of something, and why. As in Kubernetes: of those that use more than they asked for
 /// the one of the lowest priority, and of these the one that uses the most beyond; only then the others.
 pub(super) fn victim<'a>(pressure: Pressure, uses: &[Use<'a>]) -> Option<(&'a Pod, String)> {
-    let candidates = uses.iter().filter(|of| of.pod.spec.priority() < CRITICAL_PRIORITY);
+    let candidates = uses.iter().filter(|of| !is_critical(of.pod));
     let chosen = candidates.min_by_key(|of| {
         let (used, asked) = (used(pressure.of, **of), asked(pressure.of, of.pod));
         // By name at last, so that every look finds the same one.

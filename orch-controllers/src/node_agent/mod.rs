@@ -137,7 +137,9 @@ impl NodeAgentController {
         let sandbox = sandboxes.iter().find(|sandbox| Some(&sandbox.spec.pod) == uid.as_ref());
         let refusal = match (&pod, sandbox) {
             (Some(pod), None) if pod.status.start_time.is_none() => {
-                admission::refusal(pod, &self.taken(&sandboxes, context.view), &self.config)
+                let node = context.view.get::<Node>(&self.node);
+                let taken = self.taken(&sandboxes, context.view);
+                admission::refusal(pod, &taken, node.as_deref(), &self.config, context.now)
             }
             _ => None,
         };
@@ -204,7 +206,10 @@ impl NodeAgentController {
             Step::Start(start) => Action::Effect(Arc::new(StartContainer { hands, start })),
             Step::Hook(pod, hooks) => Action::Effect(Arc::new(RunHooks { hands, key, pod, hooks })),
             Step::Stop(stops) => Action::Effect(Arc::new(StopContainers { hands, stops })),
-            Step::Forget(id) => Action::Effect(Arc::new(ForgetContainer { hands, id })),
+            Step::Forget(id) => {
+                let messages = pod.and_then(|pod| termination_message::volume(pod));
+                Action::Effect(Arc::new(ForgetContainer { hands, id, messages }))
+            }
             Step::RemoveSandbox(pod) => Action::Effect(Arc::new(RemoveSandbox { hands, pod })),
             Step::RemoveVolumes(pod) => Action::Effect(Arc::new(RemoveVolumes { hands, pod })),
             Step::Ask(pod, inquiries) => Action::Effect(Arc::new(AskContainers { hands, key, pod, inquiries })),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orch_core::clock::Timestamp;
-use orch_core::object::{ConditionStatus, NodeCondition, find_condition, set_condition};
+use orch_core::object::{ConditionStatus, Node, NodeCondition, Time, find_condition, set_condition};
 use orch_core::runtime::{MachineStats, Supply};
 
 use super::crash_loop::span;
@@ -112,12 +112,8 @@ pub(super) fn tell(
 ) {
     for wording in WORDINGS {
         let known = find_condition(conditions, wording.condition);
-        let confirmed = known
-            .filter(|known| known.status == ConditionStatus::True)
-            .and_then(|known| known.last_heartbeat_time)
-            .filter(|confirmed| confirmed.timestamp() <= now);
         let seen = pressures.iter().any(|pressure| wording.of.contains(&pressure.of));
-        let lately = confirmed.filter(|confirmed| span(confirmed.timestamp(), now) < thresholds.said_for);
+        let lately = known.and_then(|known| seen_lately(known, thresholds, now));
         let heartbeat = match (seen, lately) {
             (true, _) => Some(now.into()),
             (false, Some(confirmed)) => Some(confirmed),
@@ -142,6 +138,23 @@ pub(super) fn tell(
             },
         );
     }
+}
+
+/// The conditions by which a node says that it is short of something, as [`tell`] would still let it say so: what nobody
+/// has confirmed for that long, the agent being away, tells nothing.
+pub(super) fn told(node: &Node, thresholds: &EvictionThresholds, now: Timestamp) -> Vec<&'static str> {
+    let holds = |name: &&str| {
+        let known = find_condition(&node.status.conditions, name);
+        known.is_some_and(|known| seen_lately(known, thresholds, now).is_some())
+    };
+    WORDINGS.iter().map(|wording| wording.condition).filter(holds).collect()
+}
+
+/// When a condition that holds was last seen to hold, if that is not too long ago.
+fn seen_lately(known: &NodeCondition, thresholds: &EvictionThresholds, now: Timestamp) -> Option<Time> {
+    let seen = known.last_heartbeat_time.filter(|_| known.status == ConditionStatus::True)?;
+    let is_lately = seen.timestamp() <= now && span(seen.timestamp(), now) < thresholds.said_for;
+    is_lately.then_some(seen)
 }
 
 #[cfg(test)]
@@ -191,6 +204,19 @@ mod tests {
         assert!(look(&short, 100));
         assert!(look(&[], 399), "it held 299 s ago");
         assert!(!look(&[], 400));
+    }
+
+    #[test]
+    fn what_a_node_said_before_its_agent_was_away_for_long_tells_nothing() {
+        let thresholds = EvictionThresholds::default();
+        let mut node = Node::default();
+        let short = pressures(&thresholds, &machine(50 << 20, 99));
+        tell(&mut node.status.conditions, &short, &thresholds, Duration::from_secs(300), at(0));
+        let both = [NodeCondition::MEMORY_PRESSURE, NodeCondition::DISK_PRESSURE];
+        assert_eq!(told(&node, &thresholds, at(299)), both);
+        assert_eq!(told(&node, &thresholds, at(300)), Vec::<&str>::new());
+        tell(&mut node.status.conditions, &[], &thresholds, Duration::from_secs(300), at(300));
+        assert_eq!(told(&node, &thresholds, at(300)), Vec::<&str>::new());
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl Default for NodeLifecycleConfig {
 ///   gets the condition `Ready=Unknown`. The agent takes that back when it returns: it says what is so, this controller
 ///   only that it does not say anything.
 /// - The taints follow from the node: `unreachable` while `Ready` is unknown, `not-ready` while it is false, each with the
-///   effects `NoSchedule` and `NoExecute`; `unschedulable` while it is cordoned.
+///   effects `NoSchedule` and `NoExecute`; `unschedulable` while it is cordoned; `memory-pressure`, `disk-pressure` and
+///   `pid-pressure` while it says that it is short of them, all with `NoSchedule`. What replaces a pod that was ended
+///   for want of something so goes to another node.
 /// - Pods are deleted when they no longer tolerate a `NoExecute` taint, whoever put it there. Pods of a silent node that
 ///   say that they are ready are marked as not ready, so that no requests are sent to them.
 /// - A pod of a silent node is only marked as deleting: nobody can tell whether it still runs, so its name must not be

@@ -109,6 +109,13 @@ fn unready(pod: &Pod, now: Timestamp) -> Pod {
     new
 }
 
+/// What a node can be short of: the condition that tells it, and the taint that keeps pods away meanwhile.
+const PRESSURES: [(&str, &str); 3] = [
+    (NodeCondition::MEMORY_PRESSURE, Taint::MEMORY_PRESSURE),
+    (NodeCondition::DISK_PRESSURE, Taint::DISK_PRESSURE),
+    (NodeCondition::PID_PRESSURE, Taint::PID_PRESSURE),
+];
+
 /// The taints that the node should have. Those of others stay, in their order.
 fn taints(node: &Node, Circumstances { disrupted, now, .. }: Circumstances) -> Vec<Taint> {
     let is_silent = ready(node) == Some(ConditionStatus::Unknown);
@@ -120,8 +127,10 @@ fn taints(node: &Node, Circumstances { disrupted, now, .. }: Circumstances) -> V
         (Taint::UNREACHABLE, TaintEffect::NoSchedule, is_silent),
         (Taint::UNREACHABLE, TaintEffect::NoExecute, is_silent && !disrupted),
     ];
+    let conditions = &node.status.conditions;
+    let pressures = PRESSURES.map(|(name, key)| (key, TaintEffect::NoSchedule, is_condition_true(conditions, name)));
     let mut taints = node.spec.taints.clone();
-    for (key, effect, wanted) in own {
+    for (key, effect, wanted) in own.into_iter().chain(pressures) {
         let is_it = |taint: &Taint| taint.key == key && taint.effect == effect;
         if !wanted {
             taints.retain(|taint| !is_it(taint));
@@ -283,6 +292,39 @@ mod tests {
         assert_eq!(described(&node, calm), None);
         node.spec.unschedulable = false;
         assert_eq!(described(&node, calm).as_deref(), Some("Some(True) "));
+    }
+
+    #[test]
+    fn a_node_under_pressure_is_tainted_until_it_has_enough_again() {
+        let says = |mut node: Node, conditions: &[(&str, ConditionStatus)]| {
+            for &(name, status) in conditions {
+                let condition = NodeCondition { r#type: name.to_owned(), status, ..NodeCondition::default() };
+                set_condition(&mut node.status.conditions, condition);
+            }
+            node
+        };
+        use ConditionStatus::{False, True, Unknown};
+        use TaintEffect::{NoExecute, NoSchedule};
+        let (memory, disk, pid) =
+            (NodeCondition::MEMORY_PRESSURE, NodeCondition::DISK_PRESSURE, NodeCondition::PID_PRESSURE);
+        let [short, others] = [(Taint::MEMORY_PRESSURE, NoSchedule, None), (Taint::DISK_PRESSURE, NoExecute, Some(1))];
+        let unreachable = [(Taint::UNREACHABLE, NoSchedule, None), (Taint::UNREACHABLE, NoExecute, Some(900))];
+        let of_both = [&unreachable[..], &[short]].concat();
+        for (before, expected) in [
+            (says(node(Some(True), &[]), &[(memory, False), (disk, Unknown)]), None),
+            (says(node(Some(True), &[]), &[(memory, True)]), Some("Some(True) memory-pressure:NoSchedule")),
+            (
+                says(node(Some(True), &[]), &[(disk, True), (pid, True)]),
+                Some("Some(True) disk-pressure:NoSchedule pid-pressure:NoSchedule"),
+            ),
+            (says(node(Some(True), &[short]), &[(memory, True)]), None),
+            (says(node(Some(True), &[short, others]), &[(memory, False)]), Some("Some(True) disk-pressure:NoExecute")),
+            (node(Some(True), &[short]), Some("Some(True) ")),
+            (says(node(Some(Unknown), &of_both), &[(memory, True)]), None),
+            (node(Some(Unknown), &of_both), Some("Some(Unknown) unreachable:NoSchedule unreachable:NoExecute")),
+        ] {
+            assert_eq!(described(&before, circumstances(false, false)).as_deref(), expected, "{before:?}");
+        }
     }
 
     fn tolerating(key: &str, seconds: Option<i64>) -> Toleration {

@@ -370,6 +370,36 @@ async fn a_container_says_why_it_ended_in_its_file_or_else_in_its_logs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_attempts_said_goes_when_nobody_needs_to_know_of_them_any_more() {
+    let node = Node1::new();
+    node.runtime.fake.publish(IMAGE.parse().expect("a name"), FakePull::Gives("web".into()));
+    let _agent = node.cluster.start_agent_of(node.parts());
+    node.cluster.create(of_image("a")).await;
+    for restarts in 0..5 {
+        let is_back = async {
+            loop {
+                let pod = node.cluster.pod("a").await;
+                if restarted(restarts)(pod.as_deref()) {
+                    return pod.expect("the pod");
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let pod = tokio::time::timeout(Duration::from_secs(600), is_back).await.expect("it is started again");
+        let web = attempt(&pod, "web", restarts.unsigned_abs());
+        let file = node.runtime.mounts(&web)[0].source.clone();
+        let said = NodeFile::File { content: format!("end {restarts}").into_bytes(), mode: 0o666 };
+        node.volumes.put(&file, said);
+        if let Some(last) = &pod.status.container_statuses[0].last_state.terminated {
+            assert_eq!(last.message, Some(format!("end {}", restarts - 1)));
+        }
+        let files = node.volumes.paths().iter().filter(|path| path.parent() == file.parent()).count();
+        assert!(files <= 3, "{files} files after {restarts} restarts: {:?}", node.volumes.paths());
+        assert!(node.runtime.fake.crash(&web, 3));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_some_images_are_fetched_at_a_time_and_none_for_a_pod_that_is_gone() {
     let node = Node1::new();
     node.runtime.fake.fail_every(Operation::Pull, Fault::Hang);

@@ -6,6 +6,7 @@ mod containers;
 mod faults;
 mod lives;
 mod objects;
+mod pressure;
 mod restarts;
 mod stale;
 mod watched_runtime;

@@ -9,8 +9,9 @@ use super::affinity::Affinity;
 use super::container::Container;
 use super::label::validate_labels;
 use super::null::{is_default, null_as_default};
+use super::qos::PodQosClass;
 use super::security_context::PodSecurityContext;
-use super::taint::Toleration;
+use super::taint::{Taint, TaintEffect, Toleration};
 use super::volume::Volume;
 use super::volume_mount::validate_mounts;
 use crate::validation::{Problems, is_dns_label, is_dns_subdomain};
@@ -100,6 +101,18 @@ impl PodSpec {
     #[must_use]
     pub fn priority(&self) -> i32 {
         self.priority.unwrap_or(0)
+    }
+
+    /// Whether the pod may come to a node with this taint, for however long.
+    ///
+    /// A node that is short of memory turns away only those who are content with what is left over: a pod that asks for
+    /// something tolerates [`Taint::MEMORY_PRESSURE`] with the effect `NoSchedule` without saying so. Kubernetes writes
+    /// that toleration into such pods when they are created; here it follows from what they ask for.
+    #[must_use]
+    pub fn tolerates(&self, taint: &Taint) -> bool {
+        let is_short_of_memory = taint.key == Taint::MEMORY_PRESSURE && taint.effect == TaintEffect::NoSchedule;
+        taint.is_tolerated_by(&self.tolerations)
+            || is_short_of_memory && PodQosClass::of(self) != PodQosClass::BestEffort
     }
 
     pub(super) fn validate(&self, problems: &mut Problems) {
@@ -198,4 +211,27 @@ pub enum RestartPolicy {
     OnFailure,
     /// It stays ended.
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_something_tolerates_a_node_that_is_short_of_memory() {
+        let taint = |key: &str, effect| Taint { key: key.to_owned(), effect, ..Taint::default() };
+        let short = taint(Taint::MEMORY_PRESSURE, TaintEffect::NoSchedule);
+        let pod = |text: &str| serde_json::from_str::<PodSpec>(text).expect("a pod");
+        let nothing = pod(r#"{"containers": [{"name": "a"}]}"#);
+        let asks = pod(r#"{"containers": [{"name": "a", "resources": {"requests": {"cpu": "1"}}}]}"#);
+        let says = pod(&format!(
+            r#"{{"containers": [{{"name": "a"}}], "tolerations": [{{"key": "{}", "operator": "Exists"}}]}}"#,
+            Taint::MEMORY_PRESSURE
+        ));
+        assert_eq!([&nothing, &asks, &says].map(|pod| pod.tolerates(&short)), [false, true, true]);
+        let expels = taint(Taint::MEMORY_PRESSURE, TaintEffect::NoExecute);
+        assert_eq!([&nothing, &asks, &says].map(|pod| pod.tolerates(&expels)), [false, false, true]);
+        let of_disk = taint(Taint::DISK_PRESSURE, TaintEffect::NoSchedule);
+        assert!(![nothing, asks, says].iter().any(|pod| pod.tolerates(&of_disk)));
+    }
 }

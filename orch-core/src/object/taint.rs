@@ -29,8 +29,15 @@ impl Taint {
     pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
     /// Put on a node that is to get no more pods.
     pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+    /// Put on a node that is short of memory.
+    pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
+    /// Put on a node that is short of disk.
+    pub const DISK_PRESSURE: &str = "node.kubernetes.io/disk-pressure";
+    /// Put on a node that is short of processes.
+    pub const PID_PRESSURE: &str = "node.kubernetes.io/pid-pressure";
 
-    /// Whether one of the tolerations tolerates this taint.
+    /// Whether one of the tolerations tolerates this taint. What a pod tolerates beyond them is told by
+    /// [`PodSpec::tolerates`](super::PodSpec::tolerates).
     #[must_use]
     pub fn is_tolerated_by(&self, tolerations: &[Toleration]) -> bool {
         tolerations.iter().any(|toleration| toleration.tolerates(self))

@@ -29,7 +29,8 @@ use crate::validation::is_dns_label;
 /// - **V6** *A part stays within*: what [`resolve`](Volumes::resolve) returns is a part of the volume, whatever links
 ///   containers have made in there. An implementation says whether they can make it another one later.
 /// - **V7** *A file of its own*: a file that [`touch`](Volumes::touch) made can be written by every user of the pod. What
-///   [`read`](Volumes::read) returns is what is in that file, never in one that a link leads to.
+///   [`read`](Volumes::read) returns is what is in that file, never in one that a link leads to. After
+///   [`remove_file`](Volumes::remove_file) it is gone, and no other.
 #[async_trait]
 pub trait Volumes: Debug + Send + Sync + 'static {
     /// Makes a volume exist, and returns where it is on the node.
@@ -73,6 +74,13 @@ pub trait Volumes: Debug + Send + Sync + 'static {
         file: &str,
         most: usize,
     ) -> Result<Option<Bytes>, VolumeError>;
+
+    /// Removes such a file. One that is not there is no error, and neither is a volume that is not; a link in its place is
+    /// removed itself.
+    ///
+    /// # Errors
+    /// [`VolumeError::Refused`] for what is not one plain name, or is no file; [`VolumeError::Unavailable`].
+    async fn remove_file(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<(), VolumeError>;
 
     /// Removes every volume of a pod. A pod that is not known is no error.
     ///

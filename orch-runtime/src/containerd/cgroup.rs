@@ -1,6 +1,8 @@
-//! The control group of a container: [`path`], and whether it ran [`out_of_memory`].
+//! The control group of a container: [`path`], and whether it ran [`out_of_memory`]; and when all are gone, [`close`].
 
-use std::path::{Component, Path};
+use std::io::ErrorKind::{NotADirectory, NotFound, ResourceBusy};
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
 
 use super::config::ContainerdNamespace;
 use crate::cgroup::Cgroup;
@@ -11,6 +13,24 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// The control group of a container, below the root of each hierarchy.
 pub(super) fn path(parent: &Path, namespace: &ContainerdNamespace, record: &str) -> String {
     parent.join(namespace.as_str()).join(record).to_string_lossy().into_owned()
+}
+
+/// Removes the control group that those of containers were made in, unless there are any still.
+pub(super) fn close(parent: &Path, namespace: &ContainerdNamespace) -> io::Result<()> {
+    let group = parent.join(namespace.as_str());
+    let below = group.strip_prefix("/").unwrap_or(&group);
+    // Of the first version there is a folder for each hierarchy, and runc made the group in all of them.
+    let mut hierarchies = vec![PathBuf::from(ROOT)];
+    for entry in fs::read_dir(ROOT)? {
+        hierarchies.push(entry?.path());
+    }
+    for hierarchy in hierarchies {
+        match fs::remove_dir(hierarchy.join(below)) {
+            Err(error) if ![NotFound, NotADirectory, ResourceBusy].contains(&error.kind()) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether a path can be the parent of control groups.

@@ -4,6 +4,7 @@ mod accounts;
 mod capability;
 mod cgroup;
 mod client;
+mod close;
 mod config;
 mod convert;
 mod error;
@@ -144,6 +145,18 @@ impl ContainerdRuntime {
     #[must_use]
     pub fn version(&self) -> String {
         format!("containerd://{}", self.shared.version)
+    }
+
+    /// Gives the node back what no pod needs any more: if there is no pod, the bridge goes, unless somebody else made it or
+    /// is joined to it, and the control group of all containers. If there is one, everything stays, and containers go on.
+    /// What is in containerd beside them, such as images, stays too. Clones may be left: what they need they make again.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`] when containerd does not answer, or Linux refuses. What is left then does no harm, and
+    /// the next runtime that is closed removes it.
+    pub async fn close(self) -> Result<(), RuntimeError> {
+        let shared = Arc::clone(&self.shared);
+        self.to_its_end(async move { close::close(&shared).await }).await
     }
 
     /// Does something to its end, whether the caller waits for it or not: half of it would have to be found and

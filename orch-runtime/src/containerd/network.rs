@@ -21,6 +21,8 @@ use super::namespace;
 
 /// What a pod calls its device.
 const POD_DEVICE: &str = "eth0";
+/// The alias of a bridge that a runtime made: others' are not ours to remove.
+const MADE: &str = "made by orch-runtime";
 
 /// The network of pods.
 #[derive(Debug)]
@@ -42,10 +44,12 @@ impl Network {
 
     /// The names of all devices of the node.
     pub(super) async fn devices(&self) -> Result<BTreeSet<String>, Failure> {
+        Ok(self.links().await?.iter().filter_map(|link| name(link).map(str::to_owned)).collect())
+    }
+
+    async fn links(&self) -> Result<Vec<LinkMessage>, Failure> {
         let _one_at_a_time = self.listing.lock().await;
-        let links: Vec<LinkMessage> =
-            self.handle.link().get().execute().try_collect().await.map_err(|error| failed("list devices", &error))?;
-        Ok(links.iter().filter_map(|link| name(link).map(str::to_owned)).collect())
+        self.handle.link().get().execute().try_collect().await.map_err(|error| failed("list devices", &error))
     }
 
     /// Joins a pod's namespace to the bridge; whatever there was of it is replaced.
@@ -69,10 +73,22 @@ impl Network {
     /// Removes a pod's device, if it is there, and with it the one in the pod.
     pub(super) async fn leave(&self, device: &str) -> Result<(), Failure> {
         let Some(index) = index(&self.handle, device).await? else { return Ok(()) };
-        match self.handle.link().del(index).execute().await {
-            Err(error) if errno(&error) != Some(Errno::ENODEV) => Err(failed("remove a pod's device", &error)),
-            _ => Ok(()),
+        delete(&self.handle, index).await.map_err(|error| failed("remove a pod's device", &error))
+    }
+
+    /// Removes the bridge if a runtime made it and nothing is joined to it. It is made again when a pod is to join, and none
+    /// may join meanwhile.
+    pub(super) async fn close(&self) -> Result<(), Failure> {
+        let links = self.links().await?;
+        let is_ours = |link: &&LinkMessage| {
+            name(link) == Some(self.config.bridge.as_str())
+                && link.attributes.contains(&LinkAttribute::IfAlias(MADE.to_owned()))
+        };
+        let Some(index) = links.iter().find(is_ours).map(|link| link.header.index) else { return Ok(()) };
+        if links.iter().any(|link| link.attributes.contains(&LinkAttribute::Controller(index))) {
+            return Ok(());
         }
+        delete(&self.handle, index).await.map_err(|error| failed("remove the bridge", &error))
     }
 
     /// The bridge, made if it is not there.
@@ -82,14 +98,22 @@ impl Network {
         if let (Some(()), Some(index)) = (self.bridge.get(), index(&self.handle, name).await?) {
             return Ok(index);
         }
+        let mut made = false;
         if index(&self.handle, name).await?.is_none() {
             match self.handle.link().add(LinkBridge::new(name).build()).execute().await {
                 Err(error) if errno(&error) != Some(Errno::EEXIST) => return Err(failed("make the bridge", &error)),
-                _ => {}
+                result => made = result.is_ok(),
             }
         }
         let subnet = self.config.subnet;
         let index = up(&self.handle, name, Some((subnet.gateway(), subnet))).await?;
+        if made {
+            // Linux takes no alias with the request that makes a device.
+            let marked =
+                LinkUnspec::new_with_index(index).append_extra_attribute(LinkAttribute::IfAlias(MADE.to_owned()));
+            let marked = self.handle.link().set(marked.build()).execute().await;
+            marked.map_err(|error| failed("mark the bridge", &error))?;
+        }
         // Another task may have come first.
         let _ = self.bridge.set(());
         Ok(index)
@@ -133,6 +157,14 @@ async fn up(handle: &Handle, device: &str, address: Option<(Ipv4Addr, Subnet)>) 
     let turned_on = handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await;
     turned_on.map_err(|error| failed("turn a device on", &error))?;
     Ok(index)
+}
+
+/// Removes a device. One that is gone is removed.
+async fn delete(handle: &Handle, index: u32) -> Result<(), rtnetlink::Error> {
+    match handle.link().del(index).execute().await {
+        Err(error) if errno(&error) == Some(Errno::ENODEV) => Ok(()),
+        result => result,
+    }
 }
 
 async fn index(handle: &Handle, device: &str) -> Result<Option<u32>, Failure> {

@@ -11,9 +11,6 @@ use super::output::Output;
 use super::program::{FakeProgram, Print};
 use crate::capability;
 
-/// What every container may do, as Docker and containerd have it.
-const EVERY_CAPABILITY: u64 = 0xa804_25fb;
-
 /// Why a container cannot be started as its spec asks for.
 pub(super) fn obstacle(spec: &ContainerSpec) -> Option<String> {
     if let Some(mount) = spec.mounts.iter().find(|mount| !mount.source.exists()) {
@@ -79,7 +76,7 @@ fn uid(privileges: &Privileges) -> u32 {
 
 fn capabilities(privileges: &Privileges) -> Result<u64, String> {
     let Privileges { drop_capabilities, add_capabilities, .. } = privileges;
-    let granted = capability::granted(EVERY_CAPABILITY, drop_capabilities, add_capabilities)?;
+    let granted = capability::granted(capability::DEFAULT, drop_capabilities, add_capabilities)?;
     Ok(if uid(privileges) == 0 { granted } else { 0 })
 }
 

@@ -1,5 +1,6 @@
 //! `ContainerdRuntime` on a real containerd, in a network of its own.
 
+mod closing;
 mod faults;
 mod input;
 mod place;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -103,6 +103,11 @@ impl Place {
         let namespace = ["--namespace", &self.namespace];
         let output = self.containerd().ctr(namespace.iter().chain(arguments));
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What `ip` answers in the network that containerd is in.
+    pub(crate) fn ip(&self, arguments: &[&str]) -> Output {
+        self.containerd().host().command("/bin/ip").args(arguments).output().expect("the program ip")
     }
 
     /// The processes of its containers.
@@ -220,9 +225,8 @@ impl RuntimeFixture for Place {
         traces.extend(mounts.lines().filter(ours).map(str::to_owned));
         let bridge = self.config().network.bridge;
         let bridge = bridge.as_str();
-        let links =
-            self.containerd().host().command("/bin/ip").args(["-brief", "link", "show", "master", bridge]).output();
-        let links = links.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let links = self.ip(&["-brief", "link", "show", "master", bridge]).stdout;
+        let links = String::from_utf8_lossy(&links).into_owned();
         traces.extend(links.lines().map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()));
         for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
             let group = format!("{}/{}", self.containerd().cgroup_parent().trim_start_matches('/'), self.namespace);

@@ -173,7 +173,7 @@ impl FlawedScheduler {
             && ready.is_none_or(|ready| ready.status == ConditionStatus::True)
             && spec.node_selector.iter().all(|(key, value)| node.metadata.labels.get(key) == Some(value))
             && required.is_none_or(|required| required.matches(node))
-            && taints.all(|taint| taint.is_tolerated_by(&spec.tolerations))
+            && taints.all(|taint| spec.tolerates(taint))
     }
 
     fn port_taken(&self, pod: &Pod, others: &[&Pod]) -> bool {

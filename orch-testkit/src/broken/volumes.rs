@@ -41,11 +41,13 @@ pub enum Flaw {
     RefusesEveryLink,
     /// Reads through a link that a container put in the place of a file: a container reads the node's secrets.
     ReadsThroughLinks,
+    /// Leaves such a file where it is: one for each restart of a container piles up.
+    KeepsFilesOfItsOwn,
 }
 
 impl Flaw {
     /// Every flaw, with the promise that it breaks.
-    pub const ALL: [(Self, &str); 14] = [
+    pub const ALL: [(Self, &str); 15] = [
         (Self::EmptiesFoldersThatExist, "V1"),
         (Self::RewritesWhatIsTheSame, "V1"),
         (Self::WritesOneFileAfterAnother, "V2"),
@@ -60,6 +62,7 @@ impl Flaw {
         (Self::JoinsPaths, "V6"),
         (Self::RefusesEveryLink, "V6"),
         (Self::ReadsThroughLinks, "V7"),
+        (Self::KeepsFilesOfItsOwn, "V7"),
     ];
 }
 
@@ -236,6 +239,13 @@ impl<F: VolumesFixture> Volumes for FlawedVolumes<F> {
             return Ok(self.node.fixture.read(target).map(Bytes::from));
         }
         self.inner.read(pod, name, file, most).await
+    }
+
+    async fn remove_file(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<(), VolumeError> {
+        match self.flaw {
+            Some(Flaw::KeepsFilesOfItsOwn) => Ok(()),
+            _ => self.inner.remove_file(pod, name, file).await,
+        }
     }
 
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {

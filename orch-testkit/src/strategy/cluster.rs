@@ -230,7 +230,8 @@ fn all_taints() -> Vec<Taint> {
     let effects = [TaintEffect::NoSchedule, TaintEffect::PreferNoSchedule, TaintEffect::NoExecute];
     let taint = |effect| Taint { key: "team".to_owned(), value: Some("db".to_owned()), effect, time_added: None };
     let old = |effect| Taint { key: "old".to_owned(), value: None, effect, time_added: None };
-    effects.into_iter().flat_map(|effect| [taint(effect), old(effect)]).collect()
+    let short = Taint { key: Taint::MEMORY_PRESSURE.to_owned(), ..Taint::default() };
+    effects.into_iter().flat_map(|effect| [taint(effect), old(effect)]).chain([short]).collect()
 }
 
 fn toleration() -> impl Strategy<Value = Toleration> {

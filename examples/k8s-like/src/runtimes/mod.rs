@@ -93,7 +93,14 @@ impl Runtimes {
 
     /// Ends everything, and returns what could not be ended. With `forget`, nothing of it is left in the state folder.
     pub(crate) async fn stop(&self, forget: bool) -> Vec<RuntimeError> {
-        let stopped = join_all(self.nodes.iter().map(|runtime| stop_pods(runtime, forget))).await;
+        let stop = async |runtime: &NodeBundle| {
+            let mut left = stop_pods(runtime, forget).await;
+            if left.is_empty() {
+                left.extend(runtime.give_back().await.err());
+            }
+            left
+        };
+        let stopped = join_all(self.nodes.iter().map(stop)).await;
         stopped.into_iter().flatten().collect()
     }
 }

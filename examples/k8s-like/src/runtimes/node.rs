@@ -26,6 +26,8 @@ pub(crate) struct NodeBundle {
     machine: Arc<dyn Machine>,
     /// Gives its folder back when it is closed, and not before.
     process: Option<ProcessRuntime>,
+    /// Leaves a bridge behind until it is closed.
+    containerd: Option<ContainerdRuntime>,
     folder: PathBuf,
 }
 
@@ -35,7 +37,7 @@ impl NodeBundle {
         let name = node_name(node);
         let folder = layout.node_dir(node, choice.kind());
         let failed = |source| OpenError::Runtime { node: name.clone(), source };
-        let (mut process, mut images): (_, Option<Arc<dyn Images>>) = (None, None);
+        let (mut process, mut containerd, mut images): (_, _, Option<Arc<dyn Images>>) = (None, None, None);
         let (runtime, version): (Arc<dyn Interactive>, String) = match choice {
             RuntimeChoice::Process => {
                 let mut config = ProcessConfig::new(folder.clone());
@@ -59,6 +61,7 @@ impl NodeBundle {
                 config.network =
                     PodNetwork { bridge: layout.bridge(node).parse()?, subnet: layout.subnet(node).parse()? };
                 let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
+                containerd = Some(ContainerdRuntime::clone(&opened));
                 images = Some(Arc::clone(&opened) as _);
                 let version = opened.version();
                 (opened, version)
@@ -74,6 +77,7 @@ impl NodeBundle {
             volumes: Arc::new(volumes),
             machine: Arc::new(LinuxMachine::new(LinuxMachineConfig::new(layout.state_dir()))),
             process,
+            containerd,
             folder,
             name,
         })
@@ -119,8 +123,19 @@ impl NodeBundle {
         }
     }
 
+    /// Gives the machine back what no pod needs, now that none runs; a pod that does keeps what it has.
+    pub(crate) async fn give_back(&self) -> Result<(), RuntimeError> {
+        match &self.containerd {
+            Some(containerd) => containerd.clone().close().await,
+            None => Ok(()),
+        }
+    }
+
     /// Gives everything back, and removes the folder, of which nothing is needed any more.
     pub(crate) async fn close_for_good(self) {
+        if let Err(error) = self.give_back().await {
+            tracing::warn!(node = self.name, %error, "something of the node is left");
+        }
         let Self { runtime, images, process, folder, .. } = self;
         drop((runtime, images));
         if let Some(process) = process {

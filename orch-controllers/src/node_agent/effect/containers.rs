@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use orch_core::controller::{ControllerError, Effect};
-use orch_core::runtime::{ContainerId, ContainerSpec, Mount, RuntimeError, VolumeError};
+use orch_core::runtime::{ContainerId, ContainerSpec, Mount, RuntimeError, VolumeError, VolumeName};
 
 use super::super::plan::{Start, Stop};
 use super::super::question::Answer;
@@ -107,16 +107,25 @@ impl StopContainers {
     }
 }
 
-/// Forgets an attempt that has ended.
+/// Forgets an attempt that has ended, and what it said about its end.
 #[derive(Debug)]
 pub(in crate::node_agent) struct ForgetContainer {
     pub(in crate::node_agent) hands: Arc<Hands>,
     pub(in crate::node_agent) id: ContainerId,
+    /// The volume of its pod in which it may have a file for that.
+    pub(in crate::node_agent) messages: Option<VolumeName>,
 }
 
 #[async_trait]
 impl Effect for ForgetContainer {
     async fn perform(&self) -> Result<(), ControllerError> {
+        // The file goes first: nobody would come back for it once the attempt is forgotten.
+        if let (Some(volumes), Some(volume)) = (&self.hands.volumes, &self.messages)
+            && let Err(error) = volumes.remove_file(&self.id.pod, volume, &termination_message::file(&self.id)).await
+        {
+            // It goes with the pod at the latest, and is not worth a container that is not restarted.
+            tracing::debug!(container = %self.id, %error, "cannot remove its termination message");
+        }
         self.hands.runtime.remove_container(&self.id).await.map_err(outside)
     }
 }

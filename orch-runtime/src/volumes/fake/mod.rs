@@ -165,6 +165,16 @@ impl Volumes for FakeVolumes {
         }
     }
 
+    async fn remove_file(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<(), VolumeError> {
+        let mut state = self.working()?;
+        let path = Path::new(ROOT).join(pod.as_str()).join(name.as_str()).join(plain_name(file)?);
+        if state.node.get(&path) == Some(&NodeFile::Folder) {
+            return Err(refused(format!("{} is a folder and no file", path.display())));
+        }
+        state.node.delete(&path);
+        Ok(())
+    }
+
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {
         let mut state = self.working()?;
         state.node.delete(&Path::new(ROOT).join(pod.as_str()));

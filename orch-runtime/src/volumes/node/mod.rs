@@ -128,6 +128,11 @@ impl Volumes for NodeVolumes {
         self.in_turn(pod, move |shared| shared.read(&uid, &name, &file, most)).await
     }
 
+    async fn remove_file(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<(), VolumeError> {
+        let (uid, name, file) = (pod.clone(), name.clone(), plain_name(file)?.to_owned());
+        self.in_turn(pod, move |shared| shared.remove_file(&uid, &name, &file)).await
+    }
+
     async fn remove(&self, pod: &PodUid) -> Result<(), VolumeError> {
         let uid = pod.clone();
         self.in_turn(pod, move |shared| {
@@ -263,6 +268,18 @@ impl Shared {
             Ok(content) => Ok(Some(content.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unavailable("cannot read", &self.path(pod, name).join(CONTENT).join(file), error)),
+        }
+    }
+
+    fn remove_file(&self, pod: &PodUid, name: &VolumeName, file: &str) -> Result<(), VolumeError> {
+        let path = self.path(pod, name).join(CONTENT);
+        match Folder::open(&path).and_then(|content| content.remove_file(file.as_ref())) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(refused(format!("{} is a folder and no file", path.join(file).display())))
+            }
+            Err(error) => Err(unavailable("cannot remove", &path.join(file), error)),
         }
     }
 

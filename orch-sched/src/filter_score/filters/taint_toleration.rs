@@ -5,7 +5,7 @@ use orch_core::object::{Taint, TaintEffect};
 use crate::filter_score::{Filter, NodeInfo, PodInfo, Reason};
 
 /// Excludes a node with a taint of the effect `NoSchedule` or `NoExecute` that the pod does not tolerate, for however
-/// long.
+/// long. What a pod tolerates without saying so stands at [`PodSpec::tolerates`](orch_core::object::PodSpec::tolerates).
 #[derive(Clone, Copy, Debug)]
 pub struct TaintToleration;
 
@@ -27,8 +27,15 @@ impl Filter for TaintToleration {
 
     fn hint(&self, pod: &PodInfo, excluded: &[&NodeInfo]) -> Option<String> {
         let taint = excluded.iter().find_map(|node| untolerated(pod, node))?;
-        if matches!(taint.key.as_str(), Taint::NOT_READY | Taint::UNREACHABLE) {
-            return Some("wait until a node is ready again".to_owned());
+        // Whoever puts these on takes them off, and would put them on again.
+        match taint.key.as_str() {
+            Taint::NOT_READY | Taint::UNREACHABLE => return Some("wait until a node is ready again".to_owned()),
+            Taint::MEMORY_PRESSURE => {
+                return Some("wait until a node has memory again, or let the pod ask for some".to_owned());
+            }
+            Taint::DISK_PRESSURE => return Some("wait until a node has disk again, or free some".to_owned()),
+            Taint::PID_PRESSURE => return Some("wait until a node has processes again".to_owned()),
+            _ => {}
         }
         let value = taint.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
         Some(format!("add a toleration of {}{value}:{:?} to the pod, or remove the taint", taint.key, taint.effect))
@@ -37,6 +44,5 @@ impl Filter for TaintToleration {
 
 fn untolerated<'a>(pod: &PodInfo, node: &'a NodeInfo) -> Option<&'a Taint> {
     let hard = |taint: &&Taint| matches!(taint.effect, TaintEffect::NoSchedule | TaintEffect::NoExecute);
-    let tolerated = |taint: &Taint| taint.is_tolerated_by(&pod.pod().spec.tolerations);
-    node.node().spec.taints.iter().filter(hard).find(|taint| !tolerated(taint))
+    node.node().spec.taints.iter().filter(hard).find(|taint| !pod.pod().spec.tolerates(taint))
 }

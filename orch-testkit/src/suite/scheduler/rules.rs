@@ -47,7 +47,7 @@ fn broken_rule(pod: &Pod, node: &Node) -> Option<&'static str> {
         Some("it lacks a label of the pod's nodeSelector")
     } else if required.is_some_and(|required| !required.matches(node)) {
         Some("it does not match the pod's required node affinity")
-    } else if hard_taints.any(|taint| !taint.is_tolerated_by(&pod.spec.tolerations)) {
+    } else if hard_taints.any(|taint| !pod.spec.tolerates(taint)) {
         Some("it has a taint that the pod does not tolerate")
     } else if node.spec.unschedulable && !tolerates_all {
         Some("it is cordoned")

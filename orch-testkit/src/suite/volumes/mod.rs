@@ -70,6 +70,8 @@ macro_rules! volumes_clauses {
                 "A path through a file is Refused, and so is one to a file that a volume of files does not have.";
             V7 own_files::a_file_of_its_own_is_made_and_read
                 "A file that was made is read, its beginning if it is longer, and stays as it is when it is made again.";
+            V7 own_files::a_file_that_is_removed_is_gone
+                "A file that is removed is gone, and no other; what is not there is removed.";
             V7 own_files::a_link_in_its_place_is_not_read_through
                 "A link in the place of such a file is not read through.";
             Spec host_paths::what_is_there_must_be_what_is_expected
