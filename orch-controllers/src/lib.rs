@@ -19,6 +19,7 @@ pub mod node_lifecycle;
 pub mod replica_set;
 mod reverse_index;
 pub mod service_proxy;
+pub mod static_pods;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/controller.md")]

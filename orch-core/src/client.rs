@@ -59,10 +59,24 @@ impl Client {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub async fn create_any(&self, mut object: Arc<dyn AnyObject>) -> Result<Arc<dyn AnyObject>, ClientError> {
+    pub async fn create_any(&self, object: Arc<dyn AnyObject>) -> Result<Arc<dyn AnyObject>, ClientError> {
+        self.create_any_as(object, Uid::random(&*self.entropy)).await
+    }
+
+    /// [`create_any`](Self::create_any) with a uid that the creator vouches for, in place of a random one. It is for what
+    /// is created again after its store was lost, and must be known for the same by whoever outlived the store: a static
+    /// pod whose containers still run.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub async fn create_any_as(
+        &self,
+        mut object: Arc<dyn AnyObject>,
+        uid: Uid,
+    ) -> Result<Arc<dyn AnyObject>, ClientError> {
         let new = unshared(&mut object);
         let metadata = new.metadata_mut();
-        metadata.uid = Some(Uid::random(&*self.entropy));
+        metadata.uid = Some(uid);
         metadata.creation_timestamp = Some(self.clock.now().into());
         metadata.generation = Some(1);
         metadata.revision = None;

@@ -72,6 +72,24 @@ fn held_by(holder: &'static str) -> impl FnOnce(&mut Lease) {
 }
 
 #[test]
+fn a_creator_may_vouch_for_the_uid_and_for_nothing_else_and_makes_no_second_object() {
+    run(async {
+        let world = World::new();
+        let (first, uid) = (world.lease(&[]).await, Uid::new("vouched-for"));
+        let again = Arc::new(Lease::clone(&first));
+        let taken = world.client.create_any_as(again.clone(), uid.clone()).await.expect_err("there is one");
+        assert!(matches!(taken, ClientError::AlreadyExists { .. }), "{taken}");
+        world.client.delete(&*first, Grace::Now).await.expect("it is as it was read");
+        world.clock.advance(Duration::from_secs(5));
+        let made = world.client.create_any_as(again, uid.clone()).await.expect("it is valid and new");
+        let metadata = made.metadata();
+        assert_eq!((&metadata.uid, metadata.creation_timestamp), (&Some(uid), Some(world.now())));
+        let stale = world.client.delete(&*first, Grace::Now).await.expect_err("another object");
+        assert!(matches!(stale, ClientError::Conflict { .. }), "{stale}");
+    });
+}
+
+#[test]
 fn a_new_object_gets_a_uid_a_time_and_generation_one_whatever_it_came_with() {
     run(async {
         let world = World::new();

@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Starts a cluster, applies a manifest whenever it changes, and stops everything on Ctrl-C.
     Up(Up),
+    /// Runs one node without a control plane: the pods of a folder of manifests, looked at every second.
+    Node(Node),
     /// Shows what a container wrote.
     Logs(Logs),
     /// Runs a command beside a container: `k8s-like exec -it POD -- sh`.
@@ -156,10 +158,6 @@ pub(crate) struct Up {
     /// The namespace of objects that do not name one.
     #[arg(short, long, default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
-    /// Where logs and the records of processes are kept. A later run with the same folder finds the processes of an
-    /// earlier one that was killed. [default: a folder of this manifest below the temporary folder]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
     /// Where the objects are kept: `memory`, gone with this program; `embedded`, in the state folder; or in an etcd
     /// cluster, `etcd://HOST:PORT[,HOST:PORT…][/PREFIX]`. What an earlier run left running with one of the latter two goes
     /// on. [default: embedded with --state-dir, memory without]
@@ -168,6 +166,27 @@ pub(crate) struct Up {
     /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
+    #[command(flatten)]
+    pub(crate) pods: PodOptions,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Node {
+    /// The folder: each file in it that ends in .yaml, .yml or .json is a manifest of one or several pods. What is no pod,
+    /// and a pod that needs other objects, is refused.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) static_pods: PathBuf,
+    #[command(flatten)]
+    pub(crate) pods: PodOptions,
+}
+
+/// How pods are run, and where.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PodOptions {
+    /// Where logs and the records of processes are kept. A later run with the same folder finds the processes of an
+    /// earlier one that was killed. [default: a folder for this path below the temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// What containers are run with.
     #[arg(long, value_enum, default_value_t = RuntimeKind::Process)]
     pub(crate) runtime: RuntimeKind,
@@ -186,15 +205,17 @@ pub(crate) struct Up {
     pub(crate) verbose: u8,
 }
 
-impl Up {
+impl PodOptions {
     /// What containers are run with, if it is to be of this kind.
     pub(crate) fn runtime_at(&self, kind: RuntimeKind) -> RuntimeChoice {
         kind.at(self.docker_socket.clone(), self.containerd_socket.clone())
     }
+}
 
+impl Up {
     /// Where the objects are kept.
     pub(crate) fn store(&self) -> StoreChoice {
-        let by_default = || if self.state_dir.is_some() { StoreChoice::Embedded } else { StoreChoice::Memory };
+        let by_default = || if self.pods.state_dir.is_some() { StoreChoice::Embedded } else { StoreChoice::Memory };
         self.store.clone().unwrap_or_else(by_default)
     }
 }

@@ -19,6 +19,7 @@ use orch_controllers::node_agent::{ImageCollection, NodeAgentConfig, NodeAgentCo
 use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
 use orch_controllers::replica_set::ReplicaSetController;
 use orch_controllers::service_proxy::ServiceProxyController;
+use orch_controllers::static_pods::{PodFolder, PodSource as _, PodSourceError, StaticPodConfig, StaticPodController};
 use orch_core::client::{Client, ClientError};
 use orch_core::clock::SystemClock;
 use orch_core::entropy::SeededEntropy;
@@ -31,7 +32,7 @@ use orch_sched::FilterScoreScheduler;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{Api, ServeError};
-use crate::cli::Up;
+use crate::cli::{Node, PodOptions, Up};
 use crate::layout::{Layout, node_name};
 use crate::machine::Machine;
 use crate::retire::retire_nodes;
@@ -62,6 +63,8 @@ const AGENT_BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: 
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How long the engines get to stop: their actions are short but for the stopping of containers, which goes on after.
 const ENGINE_STOP: Duration = Duration::from_secs(2);
+/// How often the folder of static pods is looked at: somebody may sit before it.
+const CHECK_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Starts a cluster as the options say; `show` looks at everything that happens in it.
@@ -71,7 +74,46 @@ impl Cluster {
         show: ShowController,
         voice: &Voice,
     ) -> Result<Self, StartError> {
-        let (nodes, store) = (options.nodes, &options.store());
+        let mut cluster = Self::prepare(layout, options.nodes, &options.store(), &options.pods, voice).await?;
+        // What the store says may be how things were before this program was stopped. So the agents say first what is so,
+        // then the control plane makes all else agree with it, and only that is shown.
+        cluster.start_agents()?;
+        cluster.serve(layout)?;
+        cluster.first_look().await;
+        cluster.engines.push(cluster.control_plane()?);
+        cluster.first_look().await;
+        cluster.show(show)
+    }
+
+    /// Starts one node without a control plane, with the pods of a folder.
+    pub(crate) async fn start_node(
+        layout: &Layout,
+        options: &Node,
+        show: ShowController,
+        voice: &Voice,
+    ) -> Result<Self, StartError> {
+        let folder = PodFolder::new(&options.static_pods);
+        // With nothing known of any pod, the agent would end all that run.
+        if let Err(error) = folder.files().await {
+            return Err(StartError::Folder { path: options.static_pods.clone(), error });
+        }
+        let mut cluster = Self::prepare(layout, 1, &StoreChoice::StaticPods, &options.pods, voice).await?;
+        // For the same reason the pods are in the store before the agent looks.
+        cluster.start_static_pods(folder).await?;
+        cluster.start_agents()?;
+        cluster.serve(layout)?;
+        cluster.first_look().await;
+        cluster.show(show)
+    }
+
+    /// Opens what everything else stands on, and deals with what earlier runs left.
+    async fn prepare(
+        layout: &Layout,
+        nodes: u8,
+        store: &StoreChoice,
+        options: &PodOptions,
+        voice: &Voice,
+    ) -> Result<Self, StartError> {
         // First, since it keeps every other process out of the folder.
         let choice = options.runtime_at(options.runtime);
         let runtimes = Runtimes::open(layout, nodes, &choice, |kind| options.runtime_at(kind)).await?;
@@ -80,22 +122,40 @@ impl Cluster {
         let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), store).await?;
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
         let mut cluster = Self { client, proxy, runtimes, engines: Vec::new(), tenancy, api: None };
-        let names: Vec<String> = (1..=nodes).map(node_name).collect();
         cluster.sort_out(leftovers, store, voice).await?;
-        cluster.retire_all_but(&names, voice).await?;
+        cluster.retire_others(voice).await?;
         for archive in &options.image_archive {
             cluster.runtimes.import(archive, voice).await?;
         }
-        // What the store says may be how things were before this program was stopped. So the agents say first what is so,
-        // then the control plane makes all else agree with it, and only that is shown.
-        cluster.start_agents(&names)?;
-        let (nodes, objects) = (cluster.runtimes.nodes().to_vec(), Arc::clone(cluster.client.store()));
-        cluster.api = Some(Api::serve(layout.socket(), nodes, objects)?);
-        cluster.first_look().await;
-        cluster.engines.push(cluster.control_plane()?);
-        cluster.first_look().await;
-        cluster.engines.push(Engine::builder(cluster.client.clone()).controller(Arc::new(show)).start()?);
         Ok(cluster)
+    }
+
+    /// Answers people.
+    fn serve(&mut self, layout: &Layout) -> Result<(), ServeError> {
+        let (nodes, objects) = (self.runtimes.nodes().to_vec(), Arc::clone(self.client.store()));
+        self.api = Some(Api::serve(layout.socket(), nodes, objects)?);
+        Ok(())
+    }
+
+    /// From now on what happens is shown.
+    fn show(mut self, show: ShowController) -> Result<Self, StartError> {
+        self.engines.push(Engine::builder(self.client.clone()).controller(Arc::new(show)).start()?);
+        Ok(self)
+    }
+
+    /// Makes the pods of the folder, and returns when those that it has now are in the store.
+    async fn start_static_pods(&mut self, folder: PodFolder) -> Result<(), StartError> {
+        let mut config = StaticPodConfig::new(node_name(1));
+        config.check_every = CHECK_FOLDER_EVERY;
+        let controller = Arc::new(StaticPodController::new(config, Arc::new(folder))?);
+        let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
+        let options = RunOptions { budget: None, ..RunOptions::default() };
+        let engine = engine.controller_with(Arc::clone(&controller) as _, options).start()?;
+        while !(controller.has_looked() && engine.is_idle()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        self.engines.push(engine);
+        Ok(())
     }
 
     /// Deals with what still runs from the folder: this cluster's pods are left to the agents, everything else is ended
@@ -120,20 +180,21 @@ impl Cluster {
 
     /// Takes the nodes that an earlier run had and this one has not out of the cluster, before what ran on them is
     /// started elsewhere.
-    async fn retire_all_but(&mut self, names: &[String], voice: &Voice) -> Result<(), StartError> {
+    async fn retire_others(&mut self, voice: &Voice) -> Result<(), StartError> {
         self.runtimes.clear_former().await.map_err(StartError::Leftovers)?;
-        for node in retire_nodes(&self.client, &names.iter().cloned().collect()).await? {
+        let names = self.runtimes.nodes().iter().map(|node| node.name().to_owned()).collect();
+        for node in retire_nodes(&self.client, &names).await? {
             voice.say(&format!("{node} is no more, and what ran on it is stopped"));
         }
         Ok(())
     }
 
     /// Starts an agent for each node.
-    fn start_agents(&mut self, names: &[String]) -> Result<(), StartError> {
+    fn start_agents(&mut self) -> Result<(), StartError> {
         let machine = Machine::measure();
-        let nodes = i64::try_from(names.len()).unwrap_or(i64::MAX);
-        for (name, node) in names.iter().zip(self.runtimes.nodes()) {
-            let mut config = NodeAgentConfig::new(name, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let nodes = i64::try_from(self.runtimes.nodes().len()).unwrap_or(i64::MAX);
+        for node in self.runtimes.nodes() {
+            let mut config = NodeAgentConfig::new(node.name(), IpAddr::V4(Ipv4Addr::LOCALHOST));
             config.capacity.insert("cpu".to_owned(), Quantity::from_millis(machine.cpu_millis / nodes));
             config.capacity.insert("memory".to_owned(), Quantity::from_binary(machine.memory_bytes / nodes));
             // A machine that people work on may be rather full, and this is not its only purpose.
@@ -247,6 +308,9 @@ pub(crate) enum StartError {
     /// The images.
     #[error(transparent)]
     Import(Box<ImportError>),
+    /// The folder of static pods.
+    #[error("{}: {error}; a folder without manifests is enough to start with", path.display())]
+    Folder { path: PathBuf, error: PodSourceError },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreOpenError),
@@ -255,8 +319,13 @@ pub(crate) enum StartError {
     Tenancy(#[from] TenancyError),
     /// What runs from the state folder belongs to another store.
     #[error(
-        "{running} pods still run from this state folder whose objects are in another store, {other}: start with \
-         --store {other}, or choose another --state-dir; --store memory stops them"
+        "{running} pods still run from this state folder whose objects are in another store, {other}: start {}, or choose \
+         another --state-dir; `k8s-like up --store memory` stops them",
+        if *other == StoreChoice::StaticPods.to_string() {
+            "`k8s-like node` with that folder".to_owned()
+        } else {
+            format!("`k8s-like up` with --store {other}")
+        }
     )]
     OtherStore { running: usize, other: String },
     /// What an earlier run left.

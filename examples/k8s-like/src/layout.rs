@@ -32,6 +32,12 @@ impl Layout {
         Self { block: *BLOCKS.start() + choice, state_dir }
     }
 
+    /// The layout in the folder that was chosen, or else in the one that belongs to the manifest.
+    pub(crate) fn chosen(state_dir: Option<&Path>, manifest: &Path) -> Self {
+        let folder = state_dir.map_or_else(|| Self::default_state_dir(manifest), Path::to_owned);
+        Self::new(std::path::absolute(&folder).unwrap_or(folder))
+    }
+
     /// The state folder of a manifest for which none was chosen.
     pub(crate) fn default_state_dir(manifest: &Path) -> PathBuf {
         let manifest = std::path::absolute(manifest).unwrap_or_else(|_| manifest.to_owned());

@@ -8,8 +8,10 @@ mod cli;
 mod cluster;
 mod commands;
 mod layout;
+mod lifetime;
 mod machine;
 mod manifest;
+mod node;
 mod pulse;
 mod retire;
 mod runtimes;
@@ -31,7 +33,11 @@ fn main() -> ExitCode {
     // The logs of containers are kept by it, too.
     orch_runtime::containerd::run_logger_if_asked();
     let command = Cli::parse().command;
-    log(if let Command::Up(options) = &command { options.verbose } else { 0 });
+    log(match &command {
+        Command::Up(options) => options.pods.verbose,
+        Command::Node(options) => options.pods.verbose,
+        _ => 0,
+    });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Up(options) => return up::up(options).await,
+        Command::Node(options) => return node::node(options).await,
         Command::Logs(options) => commands::logs(options).await,
         Command::Exec(options) => commands::exec(options).await,
         Command::Attach(options) => commands::attach(options).await,

@@ -17,6 +17,8 @@ use crate::causes::with_causes;
 pub(crate) enum StoreChoice {
     /// In this process, and gone with it.
     Memory,
+    /// In this process, and made again by the next one, of the same folder: static pods.
+    StaticPods,
     /// In files in the state folder.
     Embedded,
     /// In an etcd cluster.
@@ -31,13 +33,13 @@ impl StoreChoice {
     /// Opens the store; if it is in files, they are in the state folder.
     pub(crate) async fn open(&self, state_dir: &Path) -> Result<Arc<dyn Store>, StoreOpenError> {
         Ok(match self {
-            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Memory | Self::StaticPods => Arc::new(MemoryStore::default()),
             Self::Embedded => Arc::new(EmbeddedStore::open(EmbeddedStoreConfig::new(state_dir.join("store"))).await?),
             Self::Etcd { config, .. } => Arc::new(EtcdStore::new(EtcdConfig::clone(config))?),
         })
     }
 
-    /// Whether the objects are still there when this program is started again.
+    /// Whether the objects are there again when this program is started again.
     pub(crate) fn is_durable(&self) -> bool {
         !matches!(self, Self::Memory)
     }
@@ -53,11 +55,12 @@ impl StoreChoice {
     }
 }
 
-/// As it is given on the command line.
+/// As it is given on the command line, where it is.
 impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory => "memory",
+            Self::StaticPods => "a folder of static pods",
             Self::Embedded => "embedded",
             Self::Etcd { url, .. } => url,
         })

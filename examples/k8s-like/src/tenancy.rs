@@ -166,6 +166,8 @@ fn is_held_by_another(lease: &Lease, folder: &Uid) -> bool {
 fn leftovers(tenant: Option<&Tenant>, cluster: &Uid, store: &str) -> Leftovers {
     match tenant {
         Some(tenant) if tenant.cluster == *cluster => Leftovers::Own,
+        // The lease is gone with the process, but the same pods are made again.
+        Some(tenant) if tenant.store == store && store == StoreChoice::StaticPods.to_string() => Leftovers::Own,
         // Gone with the process, or not what it was: emptied, or the lease was deleted by hand.
         Some(tenant) if tenant.store == StoreChoice::Memory.to_string() || tenant.store == store => Leftovers::Nobodys,
         Some(tenant) => Leftovers::Others(tenant.store.clone()),
@@ -243,6 +245,10 @@ mod tests {
         ] {
             assert_eq!(leftovers(tenant.as_ref(), &Uid::new("1"), "embedded"), expected, "{tenant:?}");
         }
+        let folder = StoreChoice::StaticPods.to_string();
+        let earlier = Some(&tenant("2", &folder));
+        assert_eq!(leftovers(earlier, &Uid::new("1"), &folder), Leftovers::Own);
+        assert_eq!(leftovers(earlier, &Uid::new("1"), "memory"), Leftovers::Others(folder.clone()));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `k8s-like up`: a cluster that follows a manifest until it is told to stop.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +7,12 @@ use std::time::Duration;
 use orch_core::encoding::Kinds;
 use orch_core::kind::AnyObject;
 use orch_core::object::{ConfigMap, Deployment, Namespace, Pod, ReplicaSet, Secret, Service};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apply::Applier;
-use crate::causes::with_causes;
 use crate::cli::Up;
 use crate::cluster::Cluster;
 use crate::layout::Layout;
+use crate::lifetime::{Signals, failed, stop};
 use crate::manifest::ManifestFile;
 use crate::pulse;
 use crate::show::{Voice, show};
@@ -25,9 +23,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn up(options: Up) -> ExitCode {
-    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-        (Err(error), _) | (_, Err(error)) => return failed(&format!("cannot listen for signals: {error}")),
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("cannot listen for signals: {error}")),
     };
     let kinds = kinds(&options.namespace);
     let mut file = ManifestFile::new(options.file.clone(), kinds.clone());
@@ -35,31 +33,17 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         Ok(objects) => objects,
         Err(error) => return failed(&error.to_string()),
     };
-    let (state_dir, is_ours) = match &options.state_dir {
-        Some(chosen) => (chosen.clone(), false),
-        None => (Layout::default_state_dir(file.path()), true),
-    };
-    let layout = Layout::new(std::path::absolute(&state_dir).unwrap_or(state_dir));
+    let layout = Layout::chosen(options.pods.state_dir.as_deref(), file.path());
     let (show, voice, shown) = show();
     let shown = tokio::spawn(shown);
     let store = options.store();
-    let started = tokio::select! {
-        biased;
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        started = Cluster::start(&layout, &options, show, &voice) => Some(started),
-    };
-    let cluster = match started {
-        Some(Ok(cluster)) => cluster,
-        Some(Err(error)) => return failed(&with_causes(&error)),
-        None => {
-            eprintln!("error: stopped while it was being started; what runs is left to the next run");
-            return ExitCode::from(130);
-        }
+    let cluster = match signals.started(Cluster::start(&layout, &options, show, &voice)).await {
+        Ok(cluster) => cluster,
+        Err(code) => return code,
     };
     let nodes = if options.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", options.nodes) };
     let state_dir = layout.state_dir().display();
-    let runtime = options.runtime_at(options.runtime);
+    let runtime = options.pods.runtime_at(options.pods.runtime);
     voice
         .say(&format!("{nodes}, pods as {runtime}, objects in {store}, state in {state_dir}; Ctrl-C stops everything"));
     let applier = Applier {
@@ -77,15 +61,14 @@ pub(crate) async fn up(options: Up) -> ExitCode {
     }
     tokio::select! {
         biased;
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = signals.any() => {}
         () = follow(&mut file, first, &applier, &voice) => {}
         () = pulse::follow(cluster.tenancy(), &voice), if store.is_durable() => {
             return lost(cluster, &store);
         }
     }
-    let leaves_nothing = is_ours && !store.is_in_state_dir();
-    let stopped = stop(cluster, &mut interrupt, &voice, &store, leaves_nothing.then(|| layout.state_dir())).await;
+    let leaves_nothing = options.pods.state_dir.is_none() && !store.is_in_state_dir();
+    let stopped = stop(cluster, &mut signals, &voice, &store, leaves_nothing.then(|| layout.state_dir())).await;
     drop((applier, voice));
     // What was said last is shown before the program ends.
     let _ = tokio::time::timeout(Duration::from_secs(1), shown).await;
@@ -145,48 +128,10 @@ async fn apply(name: &str, objects: &[Arc<dyn AnyObject>], applier: &Applier, vo
     }
 }
 
-/// Stops the cluster; a second Ctrl-C leaves at once, and the next run finds what is left.
-async fn stop(
-    cluster: Cluster,
-    interrupt: &mut Signal,
-    voice: &Voice,
-    store: &StoreChoice,
-    forget: Option<&Path>,
-) -> ExitCode {
-    voice.say("stopping every container; Ctrl-C again leaves them to the next run");
-    let left = tokio::select! {
-        biased;
-        _ = interrupt.recv() => {
-            let next = if store.is_durable() { "takes them over" } else { "stops them" };
-            voice.say(&format!("left at once: containers may still run, the next run with this state folder {next}"));
-            return ExitCode::from(130);
-        }
-        left = cluster.stop(forget.is_some()) => left,
-    };
-    for error in &left {
-        voice.say(&format!("error: {error}"));
-    }
-    if !left.is_empty() {
-        return ExitCode::FAILURE;
-    }
-    if let Some(state_dir) = forget {
-        // Only what is empty but for our own records goes; a failure leaves an empty folder behind and nothing else.
-        let _ = tokio::fs::remove_dir_all(state_dir).await;
-    }
-    voice.say("stopped");
-    ExitCode::SUCCESS
-}
-
 /// Leaves everything as it is: it is another one's now.
 fn lost(cluster: Cluster, store: &StoreChoice) -> ExitCode {
     drop(cluster);
     eprintln!("error: the cluster in {store} does not run from this state folder any more: its lease was taken away");
     eprintln!("error: containers may still run; whoever has the cluster now knows nothing of them");
-    ExitCode::FAILURE
-}
-
-fn failed(message: &str) -> ExitCode {
-    eprintln!("{message}");
-    eprintln!("error: nothing was started");
     ExitCode::FAILURE
 }

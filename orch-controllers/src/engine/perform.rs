@@ -61,6 +61,10 @@ impl Runner {
                 let created = self.client.create_any(object.clone()).await;
                 ("create", self.written(&**object, created.map(|object| object.metadata().revision)))
             }
+            Action::CreateAs { object, uid } => {
+                let created = self.client.create_any_as(object.clone(), uid.clone()).await;
+                ("create", self.written(&**object, created.map(|object| object.metadata().revision)))
+            }
             Action::Update { object, on } => {
                 let updated = self.client.update_any(object.clone(), on).await;
                 ("update", self.written(&**object, updated.map(|object| object.metadata().revision)))

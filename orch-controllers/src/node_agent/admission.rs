@@ -106,6 +106,7 @@ mod tests {
     use orch_core::object::{ConditionStatus, PodSpec, Toleration, TolerationOperator};
 
     use super::*;
+    use crate::static_pods::CONFIG_HASH;
 
     fn pod(cpu: &str, memory: &str, port: Option<(i32, &str)>) -> Arc<Pod> {
         let mut container = Container::default();
@@ -162,6 +163,11 @@ mod tests {
         tolerant.spec.tolerations.push(toleration);
         let mut critical = Pod::clone(&best_effort);
         critical.spec.priority = Some(2_000_001_000);
+        let mut fixed = Pod::clone(&best_effort);
+        fixed.metadata.uid = Some("0123".into());
+        fixed.metadata.annotations.insert(CONFIG_HASH.to_owned(), "0123".to_owned());
+        let mut claims_to_be_fixed = fixed.clone();
+        claims_to_be_fixed.metadata.uid = Some("4567".into());
         let message = |names: &str| Some((EVICTED.to_owned(), format!("The node had condition: [{names}]. ")));
         for (pressures, pod, expected) in [
             (&[][..], &*best_effort, None),
@@ -174,6 +180,8 @@ mod tests {
             (&[PID], &tolerant, message("PIDPressure")),
             (&[MEMORY, DISK], &burstable, message("MemoryPressure DiskPressure")),
             (&[MEMORY, DISK, PID], &critical, None),
+            (&[MEMORY, DISK, PID], &fixed, None),
+            (&[DISK], &claims_to_be_fixed, message("DiskPressure")),
         ] {
             let mut node = Node::default();
             node.status.conditions.extend(pressures.iter().map(|name| NodeCondition {

@@ -8,6 +8,7 @@ use orch_core::object::{Pod, Quantity};
 use orch_core::runtime::{ContainerStats, PodStats, VolumeName, VolumeUsage};
 
 use super::pressure::{Pressure, Scarce};
+use crate::static_pods::is_static;
 
 /// What is known of a pod's use of the node.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +26,9 @@ const CRITICAL_PRIORITY: i32 = 2_000_000_000;
 const DISK: &str = "ephemeral-storage";
 
 /// Whether the node or the cluster needs the pod to stay alive: it is neither ended for others nor turned away for want
-/// of something.
+/// of something. A static pod counts as such: whoever owns the node put it there.
 pub(super) fn is_critical(pod: &Pod) -> bool {
-    pod.spec.priority() >= CRITICAL_PRIORITY
+    pod.spec.priority() >= CRITICAL_PRIORITY || is_static(pod)
 }
 
 /// The pod that must go because it uses more disk than it may, and why; whether or not the node is short of anything.

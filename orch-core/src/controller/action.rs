@@ -17,6 +17,14 @@ pub enum Action {
     /// Creates the object. That it exists already counts as done only if the controller finds it so when it looks
     /// again.
     Create(Arc<dyn AnyObject>),
+    /// Creates the object with a uid that follows from the state as its name does, for an object that must be the same
+    /// one after its store was lost; see [`Client::create_any_as`](crate::client::Client::create_any_as).
+    CreateAs {
+        /// The object.
+        object: Arc<dyn AnyObject>,
+        /// Its uid. No other object of the kind may have it at the same time.
+        uid: Uid,
+    },
     /// Replaces an object by another state of it.
     Update {
         /// The new state.
@@ -42,6 +50,11 @@ impl Action {
     /// Creates `object`.
     pub fn create<T: Object>(object: T) -> Self {
         Self::Create(Arc::new(object))
+    }
+
+    /// Creates `object` with this uid.
+    pub fn create_as<T: Object>(object: T, uid: Uid) -> Self {
+        Self::CreateAs { object: Arc::new(object), uid }
     }
 
     /// Replaces `old`, as it was read, by `new`.

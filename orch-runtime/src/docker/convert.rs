@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use orch_core::clock::Timestamp;
 use orch_core::runtime::{
@@ -15,12 +14,6 @@ use super::DockerConfig;
 use super::names::label;
 use super::wire;
 use crate::sandbox_image;
-
-/// How a program ends that was killed.
-const KILLED: i32 = 137;
-
-/// How long the kernel's reason for an end may come after it.
-const REASON_FOLLOWS: Duration = Duration::from_millis(500);
 
 /// The time in which a limit of processor time is kept, in microseconds, and the least that the kernel takes of it.
 const CPU_PERIOD: u64 = 100_000;
@@ -246,19 +239,6 @@ impl Found {
             Role::Sandbox { .. } => None,
         }
     }
-
-    /// Whether Docker may yet tell that its memory was too small. It hears of an end and of the kernel's reason for it
-    /// by two messages, and may tell the first before it has the second.
-    pub(super) fn reason_may_follow(&self, now: Timestamp) -> bool {
-        let Role::Attempt(status) = &self.role else { return false };
-        let ContainerState::Exited { reason: ExitReason::Signaled, code: KILLED, finished_at, .. } = status.state
-        else {
-            return false;
-        };
-        // Of an end in the future, as the clock was set back, no more is waited for.
-        let age = u64::try_from(now.as_millisecond() - finished_at.as_millisecond()).map(Duration::from_millis);
-        status.spec.limits.memory_bytes.is_some() && age.is_ok_and(|age| age < REASON_FOLLOWS)
-    }
 }
 
 /// What a container of ours is.
@@ -462,27 +442,6 @@ mod tests {
         }
         let other = DockerConfig { scope: "other".parse().expect("a scope"), ..config() };
         assert_eq!(found(&other, &in_docker("/orch.test.a.web.2", wire::State::default())), None);
-    }
-
-    #[test]
-    fn the_reason_of_an_end_is_waited_for_where_there_may_be_one() {
-        let ended = |code, memory_bytes| {
-            let (id, at) = ("a".parse().expect("a uid"), Timestamp::UNIX_EPOCH);
-            let id = ContainerId { pod: id, name: "web".parse().expect("a name"), attempt: 0 };
-            let limits = ResourceLimits { memory_bytes, ..ResourceLimits::default() };
-            let state = wire::State { status: "exited".to_owned(), exit_code: code, ..wire::State::default() };
-            let container = wire::Container { state, ..wire::Container::default() };
-            let status = status(id, ContainerSpec { limits, ..spec() }, &container);
-            let role = Role::Attempt(Box::new(status));
-            let (docker_id, pid) = Default::default();
-            Found { docker_id, sandbox: pod(), role, created_at: at, was_started: true, running: false, pid }
-        };
-        let soon = Timestamp::from_millisecond(100).expect("a time");
-        let later = Timestamp::from_millisecond(600).expect("a time");
-        assert!(ended(137, Some(1)).reason_may_follow(soon));
-        assert!(!ended(137, Some(1)).reason_may_follow(later), "it does not come any more");
-        assert!(!ended(137, None).reason_may_follow(soon), "there is no limit");
-        assert!(!ended(1, Some(1)).reason_may_follow(soon), "it was not killed");
     }
 
     #[test]

@@ -32,7 +32,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{
     ContainerId, ContainerSpec, ExecOutput, LogOptions, LogStream, PodStats, PodUid, Runtime, RuntimeError,
     SandboxSpec, SandboxStatus,
@@ -49,9 +48,6 @@ pub use self::names::{Scope, ScopeError};
 use self::pods::Pods;
 use crate::changes::Changes;
 
-/// Between two looks at a container of which more is expected to be told.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 /// Runs containers by a Docker daemon on this machine, 20.10 or later, over its unix socket.
 ///
 /// A pod's sandbox is a container that does nothing: it holds the network, the host name and the shared memory that the
@@ -62,7 +58,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 ///
 /// Containers get no capability, privilege or device that their spec does not ask for beyond Docker's defaults, and
 /// cannot gain privileges unless it says so. Docker itself never restarts them. Limits are kept by the kernel: processor
-/// time, shares of it, memory (6 MiB at least, no swap), processes.
+/// time, shares of it, memory (6 MiB at least, no swap), processes. Of a container that runs out of memory within
+/// milliseconds of its start, containerd may miss the reason, on which Docker relies: its end is then told as a death by
+/// signal, 137.
 ///
 /// Whoever uses it must be able to see and signal the daemon's processes: it is meant to run as root, in the machine's
 /// own process namespace. A command that takes too long is found there and killed.
@@ -122,14 +120,8 @@ impl DockerRuntime {
 impl Shared {
     /// One of our containers, by its name or id in Docker. One of that name which is not ours is nobody.
     async fn found(&self, docker_name: &str) -> Result<Option<Found>, RuntimeError> {
-        loop {
-            let container = self.client.find(Call::get(format!("/containers/{docker_name}/json"))).await?;
-            let found = container.and_then(|container| convert::found(&self.config, &container));
-            if !found.as_ref().is_some_and(|found| found.reason_may_follow(SystemClock.now())) {
-                return Ok(found);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        let container = self.client.find(Call::get(format!("/containers/{docker_name}/json"))).await?;
+        Ok(container.and_then(|container| convert::found(&self.config, &container)))
     }
 
     async fn find_attempt(&self, id: &ContainerId) -> Result<Option<Found>, RuntimeError> {

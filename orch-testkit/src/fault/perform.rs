@@ -71,6 +71,9 @@ impl Player<'_> {
     pub(super) async fn write(&self, action: &Action) -> Result<(), ControllerError> {
         match action {
             Action::Create(object) => self.cluster.create_any(object.clone()).await?,
+            Action::CreateAs { object, uid } => {
+                self.cluster.client().create_any_as(object.clone(), uid.clone()).await?;
+            }
             Action::Update { object, on } => {
                 self.cluster.client().update_any(object.clone(), on).await?;
             }
@@ -111,7 +114,9 @@ impl Player<'_> {
     ) -> Result<(), Broken> {
         let object = match action {
             Action::Update { object, .. } | Action::Delete { object, .. } => Some(object.clone()),
-            Action::Create(_) | Action::Effect(_) | Action::Report(_) => self.members[index].seen.get_any(key),
+            Action::Create(_) | Action::CreateAs { .. } | Action::Effect(_) | Action::Report(_) => {
+                self.members[index].seen.get_any(key)
+            }
         };
         let Some(object) = object else { return Ok(()) };
         let touched = self.cluster.touch(&*object, number).await;
@@ -159,6 +164,7 @@ pub(super) fn words(action: &Action) -> String {
     let of = |object: &Arc<dyn AnyObject>| object.key().map_or_else(|error| error.to_string(), |key| key.to_string());
     match action {
         Action::Create(object) => format!("create {}", of(object)),
+        Action::CreateAs { object, uid } => format!("create {} with uid {uid}", of(object)),
         Action::Update { object, on } => format!("update {} as of revision {}", of(object), on.revision),
         Action::Delete { object, grace: Grace::Now } => format!("delete {} at once", of(object)),
         Action::Delete { object, .. } => format!("delete {}", of(object)),

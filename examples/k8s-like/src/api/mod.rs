@@ -10,7 +10,8 @@
 //! | `GET /stats/summary` | what nodes, pods and containers use |
 //! | `GET /images` | the images of every node |
 //!
-//! A container may be `-`, for a pod that has one only. What goes wrong is a `Status` object, as in Kubernetes.
+//! A container may be `-`, for the first of the pod or the one that its annotation
+//! `kubectl.kubernetes.io/default-container` names. What goes wrong is a `Status` object, as in Kubernetes.
 
 mod client;
 mod frame;

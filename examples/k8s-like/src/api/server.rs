@@ -18,9 +18,11 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use orch_core::clock::{Clock as _, SystemClock};
-use orch_core::key::Prefix;
-use orch_core::runtime::{ExecRequest, LogOptions, Session};
-use orch_core::store::{ListFrom, ListOptions, Store};
+use orch_core::key::{Key, Prefix};
+use orch_core::kind::Object as _;
+use orch_core::object::Pod;
+use orch_core::runtime::{ContainerId, ExecRequest, LogOptions, SandboxSpec, SandboxStatus, Session};
+use orch_core::store::{ListFrom, ListOptions, Store, StoreExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
@@ -124,7 +126,7 @@ impl Cluster {
             }
             (&Method::POST, ["attach", namespace, pod, container]) => {
                 let (node, sandbox) = target::find(&self.nodes, namespace, pod).await?;
-                let id = target::container(&sandbox, container, false)?;
+                let id = self.container(&sandbox, container, false).await?;
                 let session = node.runtime().attach(&id).await?;
                 Ok(upgrade(request, session))
             }
@@ -139,6 +141,18 @@ impl Cluster {
             (&Method::GET, ["images"]) => self.images().await,
             _ => Err(Problem::not_found(format!("there is nothing at {path}"))),
         }
+    }
+
+    /// The container of a pod: of this name, or, for `-`, the one that `kubectl` chooses.
+    async fn container(&self, sandbox: &SandboxStatus, name: &str, previous: bool) -> Result<ContainerId, Problem> {
+        if name != "-" {
+            return target::container(sandbox, name, previous);
+        }
+        let SandboxSpec { namespace, name: pod, .. } = &sandbox.spec;
+        let key =
+            Key::new(&Pod::KIND, Some(namespace), pod).map_err(|error| Problem::bad_request(error.to_string()))?;
+        let main = self.store.get_as::<Pod>(&key).await?.and_then(|pod| target::main_container(&pod));
+        target::container(sandbox, main.as_deref().unwrap_or(name), previous)
     }
 
     async fn objects(&self, collection: &str, namespace: Option<&str>) -> Result<Response<Body>, Problem> {
@@ -180,7 +194,7 @@ impl Cluster {
         query: &Query,
     ) -> Result<Response<Body>, Problem> {
         let (node, sandbox) = target::find(&self.nodes, namespace, pod).await?;
-        let id = target::container(&sandbox, container, query.flag("previous"))?;
+        let id = self.container(&sandbox, container, query.flag("previous")).await?;
         let seconds = query.number("sinceSeconds")?;
         let options = LogOptions {
             tail: query.number("tailLines")?.and_then(|lines| usize::try_from(lines).ok()),
@@ -195,7 +209,7 @@ impl Cluster {
 
     async fn exec(&self, namespace: &str, pod: &str, container: &str, query: &Query) -> Result<Session, Problem> {
         let (node, sandbox) = target::find(&self.nodes, namespace, pod).await?;
-        let id = target::container(&sandbox, container, false)?;
+        let id = self.container(&sandbox, container, false).await?;
         let command: Vec<String> = query.all("command").map(str::to_owned).collect();
         if command.is_empty() {
             return Err(Problem::bad_request("no command is given: name one after --"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use orch_core::object::Pod;
 use orch_core::runtime::{ContainerId, ContainerName, ContainerStatus, SandboxStatus};
 
 use super::problem::Problem;
@@ -28,6 +29,13 @@ pub(super) async fn find<'a>(
             "pod {pod:?} of namespace {namespace:?} does not run on any node: `k8s-like get pods -A` lists those there are"
         ))
     })
+}
+
+/// The container that is meant when none is named: the one that the pod says, or its first.
+pub(super) fn main_container(pod: &Pod) -> Option<String> {
+    const CHOSEN: &str = "kubectl.kubernetes.io/default-container";
+    let first = || Some(pod.spec.containers.first()?.name.clone());
+    pod.metadata.annotations.get(CHOSEN).cloned().or_else(first)
 }
 
 /// The container of a pod: of this name, or, for `-`, the only one. With `previous`, the run before the latest.

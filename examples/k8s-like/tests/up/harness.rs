@@ -57,7 +57,30 @@ impl Place {
 
     /// Starts `k8s-like up` here, with further options.
     pub(crate) fn up_with(&self, options: &[&str]) -> Up {
-        Up::start(&self.manifest(), &self.state(), options)
+        Up::start(&["up", "-f"], &self.manifest(), &self.state(), options)
+    }
+
+    /// Where the manifests of static pods are. The folder is made when it is first asked for.
+    pub(crate) fn static_pods(&self) -> PathBuf {
+        let folder = self.folder.join("static-pods");
+        fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    /// Starts `k8s-like node` here.
+    pub(crate) fn node(&self) -> Up {
+        Up::start(&["node", "--static-pods"], &self.folder.join("static-pods"), &self.state(), &[])
+    }
+
+    /// What another command of `k8s-like` says about the cluster here.
+    pub(crate) fn ask(&self, command: &[&str]) -> String {
+        let (verb, rest) = command.split_first().expect("a command");
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_k8s-like"));
+        asked.arg(verb).arg("--state-dir").arg(self.state()).args(rest).stdin(Stdio::null());
+        let answer = asked.output().expect("k8s-like starts");
+        let errors = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.success(), "{command:?}: {errors}");
+        String::from_utf8_lossy(&answer.stdout).into_owned()
     }
 
     /// The processes that this test's pods run at the moment.
@@ -181,7 +204,7 @@ pub(crate) struct Start {
     pub(crate) process: i32,
 }
 
-/// A running `k8s-like up`.
+/// A running `k8s-like up` or `k8s-like node`.
 pub(crate) struct Up {
     child: Child,
     lines: Receiver<String>,
@@ -190,9 +213,9 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    fn start(manifest: &Path, state: &Path, options: &[&str]) -> Self {
+    fn start(command: &[&str], manifest: &Path, state: &Path, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k8s-like"))
-            .args(["up", "-f"])
+            .args(command)
             .arg(manifest)
             .arg("--state-dir")
             .arg(state)

@@ -7,3 +7,4 @@ mod harness;
 mod life;
 mod restart;
 mod rollout;
+mod static_pods;
