@@ -24,7 +24,7 @@ cargo xtask COMMAND
   tidy      the house rules that a program can check
   clauses   every clause of every contract, and how many faults each controller survived
   bench     the tables of docs/benchmarks.md, measured here and now; `bench store queue`
-            measures these parts alone (store, queue, engine, sched)
+            measures these parts alone (store, queue, engine, sched, runtime); `runtime` needs root
   help      this text
 ";
 
@@ -110,6 +110,9 @@ fn fix(root: &Path) -> Result<(), Failed> {
 fn bench(root: &Path, parts: &[&str]) -> Result<(), Failed> {
     if parts.is_empty() || parts.contains(&"store") {
         parts::provide(root, parts::STORES)?;
+    }
+    if parts.is_empty() || parts.contains(&"runtime") {
+        parts::provide(root, parts::CONTAINERS)?;
     }
     cargo_in(&root.join("benches/peers"), &[&["run", "--locked", "--release", "--quiet", "--"], parts].concat())
 }

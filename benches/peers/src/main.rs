@@ -7,6 +7,7 @@ mod measure;
 mod objects;
 mod queue;
 mod row;
+mod runtime;
 mod sched;
 mod store;
 
@@ -18,14 +19,18 @@ use row::Row;
 const PACKAGES: [&str; 6] = ["k8s-openapi", "kube", "kube-runtime", "prost", "tokio", "tonic"];
 
 /// What is measured. Arguments choose among the parts; without any all are.
-const PARTS: [(&str, fn()); 4] = [
+const PARTS: [(&str, fn()); 5] = [
     ("store", store::run),
     ("queue", || Row::print_table([queue::rows()])),
     ("engine", || Row::print_table([engine::rows()])),
     ("sched", || Row::print_table([sched::rows()])),
+    ("runtime", runtime::run),
 ];
 
 fn main() -> ExitCode {
+    // Runtimes start this program once more for each container.
+    orch_runtime::process::run_shim_if_asked();
+    orch_runtime::containerd::run_logger_if_asked();
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, name] = &wanted[..]
         && flag == store::LOAD
@@ -33,16 +38,25 @@ fn main() -> ExitCode {
         store::load(name);
         return ExitCode::SUCCESS;
     }
+    if let [flag, what, pods] = &wanted[..]
+        && flag == runtime::AGENT
+    {
+        runtime::agent(what, pods.parse().expect("a number of pods"));
+        return ExitCode::SUCCESS;
+    }
     if let Some(unknown) = wanted.iter().find(|wanted| PARTS.iter().all(|(part, _)| part != wanted)) {
         let parts: Vec<&str> = PARTS.iter().map(|(part, _)| *part).collect();
         eprintln!("there is no part `{unknown}`, only {}", parts.join(", "));
         return ExitCode::from(2);
     }
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
+    if let Some(obstacle) = runtime::obstacle().filter(|_| is_wanted("runtime")) {
+        eprintln!("{obstacle}");
+        return ExitCode::from(2);
+    }
     println!("{}", circumstances());
-    for (part, run) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == part) {
-            run();
-        }
+    for (_, run) in PARTS.into_iter().filter(|(part, _)| is_wanted(part)) {
+        run();
     }
     println!("\nLoad at the end: {}.", load());
     ExitCode::SUCCESS

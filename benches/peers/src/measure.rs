@@ -19,7 +19,7 @@ pub struct Cost {
 
 /// Measures `operations` operations that `run` performs. What it returns is dropped after the measurement.
 pub fn cost<T>(operations: usize, run: impl FnOnce() -> T) -> Cost {
-    let watch = Stopwatch::start(None);
+    let watch = Stopwatch::start(Others::Nobody);
     let kept = run();
     let cost = watch.stop(operations);
     drop(std::hint::black_box(kept));
@@ -33,7 +33,17 @@ pub async fn cost_async<T>(operations: usize, run: impl Future<Output = T>) -> C
 
 /// As [`cost_async`], with the processor time of another process, which does part of the work.
 pub async fn cost_with_server<T>(server: Option<u32>, operations: usize, run: impl Future<Output = T>) -> Cost {
-    let watch = Stopwatch::start(server);
+    let watch = Stopwatch::start(server.map_or(Others::Nobody, Others::Server));
+    let kept = run.await;
+    let cost = watch.stop(operations);
+    drop(std::hint::black_box(kept));
+    cost
+}
+
+/// As [`cost_async`], with the processor time of daemons, and of all programs that they or this process started and
+/// waited for.
+pub async fn cost_with_programs<T>(daemons: &[u32], operations: usize, run: impl Future<Output = T>) -> Cost {
+    let watch = Stopwatch::start(Others::Programs(daemons));
     let kept = run.await;
     let cost = watch.stop(operations);
     drop(std::hint::black_box(kept));
@@ -50,31 +60,38 @@ pub fn block_on_all_cores<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
-/// One side of a comparison.
-pub struct Side<'a> {
+/// One side of a comparison, of which each round costs a `T`: one cost, or several.
+pub struct Side<'a, T = Cost> {
     name: String,
-    run: Box<dyn FnMut() -> Cost + 'a>,
+    run: Box<dyn FnMut() -> T + 'a>,
 }
 
-impl<'a> Side<'a> {
+impl<'a, T> Side<'a, T> {
     /// A side that is measured by `run`.
-    pub fn new(name: impl Into<String>, run: impl FnMut() -> Cost + 'a) -> Self {
+    pub fn new(name: impl Into<String>, run: impl FnMut() -> T + 'a) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
 }
 
 /// What a side cost, round by round.
-pub struct Measured {
+pub struct Measured<T = Cost> {
     /// Of the side.
     pub name: String,
     /// The first of one side and the first of another were measured one after the other, and so on.
-    pub costs: Vec<Cost>,
+    pub costs: Vec<T>,
+}
+
+impl<T> Measured<T> {
+    /// One of several costs.
+    pub fn part(&self, part: impl Fn(&T) -> Cost) -> Measured {
+        Measured { name: self.name.clone(), costs: self.costs.iter().map(part).collect() }
+    }
 }
 
 /// Measures all sides in turn, after one round that does not count. Every other round goes backwards, so that nobody
 /// always comes first.
-pub fn in_turn<const N: usize>(mut sides: [Side<'_>; N]) -> [Measured; N] {
-    let mut costs: [Vec<Cost>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
+pub fn in_turn<T, const N: usize>(mut sides: [Side<'_, T>; N]) -> [Measured<T>; N] {
+    let mut costs: [Vec<T>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
     for side in &mut sides {
         (side.run)();
     }
@@ -97,38 +114,64 @@ pub fn spread(mut numbers: Vec<f64>) -> (f64, f64, f64) {
     (numbers[0], numbers[numbers.len() / 2], numbers[numbers.len() - 1])
 }
 
-struct Stopwatch {
-    server: Option<u32>,
+struct Stopwatch<'a> {
+    others: Others<'a>,
     wall: Instant,
     cpu: Duration,
 }
 
-impl Stopwatch {
-    fn start(server: Option<u32>) -> Self {
-        let cpu = processor_time(server);
-        Self { server, cpu, wall: Instant::now() }
+/// Whose processor time counts beside this process's.
+#[derive(Clone, Copy)]
+enum Others<'a> {
+    Nobody,
+    Server(u32),
+    /// These with all that was started and waited for.
+    Programs(&'a [u32]),
+}
+
+impl<'a> Stopwatch<'a> {
+    fn start(others: Others<'a>) -> Self {
+        let cpu = others.processor_time();
+        Self { others, cpu, wall: Instant::now() }
     }
 
     fn stop(self, operations: usize) -> Cost {
         let wall = self.wall.elapsed();
-        let cpu = processor_time(self.server) - self.cpu;
+        // Of what is told in hundredths of a second the sum may seem to go back.
+        let cpu = self.others.processor_time().saturating_sub(self.cpu);
         let each = |time: Duration| time.as_nanos() as f64 / operations as f64;
         Cost { wall: each(wall), cpu: each(cpu) }
     }
 }
 
-/// Of this process, and of another one if there is one.
-fn processor_time(server: Option<u32>) -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("the kernel tells a process its own usage");
+impl Others<'_> {
+    /// Of this process and the others.
+    fn processor_time(self) -> Duration {
+        let own = usage(UsageWho::RUSAGE_SELF);
+        match self {
+            Self::Nobody => own,
+            Self::Server(server) => own + processor_time_of(server, false),
+            Self::Programs(daemons) => {
+                let daemons = daemons.iter().map(|daemon| processor_time_of(*daemon, true));
+                own + usage(UsageWho::RUSAGE_CHILDREN) + daemons.sum::<Duration>()
+            }
+        }
+    }
+}
+
+fn usage(of: UsageWho) -> Duration {
+    let usage = getrusage(of).expect("the kernel tells a process its own usage");
     let part = |time: nix::sys::time::TimeVal| Duration::new(time.tv_sec() as u64, time.tv_usec() as u32 * 1_000);
-    part(usage.user_time()) + part(usage.system_time()) + server.map_or(Duration::ZERO, processor_time_of)
+    part(usage.user_time()) + part(usage.system_time())
 }
 
 /// Of another process, to a hundredth of a second: Linux counts it so in `/proc`.
-fn processor_time_of(process: u32) -> Duration {
+fn processor_time_of(process: u32, with_children: bool) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the server runs");
-    // The name, in brackets, may have spaces. After it, the 12th and 13th fields are user and system time.
+    // The name, in brackets, may have spaces. After it, the 12th and 13th fields are user and system time; the two after
+    // them are those of the children that it has waited for.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
-    Duration::from_millis(10 * (ticks(11) + ticks(12)))
+    let wanted = if with_children { 11..15 } else { 11..13 };
+    let ticks = fields[wanted].iter().map(|field| field.parse::<u64>().expect("a number of ticks"));
+    Duration::from_millis(10 * ticks.sum::<u64>())
 }

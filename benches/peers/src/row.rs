@@ -21,6 +21,8 @@ pub enum Goal {
     Nanoseconds(f64),
     /// At least so many times as fast as what it is held against, on the wall.
     TimesAsFast(f64),
+    /// At most so many nanoseconds an operation more than what it is held against, on the wall.
+    NanosecondsMore(f64),
 }
 
 impl Row {
@@ -91,6 +93,12 @@ impl Row {
         let (asked, achieved) = match goal {
             Goal::PerSecond(rate) => (format!("≥ {}", per_second(rate)), 1e9 / nanoseconds / rate),
             Goal::Nanoseconds(most) => (format!("≤ {}", time(most)), most / nanoseconds),
+            Goal::NanosecondsMore(most) => {
+                let pairs = self.ours.iter().zip(&self.theirs);
+                let (least, more, highest) = spread(pairs.map(|(ours, theirs)| ours.wall - theirs.wall).collect());
+                let found = format!("it is {} ({}–{})", signed(more), signed(least), signed(highest));
+                (format!("≤ {} more, {found}", time(most)), most / more.max(1.0))
+            }
             Goal::TimesAsFast(times) => (format!("≥ {times} ×"), self.ratio(|cost| cost.wall).1 / times),
         };
         verdict(&asked, achieved)
@@ -126,6 +134,11 @@ pub fn time(nanoseconds: f64) -> String {
         n if n < 1e6 => format!("{:.1} µs", n / 1e3),
         n => format!("{:.1} ms", n / 1e6),
     }
+}
+
+/// The same of a difference.
+fn signed(nanoseconds: f64) -> String {
+    if nanoseconds < 0.0 { format!("−{}", time(-nanoseconds)) } else { time(nanoseconds) }
 }
 
 /// So many a second, in the unit that suits.

@@ -103,7 +103,7 @@ fn clash(one: &ContainerPort, other: &ContainerPort) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::{ConditionStatus, PodSpec, Toleration, TolerationOperator};
+    use orch_core::object::{ConditionStatus, PodSpec, Toleration, TolerationOperator, Uid};
 
     use super::*;
     use crate::static_pods::CONFIG_HASH;
@@ -164,10 +164,10 @@ mod tests {
         let mut critical = Pod::clone(&best_effort);
         critical.spec.priority = Some(2_000_001_000);
         let mut fixed = Pod::clone(&best_effort);
-        fixed.metadata.uid = Some("0123".into());
+        fixed.metadata.uid = Some(Uid::new("0123"));
         fixed.metadata.annotations.insert(CONFIG_HASH.to_owned(), "0123".to_owned());
         let mut claims_to_be_fixed = fixed.clone();
-        claims_to_be_fixed.metadata.uid = Some("4567".into());
+        claims_to_be_fixed.metadata.uid = Some(Uid::new("4567"));
         let message = |names: &str| Some((EVICTED.to_owned(), format!("The node had condition: [{names}]. ")));
         for (pressures, pod, expected) in [
             (&[][..], &*best_effort, None),
