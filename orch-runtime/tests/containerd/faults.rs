@@ -170,7 +170,8 @@ fn whenever_the_runtime_is_killed_the_next_one_finishes_or_undoes_it() {
             let started = async || match runtime.start(&web, &program).await {
                 // What was begun by one that was killed may be in the way, until containerd is done with it.
                 Err(error) if error.is_transient() => None,
-                result => Some(result.expect("started")),
+                Err(error) => panic!("{error}"),
+                Ok(()) => Some(()),
             };
             eventually("it is started", started).await;
             let written = async || output(&runtime, &web).await.contains("line 1\n").then_some(());
