@@ -45,12 +45,17 @@ impl<'a> Attempts<'a> {
         containers.iter().map(of_container).collect()
     }
 
-    /// The number of the next attempt. Where the runtime knows of none it follows from what the store knows: the runtime
-    /// may have lost what was.
+    /// The number of the next attempt: later than any that the runtime or the store knows of. The runtime may have lost the
+    /// latest, or all, and takes no attempt for a later one that was started before.
     pub(super) fn next(&self) -> u32 {
-        let ran = self.stored.filter(|stored| stored.container_id.is_some());
-        let first = ran.map_or(0, |stored| u32::try_from(stored.restart_count).unwrap_or(0).saturating_add(1));
-        self.latest.map_or(first, |latest| latest.id.attempt.saturating_add(1))
+        let known = self.latest.map(|latest| latest.id.attempt);
+        known.max(self.told()).map_or(0, |latest| latest.saturating_add(1))
+    }
+
+    /// The latest attempt that the store knows of.
+    fn told(&self) -> Option<u32> {
+        let stored = self.stored.filter(|stored| stored.container_id.is_some())?;
+        Some(u32::try_from(stored.restart_count).unwrap_or(0))
     }
 
     pub(super) fn runs(&self) -> bool {

@@ -116,6 +116,7 @@ fn container_status(observed: &Observed<'_>, around: Circumstances<'_>) -> Conta
             runtime::ContainerState::Exited { .. } => (ended(latest).unwrap_or_default(), last(previous)),
         },
     };
+    let number = |attempt: &runtime::ContainerStatus| i32::try_from(attempt.id.attempt).unwrap_or(i32::MAX);
     let image_id = latest.and_then(|latest| latest.image_id.clone());
     let container_id = latest.map(|latest| container_id(around.container_id_prefix, &latest.id));
     ContainerStatus {
@@ -124,10 +125,8 @@ fn container_status(observed: &Observed<'_>, around: Circumstances<'_>) -> Conta
         last_state,
         ready: observed.ready,
         started: Some(observed.started),
-        restart_count: match (latest, stored) {
-            (Some(latest), _) => i32::try_from(latest.id.attempt).unwrap_or(i32::MAX),
-            (None, stored) => stored.map_or(0, |stored| stored.restart_count),
-        },
+        // The runtime may have lost the latest attempt: the count never goes back.
+        restart_count: latest.map(number).max(stored.map(|stored| stored.restart_count)).unwrap_or(0),
         image: container.image.clone().unwrap_or_default(),
         image_id: image_id.or_else(|| stored.map(|stored| stored.image_id.clone())).unwrap_or_default(),
         // The number of the next attempt follows from it where the runtime knows of none.

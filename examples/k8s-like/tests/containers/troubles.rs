@@ -60,7 +60,7 @@ stringData: {key: opens}
         bad("away", "127.0.0.1:1/shop/none:1", ""),
         pod("command", "", "", "").replace("/bin/sh", "/no/such/program"),
         pod("greets", "echo $GREETING; sleep 1000", greeting, ""),
-        pod("opens", "cat /key/key; sleep 1000", key, "  volumes: [{name: key, secret: {secretName: key}}]\n"),
+        pod("opens", "echo $(cat /key/key); sleep 1000", key, "  volumes: [{name: key, secret: {secretName: key}}]\n"),
         pod("words", "echo last words > /dev/termination-log; exit 3", "", "  restartPolicy: Never\n"),
         pod(
             "first",
@@ -111,7 +111,7 @@ async fn each_trouble_is_told_and_disturbs_no_other_pod(kind: Kind) {
     cluster.ready("memory", 1);
     cluster.until("first: what was prepared is there", || (logs("first") == "prepared\n").then_some(()));
     cluster.write(&manifest(true));
-    for (pod, said) in [("greets", "good morning\n"), ("opens", "opens")] {
+    for (pod, said) in [("greets", "good morning\n"), ("opens", "opens\n")] {
         cluster.ready(pod, 1);
         cluster.until(&format!("{pod}: what was missing is seen"), || (logs(pod) == said).then_some(()));
     }

@@ -388,6 +388,16 @@ fn a_runtime_that_lost_everything_goes_on_counting_and_repeats_nothing_that_must
 }
 
 #[test]
+fn a_runtime_that_lost_the_latest_attempt_goes_on_counting_from_it() {
+    let pod = pod(RestartPolicy::Always, &["web"]);
+    let before = with_status(&pod, &sandbox(&[exited("web", 3, 0, 0, 1), running("web", 4, 0)]), &[]);
+    let lost = sandbox(&[exited("web", 3, 0, 0, 1)]);
+    let (words, status) = decide(&before, Some(&lost), &[]);
+    assert!(words.contains(&"start web/5".to_owned()), "{words:?}");
+    assert_eq!(status.container_statuses[0].restart_count, 4, "the count never goes back");
+}
+
+#[test]
 fn names_that_must_not_reach_the_runtime_fail_the_pod() {
     for pod in [
         pod(RestartPolicy::Always, &["../etc"]),
