@@ -9,6 +9,7 @@ pub mod binding;
 pub mod cache;
 mod claim;
 pub mod deployment;
+pub mod dns;
 pub mod endpoint_slice;
 pub mod engine;
 pub mod garbage;
@@ -19,6 +20,7 @@ pub mod node_lifecycle;
 pub mod replica_set;
 mod reverse_index;
 pub mod service_proxy;
+mod service_slices;
 pub mod static_pods;
 
 #[cfg(doctest)]

@@ -10,6 +10,7 @@
 pub mod client;
 pub mod clock;
 pub mod controller;
+pub mod dns;
 pub mod encoding;
 pub mod entropy;
 pub mod key;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use orch_core::object::TrafficPolicy;
 use orch_core::proxy::{Affinity, ServicePort};
 use tokio::time::Instant;
 
@@ -24,10 +25,10 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// Takes over how the service port is now.
-    pub(crate) fn update(&mut self, port: &ServicePort) {
+    /// Takes over how the service port is now, for connections to where this policy holds.
+    pub(crate) fn update(&mut self, port: &ServicePort, policy: TrafficPolicy) {
         self.affinity = port.affinity;
-        self.usable = port.usable().map(|endpoint| endpoint.address).collect();
+        self.usable = port.usable_by(policy).map(|endpoint| endpoint.address).collect();
         if self.affinity == Affinity::None {
             self.clients = Clients::default();
         }
@@ -104,18 +105,20 @@ mod tests {
 
     fn balancer(affinity: Affinity, endpoints: &[u8]) -> Balancer {
         let mut balancer = Balancer::default();
-        balancer.update(&port(affinity, endpoints));
+        balancer.update(&port(affinity, endpoints), TrafficPolicy::Cluster);
         balancer
     }
 
     fn port(affinity: Affinity, endpoints: &[u8]) -> ServicePort {
-        let ready = |number: &u8| Endpoint { address: endpoint(*number), node: None, state: EndpointState::Ready };
+        let ready = |number: &u8| Endpoint { address: endpoint(*number), is_local: false, state: EndpointState::Ready };
         ServicePort {
             protocol: Protocol::Tcp,
             addresses: BTreeSet::new(),
             port: 80,
             node_port: None,
             affinity,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
             endpoints: endpoints.iter().map(ready).collect(),
         }
     }
@@ -134,9 +137,9 @@ mod tests {
         let (now, mut balancer) = (Instant::now(), balancer(Affinity::None, &[1, 2, 3]));
         balancer.pick(client(1), now, &[]);
         balancer.pick(client(1), now, &[]);
-        balancer.update(&port(Affinity::None, &[1, 2]));
+        balancer.update(&port(Affinity::None, &[1, 2]), TrafficPolicy::Cluster);
         assert_eq!(balancer.pick(client(1), now, &[]), Some(endpoint(1)));
-        balancer.update(&port(Affinity::None, &[]));
+        balancer.update(&port(Affinity::None, &[]), TrafficPolicy::Cluster);
         assert_eq!(balancer.pick(client(1), now, &[]), None);
     }
 
@@ -156,7 +159,7 @@ mod tests {
     fn a_client_gets_another_endpoint_when_its_own_is_gone_or_does_not_answer_and_keeps_that() {
         let (now, mut balancer) = (Instant::now(), balancer(Affinity::ClientIp(MINUTE), &[1, 2, 3]));
         assert_eq!(balancer.pick(client(1), now, &[]), Some(endpoint(1)));
-        balancer.update(&port(Affinity::ClientIp(MINUTE), &[2, 3]));
+        balancer.update(&port(Affinity::ClientIp(MINUTE), &[2, 3]), TrafficPolicy::Cluster);
         let second = balancer.pick(client(1), now, &[]).expect("two are left");
         let third = balancer.pick(client(1), now, &[second]).expect("one is left");
         assert_ne!(second, third);

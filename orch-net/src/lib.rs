@@ -1,15 +1,33 @@
-//! Service proxies: a whole service table made true on one node.
+//! Service proxies: a whole service table made true on one node; and a name server.
 //!
 //! - [`MemoryProxy`] answers where a connection would go, for tests and simulations;
+//! - `NftablesProxy` (feature `nftables`) has the kernel lead connections, by tables of nftables;
 //! - [`UserspaceProxy`] listens on the services' addresses and relays TCP connections. It needs no privileges.
+//! - `IptablesProxy` (feature `iptables`) makes them rules of the kernel, through the programs of iptables.
+//!
+//! With the feature `dns`, `DnsServer` answers for the names of services and pods.
 #![forbid(unsafe_code)]
 
 mod balance;
+#[cfg(feature = "iptables")]
+mod conntrack;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "iptables")]
+mod iptables;
 mod memory;
+#[cfg(feature = "nftables")]
+mod nftables;
 mod served;
 mod userspace;
 
+#[cfg(feature = "dns")]
+pub use dns::{DnsConfig, DnsError, DnsServer};
+#[cfg(feature = "iptables")]
+pub use iptables::{IptablesConfig, IptablesProxy, LastSync, NodeAddresses};
 pub use memory::{MemoryConnection, MemoryProxy};
+#[cfg(feature = "nftables")]
+pub use nftables::{InvalidTableName, NftablesConfig, NftablesProxy, TableName, Transaction};
 pub use served::{PortChange, Served};
 pub use userspace::{UserspaceConfig, UserspaceProxy};
 

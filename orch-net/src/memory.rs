@@ -24,7 +24,8 @@ pub struct MemoryProxy {
 #[derive(Debug, Default)]
 struct State {
     served: Served,
-    balancers: BTreeMap<ServicePortName, Balancer>,
+    /// One for a service's addresses, and one for its port of the node: they may lead elsewhere.
+    balancers: BTreeMap<ServicePortName, [Balancer; 2]>,
     places: BTreeMap<Place, ServicePortName>,
     /// Set when the connections made so far are ended.
     ended: Arc<AtomicBool>,
@@ -69,8 +70,11 @@ impl MemoryProxy {
         let mut state = self.state();
         let place = Place { protocol, address: Some(to.ip()), port: to.port() };
         let node_port = self.node_addresses.contains(&to.ip()).then_some(Place { address: None, ..place });
-        let name = [Some(place), node_port].into_iter().flatten().find_map(|place| state.places.get(&place))?.clone();
-        let endpoint = state.balancers.get_mut(&name)?.pick(client, Instant::now(), &[])?;
+        let served = |place: Place| Some((place.address.is_none(), state.places.get(&place)?.clone()));
+        let (by_node_port, name) = [Some(place), node_port].into_iter().flatten().find_map(served)?;
+        let [inside, outside] = state.balancers.get_mut(&name)?;
+        let balancer = if by_node_port { outside } else { inside };
+        let endpoint = balancer.pick(client, Instant::now(), &[])?;
         Some(MemoryConnection { endpoint, ended: Arc::clone(&state.ended) })
     }
 
@@ -97,7 +101,9 @@ impl ServiceProxy for MemoryProxy {
                 continue;
             };
             state.places.extend(new.places().map(|place| (place, change.name.clone())));
-            state.balancers.entry(change.name.clone()).or_default().update(new);
+            let [inside, outside] = state.balancers.entry(change.name.clone()).or_default();
+            inside.update(new, new.internal);
+            outside.update(new, new.external);
         }
         let changed = changes.len();
         state.served.accept(&table, changes);

@@ -42,6 +42,23 @@ impl Served {
         names.into_iter().filter_map(change).collect()
     }
 
+    /// What is served, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&ServicePortName, &Arc<ServicePort>)> {
+        self.ports.iter()
+    }
+
+    /// How many service ports are served.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
     /// Takes notice that the changes of `table` are served now.
     pub fn accept(&mut self, table: &ServiceTable, changes: Vec<PortChange>) {
         self.version = table.version();
@@ -56,7 +73,7 @@ impl Served {
 
 #[cfg(test)]
 mod tests {
-    use orch_core::object::Protocol;
+    use orch_core::object::{Protocol, TrafficPolicy};
     use orch_core::proxy::Affinity;
     use proptest::prelude::*;
 
@@ -73,6 +90,8 @@ mod tests {
             port: 80,
             node_port: Some(u16::from(number) + 1),
             affinity: Affinity::None,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
             endpoints: Vec::new(),
         }
     }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
-use orch_core::object::Protocol;
 use orch_net::{MemoryConnection, MemoryProxy, UserspaceConfig, UserspaceProxy};
-use orch_testkit::suite::proxy::{Connection, InMemory, Loopback};
+use orch_testkit::suite::proxy::{Ability, Connection, InMemory, Loopback};
 
 struct InMemoryConnection(MemoryConnection);
 
@@ -22,15 +21,17 @@ impl Connection for InMemoryConnection {
 }
 
 fn in_memory() -> InMemory<MemoryProxy> {
-    InMemory::new(MemoryProxy::default(), |proxy, client, to| {
-        Some(Box::new(InMemoryConnection(proxy.connect(Protocol::Tcp, client, to)?)))
-    })
+    let fixture = InMemory::new(MemoryProxy::default(), |proxy, protocol, client, to| {
+        Some(Box::new(InMemoryConnection(proxy.connect(protocol, client.ip(), to)?)))
+    });
+    fixture.without(Ability::SourceAddress)
 }
 
 fn userspace() -> Loopback<UserspaceProxy> {
-    Loopback::new(|address| {
+    let fixture = Loopback::new(|address| {
         UserspaceProxy::new(UserspaceConfig { node_addresses: BTreeSet::from([address]), ..UserspaceConfig::default() })
-    })
+    });
+    fixture.without(Ability::Udp).without(Ability::Policies).without(Ability::SourceAddress)
 }
 
 mod memory_proxy {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::object::Protocol;
+use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{
     Affinity, Endpoint, EndpointState, ServicePort, ServicePortName, ServiceProxy as _, ServiceTable,
 };
@@ -29,7 +29,7 @@ fn service_port() -> impl Strategy<Value = ServicePort> {
         prop_oneof![Just(EndpointState::Ready), Just(EndpointState::ServingTerminating), Just(EndpointState::NotReady)];
     let endpoint = (0..4_u8, state).prop_map(|(number, state)| Endpoint {
         address: ([10, 244, 0, number], 8080).into(),
-        node: None,
+        is_local: false,
         state,
     });
     let affinity = prop_oneof![Just(Affinity::None), Just(Affinity::ClientIp(Duration::from_secs(60)))];
@@ -43,6 +43,8 @@ fn service_port() -> impl Strategy<Value = ServicePort> {
         port,
         node_port,
         affinity,
+        internal: TrafficPolicy::Cluster,
+        external: TrafficPolicy::Cluster,
         endpoints,
     })
 }
@@ -101,13 +103,16 @@ proptest! {
 fn connections_end_when_the_proxy_is_cleared() {
     suite::run(async {
         let proxy = MemoryProxy::default();
-        let endpoint = Endpoint { address: ([10, 244, 0, 1], 8080).into(), node: None, state: EndpointState::Ready };
+        let endpoint =
+            Endpoint { address: ([10, 244, 0, 1], 8080).into(), is_local: false, state: EndpointState::Ready };
         let port = ServicePort {
             protocol: Protocol::Tcp,
             addresses: BTreeSet::from([address(1)]),
             port: 80,
             node_port: None,
             affinity: Affinity::None,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
             endpoints: vec![endpoint],
         };
         let mut table = ServiceTable::default();

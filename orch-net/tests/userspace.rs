@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::object::Protocol;
+use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{Affinity, Endpoint, EndpointState, ProxyError, ServicePort, ServicePortName, ServiceTable};
 use orch_net::{UserspaceConfig, UserspaceProxy};
 use orch_testkit::suite::proxy::{Loopback, ProxyFixture};
@@ -31,13 +31,15 @@ fn name(service: &str) -> ServicePortName {
 }
 
 fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
-    let endpoint = |address: &SocketAddr| Endpoint { address: *address, node: None, state: EndpointState::Ready };
+    let endpoint = |address: &SocketAddr| Endpoint { address: *address, is_local: false, state: EndpointState::Ready };
     ServicePort {
         protocol: Protocol::Tcp,
         addresses: BTreeSet::from([at.ip()]),
         port: at.port(),
         node_port: None,
         affinity: Affinity::None,
+        internal: TrafficPolicy::Cluster,
+        external: TrafficPolicy::Cluster,
         endpoints: backends.iter().map(endpoint).collect(),
     }
 }

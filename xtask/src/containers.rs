@@ -10,8 +10,9 @@ use crate::tidy::Tree;
 /// Asks for the tests of containers to be left out.
 pub(crate) const WITHOUT: &str = "--without-containers";
 
-/// What a test says that starts real containers: the daemons and hosts of `orch_testkit::daemon`.
-const SIGNS: [&str; 3] = ["Dockerd::", "Containerd::", "Host::new"];
+/// What a test says that starts real containers or makes networks: the daemons and hosts of `orch_testkit::daemon`, and the
+/// world around a proxy of the kernel.
+const SIGNS: [&str; 4] = ["Dockerd::", "Containerd::", "Host::new", "Kernel::new"];
 
 /// The names of the test targets of a workspace.
 #[derive(Debug, Default, PartialEq, Eq)]

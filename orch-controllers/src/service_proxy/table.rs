@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use orch_core::controller::Change;
 use orch_core::key::Key;
-use orch_core::kind::{AnyObject, Object as _};
-use orch_core::object::{EndpointSlice, Service, Time, Uid};
+use orch_core::kind::Object as _;
+use orch_core::object::{Service, Time, Uid};
 use orch_core::proxy::{Place, ServicePort, ServicePortName, ServiceTable};
 
 use super::ports::{Wanted, wanted};
+use crate::service_slices::ServiceSlices;
 
 /// The service table of a cluster, kept up to date change by change. A change costs what its service is large, not how
 /// many services there are.
@@ -21,8 +22,7 @@ use super::ports::{Wanted, wanted};
 pub(super) struct TableIndex {
     node: Option<String>,
     services: BTreeMap<Key, Known>,
-    /// The slices of each service, also of one that is not known yet.
-    slices: BTreeMap<Key, BTreeMap<Key, Arc<EndpointSlice>>>,
+    slices: ServiceSlices,
     claims: BTreeMap<Place, BTreeSet<Claim>>,
     table: Arc<ServiceTable>,
     refused: BTreeMap<ServicePortName, String>,
@@ -83,21 +83,7 @@ impl TableIndex {
             self.refresh(change.key(), service);
             return;
         }
-        let slice = |object: &Arc<dyn AnyObject>| Arc::clone(object).downcast_arc::<EndpointSlice>().ok();
-        let old = change.previous().and_then(slice).and_then(|slice| service_of(&slice));
-        let new = change.current().and_then(slice).and_then(|slice| Some((service_of(&slice)?, slice)));
-        if let Some(slices) = old.as_ref().and_then(|service| self.slices.get_mut(service)) {
-            slices.remove(change.key());
-        }
-        let mut concerned: BTreeSet<Key> = old.into_iter().collect();
-        if let Some((service, slice)) = new {
-            self.slices.entry(service.clone()).or_default().insert(change.key().clone(), slice);
-            concerned.insert(service);
-        }
-        for key in concerned {
-            if self.slices.get(&key).is_some_and(BTreeMap::is_empty) {
-                self.slices.remove(&key);
-            }
+        for key in self.slices.apply(change) {
             self.refresh(&key, self.service(&key).cloned());
         }
     }
@@ -111,8 +97,7 @@ impl TableIndex {
             }
         }
         if let Some(service) = service {
-            let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
-            let wanted = wanted(key, &service, slices, self.node.as_deref());
+            let wanted = wanted(key, &service, self.slices.of(key, &service), self.node.as_deref());
             for (name, port) in &wanted {
                 self.claim(&Claim::of(&service, name), port.as_ref().ok(), &mut touched);
             }
@@ -179,12 +164,6 @@ impl TableIndex {
             (holder != name).then(|| format!("{place} belongs to {holder}, which is older: choose another one"))
         })
     }
-}
-
-/// The service that a slice says it is of.
-fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let name = slice.metadata.labels.get(EndpointSlice::SERVICE_LABEL)?;
-    Key::new(&Service::KIND, slice.metadata.namespace.as_deref(), name).ok()
 }
 
 #[cfg(test)]

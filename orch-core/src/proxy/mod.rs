@@ -23,7 +23,8 @@ pub use table::{Affinity, Endpoint, EndpointState, Place, ServicePort, ServicePo
 /// - **P3** *Idempotent, at the cost of what changed*: a table that is already served changes nothing, and the
 ///   [`SyncReport`] counts what was changed.
 /// - **P4** *Usable endpoints only*: a new connection goes to a [usable](ServicePort::usable) endpoint: a ready one, or
-///   if there is none, one that serves while it ends. While there is one, no connection is refused because of
+///   if there is none, one that serves while it ends; at the node's port, one that is usable
+///   [from outside](ServicePort::usable_from_outside). While there is one, no connection is refused because of
 ///   endpoints that are not. Without one, new connections fail at once. (A proxy that makes the connection itself may
 ///   promise more: that a ready endpoint which does not answer is passed over.)
 /// - **P5** *Spread*: connections spread evenly over the usable endpoints, unless affinity is asked for: then a client's
@@ -32,6 +33,9 @@ pub use table::{Affinity, Endpoint, EndpointState, Place, ServicePort, ServicePo
 /// - **P7** *Undisturbed*: a sync interrupts no connection, and while it happens the service ports that it leaves
 ///   unchanged go on taking connections.
 /// - **P8** *Gone*: after [`clear`](ServiceProxy::clear) the node is as it was before the proxy, which can be used again.
+/// - **P9** *Source address*: an endpoint sees the client's own address, except where it reaches itself through a service,
+///   and at the node's port with the policy Cluster: there it sees one of the node. (A proxy that makes the connection
+///   itself cannot promise this: its endpoints see the proxy's.)
 #[async_trait]
 pub trait ServiceProxy: Debug + Send + Sync + 'static {
     /// Serves `table` in place of what was served before. Concurrent calls happen one after another. When the future is

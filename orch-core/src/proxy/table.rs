@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::ProxyError;
 use crate::key::Key;
-use crate::object::Protocol;
+use crate::object::{Protocol, TrafficPolicy};
 
 /// One port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,19 +41,35 @@ pub struct ServicePort {
     pub node_port: Option<u16>,
     /// Whether a client keeps its endpoint.
     pub affinity: Affinity,
+    /// Which endpoints the service's addresses may lead to.
+    pub internal: TrafficPolicy,
+    /// Which endpoints the port of the node may lead to.
+    pub external: TrafficPolicy,
     /// Where it leads. An address stands here once.
     pub endpoints: Vec<Endpoint>,
 }
 
 impl ServicePort {
-    /// The endpoints that new connections go to: the ready ones, or if there is none, those that serve while they end.
+    /// The endpoints that new connections to the service's addresses go to: of those that the policy allows the ready
+    /// ones, or if there is none, those that serve while they end.
     pub fn usable(&self) -> impl Iterator<Item = &Endpoint> {
-        let wanted = if self.endpoints.iter().any(|endpoint| endpoint.state == EndpointState::Ready) {
+        self.usable_by(self.internal)
+    }
+
+    /// The endpoints that new connections to the port of the node go to.
+    pub fn usable_from_outside(&self) -> impl Iterator<Item = &Endpoint> {
+        self.usable_by(self.external)
+    }
+
+    /// The endpoints that new connections to a place go to.
+    pub fn usable_by(&self, policy: TrafficPolicy) -> impl Iterator<Item = &Endpoint> {
+        let allowed = move |endpoint: &&Endpoint| endpoint.is_local || policy == TrafficPolicy::Cluster;
+        let wanted = if self.endpoints.iter().filter(allowed).any(|endpoint| endpoint.state == EndpointState::Ready) {
             EndpointState::Ready
         } else {
             EndpointState::ServingTerminating
         };
-        self.endpoints.iter().filter(move |endpoint| endpoint.state == wanted)
+        self.endpoints.iter().filter(allowed).filter(move |endpoint| endpoint.state == wanted)
     }
 
     /// Where it is reached.
@@ -109,8 +125,8 @@ pub enum Affinity {
 pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The node that it runs on, if known.
-    pub node: Option<String>,
+    /// Whether it is on the proxy's node.
+    pub is_local: bool,
     /// Whether it takes connections.
     pub state: EndpointState,
 }
@@ -295,6 +311,8 @@ mod tests {
             port: number,
             node_port: None,
             affinity: Affinity::None,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
             endpoints: Vec::new(),
         }
     }
@@ -350,7 +368,7 @@ mod tests {
         let mut table = ServiceTable::default();
         table.set(name("a"), Some(port([10, 0, 0, 1], 0)));
         table.validate().expect_err("port 0");
-        let endpoint = Endpoint { address: ([10, 1, 0, 1], 8080).into(), node: None, state: EndpointState::Ready };
+        let endpoint = Endpoint { address: ([10, 1, 0, 1], 8080).into(), is_local: false, state: EndpointState::Ready };
         table.set(name("a"), Some(ServicePort { endpoints: vec![endpoint; 2], ..port([10, 0, 0, 1], 80) }));
         table.validate().expect_err("an endpoint twice");
         table.set(name("a"), None);

@@ -65,10 +65,13 @@ fn addresses(port: &ServicePort, node_addresses: &BTreeSet<IpAddr>) -> BTreeSet<
 }
 
 fn supported(name: &ServicePortName, port: &ServicePort) -> Result<(), ProxyError> {
-    if port.protocol == Protocol::Tcp {
+    let message = if port.protocol != Protocol::Tcp {
+        format!("it relays TCP only, not {:?}: serve it with a proxy of the kernel", port.protocol)
+    } else if port.node_port.is_some() && port.internal != port.external {
+        "its addresses and its port of the node lead to the same endpoints: give it one policy for both".to_owned()
+    } else {
         return Ok(());
-    }
-    let message = format!("it relays TCP only, not {:?}: serve it with a proxy of the kernel", port.protocol);
+    };
     Err(ProxyError::Unsupported { name: name.clone(), message })
 }
 
@@ -76,6 +79,7 @@ fn supported(name: &ServicePortName, port: &ServicePort) -> Result<(), ProxyErro
 mod tests {
     use std::sync::Arc;
 
+    use orch_core::object::TrafficPolicy;
     use orch_core::proxy::Affinity;
 
     use super::*;
@@ -92,6 +96,8 @@ mod tests {
             port: address.port(),
             node_port,
             affinity: Affinity::None,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
             endpoints: Vec::new(),
         })
     }

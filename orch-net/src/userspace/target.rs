@@ -28,7 +28,7 @@ impl Target {
     pub(super) fn update(&self, port: Option<&ServicePort>) {
         let mut balancer = self.balancer.lock().unwrap_or_else(PoisonError::into_inner);
         match port {
-            Some(port) => balancer.update(port),
+            Some(port) => balancer.update(port, port.internal),
             None => *balancer = Balancer::default(),
         }
     }

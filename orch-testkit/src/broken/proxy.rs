@@ -7,12 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{
     Affinity, EndpointState, Place, ProxyError, ServicePort, ServicePortName, ServiceProxy, ServiceTable, SyncReport,
     TableVersion,
 };
+use tokio::time::Instant;
 
-use crate::suite::proxy::{Connection, InMemory};
+use crate::suite::proxy::{Connection, InMemory, Source};
+
+/// The address of the node.
+const NODE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What is wrong with a [`FlawedProxy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +52,36 @@ pub enum Flaw {
     ForgetsNodePorts,
     /// Clearing only forgets what was served: rules stay behind when a node is drained.
     LeavesRulesBehindAtClear,
+    /// Only what is forwarded is led, not what the node itself sends: its own programs reach no service.
+    ForgetsTheNodeItself,
+    /// UDP is served as if it were TCP, at the wrong protocol: names are not resolved any more.
+    TakesAllForTcp,
+    /// What is known of a client's datagrams is kept when its endpoint goes: a resolver sends into the void for as long as
+    /// it goes on sending.
+    KeepsDatagramsAtRemovedEndpoints,
+    /// The same where there was no endpoint: who sent too early is refused for ever.
+    KeepsRefusingDatagrams,
+    /// The internal policy is not looked at.
+    IgnoresTheInternalPolicy,
+    /// The external policy is not looked at.
+    IgnoresTheExternalPolicy,
+    /// The external policy is taken for one of the whole service port.
+    TakesTheExternalPolicyForBoth,
+    /// Endpoints cannot reach themselves: their answers do not come back by the node.
+    RefusesEndpointsOfTheirOwn,
+    /// A client's endpoint is never forgotten.
+    ForgetsNoClient,
+    /// A client's endpoint is forgotten when its time is over, however often it came meanwhile.
+    CountsFromTheFirstConnection,
+    /// All endpoints see the node, whoever comes.
+    HidesAllClients,
+    /// No endpoint sees the node: what comes by another node's port is answered past it.
+    HidesNoClient,
 }
 
 impl Flaw {
     /// Every flaw, with the promise that it breaks.
-    pub const ALL: [(Self, &str); 15] = [
+    pub const ALL: [(Self, &str); 27] = [
         (Self::SendsToRemovedEndpoints, "P4"),
         (Self::KeepsRemovedServices, "P1"),
         (Self::AppliesUntilTheFirstError, "P2"),
@@ -67,6 +97,18 @@ impl Flaw {
         (Self::PrefersTheFirstEndpoint, "P5"),
         (Self::ForgetsNodePorts, "P1"),
         (Self::LeavesRulesBehindAtClear, "P8"),
+        (Self::ForgetsTheNodeItself, "P1"),
+        (Self::TakesAllForTcp, "P1"),
+        (Self::KeepsDatagramsAtRemovedEndpoints, "P4"),
+        (Self::KeepsRefusingDatagrams, "P4"),
+        (Self::IgnoresTheInternalPolicy, "P4"),
+        (Self::IgnoresTheExternalPolicy, "P4"),
+        (Self::TakesTheExternalPolicyForBoth, "P4"),
+        (Self::RefusesEndpointsOfTheirOwn, "P4"),
+        (Self::ForgetsNoClient, "P5"),
+        (Self::CountsFromTheFirstConnection, "P5"),
+        (Self::HidesAllClients, "P9"),
+        (Self::HidesNoClient, "P9"),
     ];
 }
 
@@ -83,7 +125,10 @@ struct State {
     /// How many changes it was shown, as a proxy counts that trusts in this.
     shown: usize,
     ports: BTreeMap<ServicePortName, ServicePort>,
-    clients: BTreeMap<(ServicePortName, IpAddr), SocketAddr>,
+    /// Where each client was led, and when that counts from.
+    clients: BTreeMap<(ServicePortName, IpAddr), (SocketAddr, Instant)>,
+    /// Where the datagrams of each socket are led; nowhere, where it was refused.
+    flows: BTreeMap<(SocketAddr, SocketAddr), Option<SocketAddr>>,
     connections: usize,
     ended: Arc<AtomicBool>,
 }
@@ -98,7 +143,13 @@ impl FlawedProxy {
     /// The proxy with the world that the suite needs around it.
     #[must_use]
     pub fn fixture(flaw: Option<Flaw>) -> InMemory<Self> {
-        InMemory::new(Self::new(flaw), |proxy, client, to| Some(Box::new(proxy.connect(client, to)?)))
+        InMemory::new(Self::new(flaw), |proxy, protocol, client, to| {
+            let endpoint = match protocol {
+                Protocol::Udp => proxy.send(client, to)?,
+                _ => proxy.pick(protocol, client.ip(), to)?,
+            };
+            Some(Box::new(proxy.connection(client.ip(), to, endpoint)))
+        })
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -109,34 +160,101 @@ impl FlawedProxy {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connect(&self, client: IpAddr, to: SocketAddr) -> Option<FlawedConnection> {
+    /// Where a datagram goes: where the earlier ones of its socket went, as long as that is in the table.
+    fn send(&self, client: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
+        let known = self.state().flows.get(&(client, to)).copied();
+        match known {
+            Some(Some(endpoint)) if self.has(Flaw::KeepsDatagramsAtRemovedEndpoints) => return Some(endpoint),
+            Some(None) if self.has(Flaw::KeepsRefusingDatagrams) => return None,
+            Some(Some(endpoint)) if self.usable_at(Protocol::Udp, to).contains(&endpoint) => return Some(endpoint),
+            _ => {}
+        }
+        let picked = self.pick(Protocol::Udp, client.ip(), to);
+        self.state().flows.insert((client, to), picked);
+        picked
+    }
+
+    /// Where a new connection goes.
+    fn pick(&self, protocol: Protocol, client: IpAddr, to: SocketAddr) -> Option<SocketAddr> {
+        let usable = self.usable_at(protocol, to);
         let state = &mut *self.state();
-        let node_port = to.ip() == Ipv4Addr::LOCALHOST && !self.has(Flaw::ForgetsNodePorts);
-        let leads_here =
-            |place: Place| place.port == to.port() && place.address.map_or(node_port, |address| address == to.ip());
-        let (name, port) = state.ports.iter().find(|(_, port)| port.places().any(leads_here))?;
-        let usable = self.usable(port);
+        let (name, affinity) = self.served_at(state, protocol, to).map(|(name, port)| (name.clone(), port.affinity))?;
+        if client == NODE && self.has(Flaw::ForgetsTheNodeItself) {
+            return None;
+        }
         let turn = if self.has(Flaw::PrefersTheFirstEndpoint) { 0 } else { state.connections };
         state.connections += 1;
         let next = *usable.get(turn % usable.len().max(1))?;
-        let keeps = port.affinity != Affinity::None && !self.has(Flaw::IgnoresAffinity);
-        let endpoint = if keeps {
-            let kept = state.clients.entry((name.clone(), client)).or_insert(next);
-            if !usable.contains(kept) && !self.has(Flaw::KeepsClientsAtRemovedEndpoints) {
-                *kept = next;
+        let endpoint = match affinity {
+            Affinity::ClientIp(time) if !self.has(Flaw::IgnoresAffinity) => {
+                self.kept(&mut state.clients, (name, client), next, &usable, time)
             }
-            *kept
-        } else {
-            next
+            _ => next,
         };
-        Some(FlawedConnection { endpoint, ended: Arc::clone(&state.ended) })
+        let reaches_itself = endpoint.ip() == client && self.has(Flaw::RefusesEndpointsOfTheirOwn);
+        (!reaches_itself).then_some(endpoint)
     }
 
-    fn usable(&self, port: &ServicePort) -> Vec<SocketAddr> {
+    /// Where a client of a service port with affinity goes; `next` is for those who are new.
+    fn kept(
+        &self,
+        clients: &mut BTreeMap<(ServicePortName, IpAddr), (SocketAddr, Instant)>,
+        client: (ServicePortName, IpAddr),
+        next: SocketAddr,
+        usable: &[SocketAddr],
+        time: Duration,
+    ) -> SocketAddr {
+        let now = Instant::now();
+        let (kept, since) = clients.entry(client).or_insert((next, now));
+        let is_over = now.duration_since(*since) >= time && !self.has(Flaw::ForgetsNoClient);
+        let is_gone = !usable.contains(kept) && !self.has(Flaw::KeepsClientsAtRemovedEndpoints);
+        if is_over || is_gone {
+            (*kept, *since) = (next, now);
+        } else if !self.has(Flaw::CountsFromTheFirstConnection) {
+            *since = now;
+        }
+        *kept
+    }
+
+    fn connection(&self, client: IpAddr, to: SocketAddr, endpoint: SocketAddr) -> FlawedConnection {
+        let state = self.state();
+        let port = self.served_at(&state, Protocol::Tcp, to).map(|(_, port)| port);
+        let by_the_node = port.is_some_and(|port| to.ip() == NODE && port.external == TrafficPolicy::Cluster);
+        let hidden = (by_the_node || endpoint.ip() == client) && !self.has(Flaw::HidesNoClient);
+        let seen = if hidden || self.has(Flaw::HidesAllClients) { NODE } else { client };
+        FlawedConnection { endpoint, source: Source { client, seen }, ended: Arc::clone(&state.ended) }
+    }
+
+    /// The service port that is served at this address.
+    fn served_at<'a>(
+        &self,
+        state: &'a State,
+        protocol: Protocol,
+        to: SocketAddr,
+    ) -> Option<(&'a ServicePortName, &'a ServicePort)> {
+        let node_port = to.ip() == NODE && !self.has(Flaw::ForgetsNodePorts);
+        let protocol_of = |place: Place| if self.has(Flaw::TakesAllForTcp) { Protocol::Tcp } else { place.protocol };
+        let leads_here = |place: Place| {
+            let is_here = place.address.map_or(node_port, |address| address == to.ip());
+            is_here && place.port == to.port() && protocol_of(place) == protocol
+        };
+        state.ports.iter().find(|(_, port)| port.places().any(leads_here))
+    }
+
+    fn usable_at(&self, protocol: Protocol, to: SocketAddr) -> Vec<SocketAddr> {
+        let state = self.state();
+        let Some((_, port)) = self.served_at(&state, protocol, to) else { return Vec::new() };
         if self.has(Flaw::SendsToEndpointsThatAreNotReady) {
             return port.endpoints.iter().map(|endpoint| endpoint.address).collect();
         }
-        let mut usable: Vec<_> = port.usable().collect();
+        let policy = match self.flaw {
+            Some(Flaw::IgnoresTheInternalPolicy) if to.ip() != NODE => TrafficPolicy::Cluster,
+            Some(Flaw::IgnoresTheExternalPolicy) if to.ip() == NODE => TrafficPolicy::Cluster,
+            Some(Flaw::TakesTheExternalPolicyForBoth) => port.external,
+            _ if to.ip() == NODE => port.external,
+            _ => port.internal,
+        };
+        let mut usable: Vec<_> = port.usable_by(policy).collect();
         if self.has(Flaw::RefusesWhileAllEndpointsEnd) {
             usable.retain(|endpoint| endpoint.state == EndpointState::Ready);
         }
@@ -235,6 +353,7 @@ impl ServiceProxy for FlawedProxy {
 #[derive(Debug)]
 struct FlawedConnection {
     endpoint: SocketAddr,
+    source: Source,
     ended: Arc<AtomicBool>,
 }
 
@@ -246,5 +365,9 @@ impl Connection for FlawedConnection {
 
     async fn is_open(&mut self) -> bool {
         !self.ended.load(Ordering::Acquire)
+    }
+
+    fn source(&self) -> Option<Source> {
+        Some(self.source)
     }
 }

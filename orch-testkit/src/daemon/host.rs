@@ -108,7 +108,7 @@ impl Drop for Inside {
 
 /// # Panics
 /// When this process is not root.
-pub(super) fn require_root() {
+pub(crate) fn require_root() {
     assert!(
         geteuid().is_root(),
         "tests of containers need root: run `sudo -E env PATH=\"$PATH\" cargo xtask test`, or leave them out with `cargo \

@@ -14,7 +14,7 @@ const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 ///
 /// # Panics
 /// When there is none; the message says how to get it: from the Debian package `package`.
-pub(super) fn path_of(name: &str, package: &str) -> PathBuf {
+pub(crate) fn path_of(name: &str, package: &str) -> PathBuf {
     let found = folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| {
         panic!(
@@ -24,9 +24,18 @@ pub(super) fn path_of(name: &str, package: &str) -> PathBuf {
     })
 }
 
+/// A command that runs a program, with nothing in its environment but what it needs to find its libraries and others.
+///
+/// # Panics
+/// When there is none; the message says how to get it: from the Debian package `package`.
+#[must_use]
+pub fn program(name: &str, package: &str) -> Command {
+    with_clean_environment(Command::new(path_of(name, package)))
+}
+
 /// A command with nothing in its environment but what a program needs to find others, its libraries and its plug-ins, as
 /// if all had been installed.
-pub(super) fn with_clean_environment(mut command: Command) -> Command {
+pub(crate) fn with_clean_environment(mut command: Command) -> Command {
     command.env_clear().env("PATH", env::join_paths(folders()).expect("folders from a PATH make a PATH"));
     if let Some(tree) = unpacked() {
         let libraries: Vec<PathBuf> = ["usr/lib", "lib"]

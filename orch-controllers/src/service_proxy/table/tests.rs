@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use orch_core::clock::Timestamp;
+use orch_core::kind::AnyObject;
 use orch_core::object::{
-    Endpoint, EndpointConditions, EndpointPort, ObjectMeta, OwnerReference, ServicePort as PortSpec, ServiceType,
-    TrafficPolicy,
+    Endpoint, EndpointConditions, EndpointPort, EndpointSlice, ObjectMeta, OwnerReference, ServicePort as PortSpec,
+    ServiceType, TrafficPolicy,
 };
 use orch_core::proxy::EndpointState;
 use proptest::prelude::*;
@@ -181,7 +182,9 @@ fn local_services_lead_to_endpoints_of_the_node_only() {
     let (mut objects, mut index) = (Objects::new(), TableIndex::new(Some("node-1".to_owned())));
     put(&mut index, &mut objects, slice(0, 0, None, &[(1, 0), (2, 0)]));
     put(&mut index, &mut objects, service(0, &ServiceShape { local: true, ..shape(1) }));
-    assert_eq!(served(&index, 0), Some(vec![(IpAddr::from([10, 244, 0, 1]), EndpointState::Ready)]));
+    let (_, port) = index.table().iter().next().expect("it is served");
+    let usable: Vec<IpAddr> = port.usable().map(|endpoint| endpoint.address.ip()).collect();
+    assert_eq!(usable, [IpAddr::from([10, 244, 0, 1])]);
 }
 
 #[test]

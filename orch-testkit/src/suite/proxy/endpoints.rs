@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::proxy::{Affinity, Endpoint, EndpointState, ServicePort};
+use tokio::time::{Instant, sleep};
 
-use super::{ProxyFixture, name, port, reached, serve, table};
+use super::{Caller, ProxyFixture, name, port, reached, serve, table};
 
 fn in_state(address: SocketAddr, state: EndpointState) -> Endpoint {
-    Endpoint { address, node: None, state }
+    Endpoint { address, is_local: false, state }
 }
 
 /// A new connection goes to a ready endpoint only.
@@ -110,6 +111,22 @@ pub async fn no_connection_fails_while_endpoints_are_replaced(fixture: impl Prox
     }
 }
 
+/// An endpoint that connects to its own service reaches itself or another.
+pub async fn an_endpoint_reaches_its_own_service(fixture: impl ProxyFixture) {
+    let (one, two, at) = (fixture.start_backend().await, fixture.start_backend().await, fixture.service_address());
+    let on_the_node = |address: SocketAddr| Endpoint { is_local: true, ..in_state(address, EndpointState::Ready) };
+    for backends in [&[one][..], &[one, two]] {
+        let endpoints = backends.iter().copied().map(on_the_node).collect();
+        serve(&fixture, table([("a", ServicePort { endpoints, ..port(at, &[]) })])).await;
+        for _ in 0..8 {
+            let mut connection =
+                fixture.connect_as(Caller::Backend(one), at).await.expect("an endpoint reaches its own service");
+            assert!(backends.contains(&connection.backend()), "it reaches an endpoint of the table");
+            assert!(connection.is_open().await, "what it sends comes back");
+        }
+    }
+}
+
 /// Connections spread evenly over the endpoints.
 ///
 /// A proxy may choose by chance. With 4 endpoints and 400 connections, one endpoint's share has a mean of 100 and a
@@ -158,6 +175,36 @@ pub async fn a_client_keeps_its_endpoint(fixture: impl ProxyFixture) {
         assert!(before == after || *before == removed, "client {client} keeps its endpoint when another is removed");
     }
     assert_eq!(endpoints_of_clients(&fixture, at).await, second, "each client keeps the endpoint that it has now");
+}
+
+/// Each connection of a client begins the affinity's time anew, and once it is over the client is led anew.
+pub async fn a_client_that_stayed_away_is_led_anew(fixture: impl ProxyFixture) {
+    const TIME: Duration = Duration::from_secs(3);
+    let (mut backends, at) = (Vec::new(), fixture.service_address());
+    for _ in 0..3 {
+        backends.push(fixture.start_backend().await);
+    }
+    let affinity = Affinity::ClientIp(TIME);
+    serve(&fixture, table([("a", ServicePort { affinity, ..port(at, &backends) })])).await;
+    let (mut since, mut before) = (Instant::now(), endpoints_of_clients(&fixture, at).await);
+    for _ in 0..2 {
+        sleep(TIME * 3 / 5).await;
+        let (next, after) = (Instant::now(), endpoints_of_clients(&fixture, at).await);
+        // On a machine that was busy elsewhere it may have been too long.
+        if since.elapsed() < TIME {
+            assert_eq!(after, before, "each client keeps its endpoint while its time is not over");
+        }
+        (since, before) = (next, after);
+    }
+    // A proxy that chooses by chance may lead all eight to where they were, once in 6,500 times.
+    for attempt in 0..4 {
+        sleep(TIME + Duration::from_millis(200)).await;
+        let after = endpoints_of_clients(&fixture, at).await;
+        if after != before {
+            return;
+        }
+        assert!(attempt < 3, "clients keep their endpoints although they stayed away for longer than their time");
+    }
 }
 
 async fn endpoints_of_clients(fixture: &impl ProxyFixture, at: SocketAddr) -> Vec<SocketAddr> {

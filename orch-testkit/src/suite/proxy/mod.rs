@@ -1,13 +1,21 @@
 //! The suite of [`ServiceProxy`].
 //!
 //! A clause is handed a [`ProxyFixture`]: the proxy with a small world around it, of endpoints that answer with who
-//! they are, and clients. There is one for proxies that work on this machine's loopback addresses, [`Loopback`], and one
-//! for proxies without a network, [`InMemory`]; a proxy of the kernel brings its own, in a network namespace.
+//! they are, and clients. There is one for proxies that work on this machine's loopback addresses, [`Loopback`], one for
+//! proxies without a network, [`InMemory`], and one for proxies of the kernel, `Kernel` (feature `daemon`): a node, its
+//! pods and a host outside, each a network namespace.
 
 pub mod connections;
+pub mod datagrams;
 pub mod endpoints;
+mod fixture;
 mod in_memory;
+#[cfg(feature = "daemon")]
+mod kernel;
 mod loopback;
+pub mod policies;
+mod sockets;
+pub mod sources;
 pub mod whole;
 
 use std::collections::BTreeSet;
@@ -15,51 +23,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use orch_core::key::Key;
 use orch_core::kind::Object as _;
-use orch_core::object::{Protocol, Service};
-use orch_core::proxy::{
-    Affinity, Endpoint, EndpointState, ServicePort, ServicePortName, ServiceProxy, ServiceTable, SyncReport,
-};
+use orch_core::object::{Protocol, Service, TrafficPolicy};
+use orch_core::proxy::{Affinity, Endpoint, EndpointState, ServicePort, ServicePortName, ServiceTable, SyncReport};
 
+pub use fixture::{Ability, Caller, Connection, Datagrams, ProxyFixture, Source};
 pub use in_memory::InMemory;
+#[cfg(feature = "daemon")]
+pub use kernel::{Family, Kernel};
 pub use loopback::Loopback;
 
 use super::Clause;
-
-/// A proxy with a world around it.
-#[async_trait]
-pub trait ProxyFixture: Send + Sync + 'static {
-    /// The proxy. It serves nothing yet.
-    fn proxy(&self) -> &dyn ServiceProxy;
-
-    /// An address and port that a service can have; each call gives another one.
-    fn service_address(&self) -> SocketAddr;
-
-    /// A port that a service can have on the node, and where a client reaches it; each call gives another one.
-    fn node_port(&self) -> SocketAddr;
-
-    /// Starts something that takes connections and tells who it is; returns its address.
-    async fn start_backend(&self) -> SocketAddr;
-
-    /// Makes a backend take no more connections. Those that it has go on.
-    async fn stop_backend(&self, backend: SocketAddr);
-
-    /// Connects the client of this number, which has an address of its own. `None` when the connection is refused, or
-    /// ends before anybody answered. Panics when neither an answer nor a refusal comes within some seconds.
-    async fn connect(&self, client: u8, to: SocketAddr) -> Option<Box<dyn Connection>>;
-}
-
-/// A connection of a client to a backend.
-#[async_trait]
-pub trait Connection: Send {
-    /// Who answered.
-    fn backend(&self) -> SocketAddr;
-
-    /// Whether it still carries what is sent, there and back.
-    async fn is_open(&mut self) -> bool;
-}
 
 /// Lists the clauses of the suite.
 #[doc(hidden)]
@@ -77,6 +52,10 @@ macro_rules! proxy_clauses {
                 "An address can pass from one service port to another within one sync.";
             P1 whole::a_service_port_can_change_its_addresses
                 "A service port that changes its addresses is served at the new ones and not at the old.";
+            P1 whole::what_runs_on_the_node_is_served
+                "What runs on the node itself is served at a service's address.";
+            P1 datagrams::a_datagram_is_answered_from_the_address_that_it_was_sent_to
+                "A datagram reaches an endpoint, and the answer comes from the address that it was sent to.";
             P2 whole::an_invalid_table_changes_nothing
                 "A table that contradicts itself is refused, and what was served before is served on, all of it and nothing else.";
             P2 whole::a_good_table_is_served_after_a_refused_one
@@ -95,10 +74,22 @@ macro_rules! proxy_clauses {
                 "An endpoint that was taken out of the table gets no new connection.";
             P4 endpoints::no_connection_fails_while_endpoints_are_replaced
                 "No connection fails while endpoints are replaced all the time and one of them is always ready.";
+            P4 endpoints::an_endpoint_reaches_its_own_service
+                "An endpoint that connects to its own service reaches itself or another.";
+            P4 policies::addresses_lead_to_endpoints_of_the_node_if_asked_for
+                "With the internal policy Local a service's addresses lead to endpoints of the node alone; without one connections fail at once.";
+            P4 policies::the_port_of_the_node_leads_to_endpoints_of_the_node_if_asked_for
+                "With the external policy Local the node's port leads to endpoints of the node alone, and fails at once without one; the service's addresses lead where they did.";
+            P4 datagrams::a_client_of_a_removed_endpoint_is_led_to_another
+                "A client that goes on sending datagrams from one socket is led to another endpoint when its own is removed.";
+            P4 datagrams::without_a_usable_endpoint_datagrams_are_refused_at_once
+                "Without a usable endpoint a datagram is refused at once, and answered again when there is one.";
             P5 endpoints::connections_spread_evenly
                 "Connections spread evenly over the endpoints.";
             P5 endpoints::a_client_keeps_its_endpoint
                 "With affinity, a client keeps its endpoint while that is usable, across syncs too, and then keeps another.";
+            P5 endpoints::a_client_that_stayed_away_is_led_anew
+                "Each connection of a client begins the affinity's time anew, and once it is over the client is led anew.";
             P6 connections::connections_to_a_removed_endpoint_go_on
                 "Connections to an endpoint that is removed go on.";
             P7 connections::a_sync_interrupts_no_connection
@@ -107,6 +98,10 @@ macro_rules! proxy_clauses {
                 "While service ports come and go, the others go on taking connections.";
             P8 connections::nothing_is_served_after_clear
                 "After clear nothing is served, and a table can be served again.";
+            P9 sources::an_endpoint_sees_the_address_of_its_client
+                "An endpoint sees the client's own address, at the node's port with the policy Local too.";
+            P9 sources::an_endpoint_sees_the_node_where_the_answer_must_come_back_by_it
+                "An endpoint that reaches itself sees an address of the node, as does one that is reached by the node's port with the policy Cluster.";
         }
     };
 }
@@ -138,13 +133,15 @@ fn name(service: &str) -> ServicePortName {
 
 /// A service port at one address that leads to ready endpoints.
 fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
-    let endpoint = |address: &SocketAddr| Endpoint { address: *address, node: None, state: EndpointState::Ready };
+    let endpoint = |address: &SocketAddr| Endpoint { address: *address, is_local: false, state: EndpointState::Ready };
     ServicePort {
         protocol: Protocol::Tcp,
         addresses: BTreeSet::from([at.ip()]),
         port: at.port(),
         node_port: None,
         affinity: Affinity::None,
+        internal: TrafficPolicy::Cluster,
+        external: TrafficPolicy::Cluster,
         endpoints: backends.iter().map(endpoint).collect(),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orch_core::proxy::{Affinity, ProxyError, ServicePort, ServiceTable};
 
-use super::{ProxyFixture, name, port, reached, serve, table};
+use super::{Caller, ProxyFixture, name, port, reached, serve, table};
 
 /// Every service port of the table is served, at each of its addresses.
 pub async fn every_service_port_is_served(fixture: impl ProxyFixture) {
@@ -15,6 +15,18 @@ pub async fn every_service_port_is_served(fixture: impl ProxyFixture) {
     assert_eq!(reached(&fixture, a).await, Some(one), "the address of service a leads to its endpoint");
     assert_eq!(reached(&fixture, b).await, Some(two), "the address of service b leads to its endpoint");
     assert_eq!(reached(&fixture, node).await, Some(two), "the node port of service b leads to its endpoint");
+    let outside = fixture.connect_as(Caller::Outside, node).await.map(|connection| connection.backend());
+    assert_eq!(outside, Some(two), "the node port of service b is reached from outside");
+}
+
+/// What runs on the node itself is served at a service's address.
+pub async fn what_runs_on_the_node_is_served(fixture: impl ProxyFixture) {
+    let (one, at) = (fixture.start_backend().await, fixture.service_address());
+    serve(&fixture, table([("a", port(at, &[one]))])).await;
+    let answered = fixture.connect_as(Caller::Node, at).await.map(|connection| connection.backend());
+    assert_eq!(answered, Some(one), "the node itself is served");
+    serve(&fixture, table([("a", port(at, &[]))])).await;
+    assert!(fixture.connect_as(Caller::Node, at).await.is_none(), "without an endpoint the node is refused at once");
 }
 
 /// What the table no longer holds is not served any more.

@@ -1,0 +1,142 @@
+//! [`Stale`]: which flows of datagrams are led where they should not be any more. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use orch_core::object::{Protocol, TrafficPolicy};
+use orch_core::proxy::{EndpointState, ServicePort};
+
+use crate::conntrack::{Flow, UDP};
+use crate::served::PortChange;
+
+/// Which flows are led where they should not be any more, after a change of services of UDP.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Stale {
+    /// Where flows to services' addresses may be led.
+    addresses: BTreeMap<SocketAddr, Allowed>,
+    /// Where flows to ports of the node may be led.
+    node_ports: BTreeMap<u16, Allowed>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Allowed {
+    /// Whether there is somewhere to lead them now.
+    is_served: bool,
+    now: BTreeSet<SocketAddr>,
+    before: BTreeSet<SocketAddr>,
+}
+
+impl Stale {
+    pub(super) fn after(changes: &[PortChange]) -> Self {
+        let mut stale = Self::default();
+        for port in changes.iter().filter_map(|change| change.old.as_ref()) {
+            stale.each(port, |allowed, endpoints| allowed.before.extend(endpoints));
+        }
+        for port in changes.iter().filter_map(|change| change.new.as_ref()) {
+            stale.each(port, |allowed, endpoints| {
+                allowed.now.extend(endpoints);
+                allowed.is_served = !allowed.now.is_empty();
+            });
+        }
+        stale
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.node_ports.is_empty()
+    }
+
+    pub(super) fn has(&self, flow: &Flow) -> bool {
+        if flow.protocol != UDP {
+            return false;
+        }
+        let is_translated = flow.answered_by != flow.to;
+        if let Some(allowed) = self.addresses.get(&flow.to) {
+            return !allowed.now.contains(&flow.answered_by) && (is_translated || allowed.is_served);
+        }
+        let Some(allowed) = self.node_ports.get(&flow.to.port()) else { return false };
+        let is_ours = allowed.before.contains(&flow.answered_by) || (!is_translated && allowed.before.is_empty());
+        is_ours && !allowed.now.contains(&flow.answered_by) && (is_translated || allowed.is_served)
+    }
+
+    /// Calls `note` for each of the service port's places, with the endpoints that flows to it may go on to: those that
+    /// answer, even if new flows go to others.
+    fn each(&mut self, port: &ServicePort, note: impl Fn(&mut Allowed, Vec<SocketAddr>)) {
+        if port.protocol != Protocol::Udp {
+            return;
+        }
+        let answering = |policy| {
+            let allowed = port.endpoints.iter().filter(move |endpoint| {
+                endpoint.state != EndpointState::NotReady && (endpoint.is_local || policy == TrafficPolicy::Cluster)
+            });
+            allowed.map(|endpoint| endpoint.address).collect()
+        };
+        for address in &port.addresses {
+            note(self.addresses.entry((*address, port.port).into()).or_default(), answering(port.internal));
+        }
+        if let Some(number) = port.node_port {
+            note(self.node_ports.entry(number).or_default(), answering(port.external));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use orch_core::proxy::{Affinity, Endpoint, ServicePortName};
+
+    use super::*;
+
+    fn endpoint(number: u8) -> SocketAddr {
+        ([10, 244, 0, number], 5353).into()
+    }
+
+    fn dns(endpoints: &[(u8, EndpointState)]) -> Option<Arc<ServicePort>> {
+        let of = |(number, state): &(u8, EndpointState)| Endpoint {
+            address: endpoint(*number),
+            is_local: false,
+            state: *state,
+        };
+        Some(Arc::new(ServicePort {
+            protocol: Protocol::Udp,
+            addresses: BTreeSet::from([[10, 96, 0, 1].into()]),
+            port: 53,
+            node_port: Some(30_053),
+            affinity: Affinity::None,
+            internal: TrafficPolicy::Cluster,
+            external: TrafficPolicy::Cluster,
+            endpoints: endpoints.iter().map(of).collect(),
+        }))
+    }
+
+    fn stale(old: Option<Arc<ServicePort>>, new: Option<Arc<ServicePort>>) -> Stale {
+        let name = ServicePortName { service: "services/shop/dns".parse().expect("a key"), port: String::new() };
+        Stale::after(&[PortChange { name, old, new }])
+    }
+
+    #[test]
+    fn flows_to_endpoints_that_are_gone_are_stale_and_those_to_endpoints_that_end_are_not() {
+        use EndpointState::{NotReady, Ready, ServingTerminating};
+        let stale = stale(
+            dns(&[(1, Ready), (2, Ready), (3, Ready), (4, Ready)]),
+            dns(&[(1, Ready), (2, ServingTerminating), (3, NotReady)]),
+        );
+        for to in [([10, 96, 0, 1], 53), ([192, 0, 2, 1], 30_053)] {
+            let is_stale = |number| stale.has(&Flow { protocol: UDP, to: to.into(), answered_by: endpoint(number) });
+            assert_eq!([1, 2, 3, 4].map(is_stale), [false, false, true, true], "to {to:?}");
+        }
+        let elsewhere = Flow { protocol: UDP, to: ([192, 0, 2, 1], 53).into(), answered_by: endpoint(4) };
+        assert!(!stale.has(&elsewhere), "somebody else's");
+        let tcp = Flow { protocol: 6, to: ([10, 96, 0, 1], 53).into(), answered_by: endpoint(4) };
+        assert!(!stale.has(&tcp), "connections go on");
+    }
+
+    #[test]
+    fn a_flow_that_began_before_its_service_is_stale_once_that_leads_somewhere() {
+        let to: SocketAddr = ([10, 96, 0, 1], 53).into();
+        let flow = Flow { protocol: UDP, to, answered_by: to };
+        assert!(stale(None, dns(&[(1, EndpointState::Ready)])).has(&flow));
+        assert!(!stale(None, dns(&[])).has(&flow));
+        assert!(!stale(dns(&[(1, EndpointState::Ready)]), None).has(&flow));
+    }
+}
