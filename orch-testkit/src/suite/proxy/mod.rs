@@ -1,4 +1,4 @@
-//! The suite of [`ServiceProxy`].
+//! The suite of [`ServiceProxy`](orch_core::proxy::ServiceProxy).
 //!
 //! A clause is handed a [`ProxyFixture`]: the proxy with a small world around it, of endpoints that answer with who
 //! they are, and clients. There is one for proxies that work on this machine's loopback addresses, [`Loopback`], one for
