@@ -60,6 +60,21 @@ pub(crate) const CONTAINERS: &[Part] = &[
         packages: &["iproute2", "libbpf1", "libbsd0", "libcap2", "libelf1", "libmd0", "libmnl0"],
         installed: true,
     },
+    Part {
+        programs: &["nft"],
+        packages: &[
+            "nftables",
+            "libnftables1",
+            "libedit2",
+            "libbsd0",
+            "libgmp10",
+            "libjansson4",
+            "libmd0",
+            "libmnl0",
+            "libnftnl11",
+        ],
+        installed: true,
+    },
     Part { programs: &["nsenter", "setpriv"], packages: &["util-linux"], installed: true },
 ];
 

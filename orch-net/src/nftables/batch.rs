@@ -1,10 +1,10 @@
 //! [`Batch`]: one transaction on tables, encoded. The kernel does all of it or nothing.
 
 use super::config::TableName;
-use super::elements::{Elements, Key};
+use super::elements::{Elements, Key, Value};
 use super::expression::{self, Expression};
 use super::family::Family;
-use super::structure::{self, BaseChain, Field, LEAD, SETS, Set, Side, Way};
+use super::structure::{self, BaseChain, Chain, Field, SETS, Set, Side};
 use super::wire::{Header, Writer};
 
 /// The kernel's number of its tables among the parts of netfilter.
@@ -13,7 +13,9 @@ pub(super) const TABLES: u16 = 10;
 const NEW_TABLE: u16 = 0;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
+const DELETE_CHAIN: u16 = 5;
 const NEW_RULE: u16 = 6;
+const DELETE_RULES: u16 = 8;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
 const DELETE_ELEMENTS: u16 = 14;
@@ -90,19 +92,29 @@ impl Batch {
     /// Makes a table, with its sets and chains and no elements.
     pub(super) fn add_table(&mut self, family: Family, clients_max: u32) {
         self.touch_table(family);
-        for (id, set) in (1..).zip(SETS) {
-            self.add_set(family, set, id, clients_max);
+        for set in SETS {
+            self.add_set(family, set, clients_max);
         }
-        self.add_chain(family, LEAD, None);
-        for rule in structure::lead_rules(family) {
-            self.add_rule(family, LEAD, &rule);
+        let chains = structure::chains(family);
+        // All of them first: rules lead from one to another.
+        for (name, _) in &chains {
+            self.add_chain(family, name, None);
+        }
+        for (name, rules) in &chains {
+            self.add_rules(family, name, rules);
         }
         for chain in structure::base_chains(family) {
             self.add_chain(family, chain.name, Some(&chain));
-            for rule in &chain.rules {
-                self.add_rule(family, chain.name, rule);
-            }
+            self.add_rules(family, chain.name, &chain.rules);
         }
+    }
+
+    /// Makes the set, the chain and the rule for places with so many endpoints.
+    pub(super) fn add_size(&mut self, family: Family, side: Side, endpoints: u32) {
+        self.add_set(family, Set::Size(side, endpoints), 0);
+        let chain = Chain::Way(side, endpoints);
+        self.add_filled_chain(family, chain, &structure::way_rules(family, side, endpoints));
+        self.add_rules(family, structure::size_chain(side), &[structure::size_rule(family, side, endpoints)]);
     }
 
     /// Makes a table, if it is not there.
@@ -116,18 +128,20 @@ impl Batch {
         self.message(family, DELETE_TABLE, 0, "delete the table", |_| {});
     }
 
-    fn add_set(&mut self, family: Family, set: Set, id: u32, clients_max: u32) {
+    fn add_set(&mut self, family: Family, set: Set, clients_max: u32) {
         let flags = match set {
-            Set::Way(_) | Set::Endpoint(_) | Set::Chain(_) => IS_MAP,
-            Set::Kept(_) => IS_MAP | HAS_TIMEOUT | WRITTEN_BY_PACKETS,
-            Set::Usable(_) | Set::Itself | Set::Masqueraded => 0,
+            Set::Keeper(_) | Set::Endpoint(_) => IS_MAP,
+            Set::Kept => HAS_TIMEOUT | WRITTEN_BY_PACKETS,
+            Set::Place(_) | Set::Size(..) | Set::Itself | Set::Masqueraded => 0,
         };
+        // Any will do that no other set of the transaction has.
+        let id = self.sequence();
         self.message(family, NEW_SET, CREATE, "add a set", |writer| {
-            writer.text(2, set.name());
+            writer.text(2, &set.name());
             writer.number(3, flags);
             writer.number(4, type_of(family, set.key()));
             writer.number(5, len_of(family, set.key()));
-            if let Set::Chain(_) = set {
+            if let Set::Keeper(_) = set {
                 writer.number(6, VERDICT);
                 writer.number(7, 16);
             } else if flags & IS_MAP != 0 {
@@ -154,41 +168,40 @@ impl Batch {
         });
     }
 
-    fn add_rule(&mut self, family: Family, chain: &str, rule: &[Expression]) {
-        self.message(family, NEW_RULE, CREATE | APPEND, "add a rule", |writer| {
-            writer.text(2, chain);
-            writer.nested(4, |writer| rule.iter().for_each(|expression| expression.write(writer)));
-        });
-    }
-
-    /// Makes the chains of a way, and leads to them by its number.
-    pub(super) fn add_way(&mut self, family: Family, number: u32, way: Way) {
-        for side in Side::ALL {
-            let chain = structure::way_chain(side, number);
-            self.add_chain(family, &chain, None);
-            for rule in structure::way_rules(family, side, way) {
-                self.add_rule(family, &chain, &rule);
-            }
-            self.message(family, NEW_ELEMENTS, CREATE, "lead to a chain", |writer| {
-                writer.text(2, Set::Chain(side).name());
-                writer.nested(3, |writer| {
-                    writer.nested(1, |writer| {
-                        writer.nested(1, |writer| writer.bytes(1, &number.to_ne_bytes()));
-                        writer.nested(2, |writer| expression::go_to(writer, &chain));
-                    });
-                });
+    fn add_rules(&mut self, family: Family, chain: &str, rules: &[Vec<Expression>]) {
+        for rule in rules {
+            self.message(family, NEW_RULE, CREATE | APPEND, "add a rule", |writer| {
+                writer.text(2, chain);
+                writer.nested(4, |writer| rule.iter().for_each(|expression| expression.write(writer)));
             });
         }
     }
 
+    /// Makes a chain with these rules.
+    pub(super) fn add_filled_chain(&mut self, family: Family, chain: Chain, rules: &[Vec<Expression>]) {
+        let name = chain.name();
+        self.add_chain(family, &name, None);
+        self.add_rules(family, &name, rules);
+    }
+
+    /// Takes all rules out of a chain, which must be there.
+    pub(super) fn empty_chain(&mut self, family: Family, chain: Chain) {
+        self.message(family, DELETE_RULES, 0, "delete rules", |writer| writer.text(2, &chain.name()));
+    }
+
+    /// Removes a chain, which must be there, and which nothing may lead to any more.
+    pub(super) fn delete_chain(&mut self, family: Family, chain: Chain) {
+        self.empty_chain(family, chain);
+        self.message(family, DELETE_CHAIN, 0, "delete a chain", |writer| writer.text(3, &chain.name()));
+    }
+
     pub(super) fn add_elements(&mut self, family: Family, elements: &Elements) {
-        let elements = elements.iter().map(|(key, value)| (key, &value[..]));
-        self.elements(family, NEW_ELEMENTS, CREATE, "add elements", elements);
+        self.elements(family, NEW_ELEMENTS, CREATE, "add elements", elements.iter());
     }
 
     /// Removes elements, which must be there.
     pub(super) fn delete_elements(&mut self, family: Family, keys: &[Key]) {
-        self.elements(family, DELETE_ELEMENTS, 0, "delete elements", keys.iter().map(|key| (key, &[][..])));
+        self.elements(family, DELETE_ELEMENTS, 0, "delete elements", keys.iter().map(|key| (key, &Value::None)));
     }
 
     fn elements<'a>(
@@ -197,13 +210,13 @@ impl Batch {
         kind: u16,
         flags: u16,
         deed: &'static str,
-        elements: impl Iterator<Item = (&'a Key, &'a [u8])>,
+        elements: impl Iterator<Item = (&'a Key, &'a Value)>,
     ) {
         let mut elements = elements.peekable();
         while let Some(((set, _), _)) = elements.peek() {
             let set = *set;
             self.message(family, kind, flags, deed, |writer| {
-                writer.text(2, set.name());
+                writer.text(2, &set.name());
                 writer.nested(3, |writer| {
                     let start = writer.len();
                     while writer.len() - start < LIST_MAX
@@ -211,8 +224,12 @@ impl Batch {
                     {
                         writer.nested(1, |writer| {
                             writer.nested(1, |writer| writer.bytes(1, key));
-                            if !value.is_empty() {
-                                writer.nested(2, |writer| writer.bytes(1, value));
+                            match value {
+                                Value::None => {}
+                                Value::Data(data) => writer.nested(2, |writer| writer.bytes(1, data)),
+                                Value::Chain(chain) => {
+                                    writer.nested(2, |writer| expression::go_to(writer, &chain.name()));
+                                }
                             }
                         });
                     }

@@ -7,13 +7,24 @@ use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{Affinity, Endpoint, ServicePort};
 
 use super::family::Family;
-use super::structure::{Set, Side, Way};
+use super::structure::{Chain, Set, Side};
 
 /// A set and a key in it; encoded as the registers have it.
 pub(super) type Key = (Set, Vec<u8>);
 
-/// What sets hold: a value for a key, which is empty in sets that are no maps.
-pub(super) type Elements = BTreeMap<Key, Vec<u8>>;
+/// What sets hold, by key.
+pub(super) type Elements = BTreeMap<Key, Value>;
+
+/// What a set holds for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Nothing but the key.
+    None,
+    /// Encoded as the registers have it.
+    Data(Vec<u8>),
+    /// Where to go.
+    Chain(Chain),
+}
 
 /// Which endpoint has which number, of one service port in one family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,20 +33,24 @@ pub(super) struct Slots {
     pub(super) service: Vec<SocketAddr>,
     /// Those that the port of the node leads to.
     pub(super) node: Vec<SocketAddr>,
+    /// The number by which clients are remembered, with affinity.
+    pub(super) kept: Option<u32>,
 }
 
 impl Slots {
-    /// The numbers after `self`, where the endpoints are those of `port`: as few as possible change.
-    pub(super) fn next(&self, family: Family, port: &ServicePort) -> Self {
+    /// The numbers after `self`, where the endpoints are those of `port`: as few as possible change. With affinity, `kept` is
+    /// the number for clients, if there was none.
+    pub(super) fn next(&self, family: Family, port: &ServicePort, kept: u32) -> Self {
         let usable = |policy| {
             let of_family = |endpoint: &&Endpoint| family.has(endpoint.address.ip());
             port.usable_by(policy).filter(of_family).map(|endpoint| endpoint.address).collect()
         };
         let node = if port.node_port.is_some() { usable(port.external) } else { BTreeSet::new() };
-        Self { service: renumber(&self.service, usable(port.internal)), node: renumber(&self.node, node) }
+        let kept = (port.affinity != Affinity::None).then(|| self.kept.unwrap_or(kept));
+        Self { service: renumber(&self.service, usable(port.internal)), node: renumber(&self.node, node), kept }
     }
 
-    fn of(&self, side: Side) -> &[SocketAddr] {
+    pub(super) fn of(&self, side: Side) -> &[SocketAddr] {
         match side {
             Side::Service => &self.service,
             Side::Node => &self.node,
@@ -104,45 +119,50 @@ impl Fields {
     }
 }
 
-/// What the sets of a family hold because of this service port alone. `number` gives the number of a way.
-pub(super) fn elements(
-    family: Family,
-    port: &ServicePort,
-    slots: &Slots,
-    mut number: impl FnMut(Way) -> u32,
-) -> Elements {
+/// What the sets of a family hold because of this service port alone.
+pub(super) fn elements(family: Family, port: &ServicePort, slots: &Slots) -> Elements {
     let mut elements = Elements::new();
-    let keep = match port.affinity {
-        Affinity::None => None,
-        Affinity::ClientIp(time) => Some(time),
-    };
     let mut lead = |side: Side, place: &Fields| {
+        elements.insert((Set::Place(side), place.0.clone()), Value::None);
         let endpoints = slots.of(side);
-        // A way without endpoints refuses, whoever comes.
-        let way = Way {
-            endpoints: u32::try_from(endpoints.len()).unwrap_or(u32::MAX),
-            keep: keep.filter(|_| !endpoints.is_empty()),
-        };
-        elements.insert((Set::Way(side), place.0.clone()), Fields::default().number(number(way)).0);
-        for (index, endpoint) in (0..).zip(endpoints) {
-            let key = place.clone().number(index).0;
-            elements.insert((Set::Endpoint(side), key), Fields::default().endpoint(*endpoint).0);
-            if way.keep.is_some() {
-                elements.insert((Set::Usable(side), place.clone().endpoint(*endpoint).0), Vec::new());
+        match slots.kept {
+            // Whoever comes is refused.
+            _ if endpoints.is_empty() => {}
+            Some(number) => {
+                let chain = Value::Chain(Chain::Kept(side, number));
+                elements.insert((Set::Keeper(side), place.0.clone()), chain);
+            }
+            None => {
+                let size = u32::try_from(endpoints.len()).unwrap_or(u32::MAX);
+                elements.insert((Set::Size(side, size), place.0.clone()), Value::None);
+                for (number, endpoint) in (0..).zip(endpoints) {
+                    let key = (Set::Endpoint(side), place.clone().number(number).0);
+                    elements.insert(key, Value::Data(Fields::default().endpoint(*endpoint).0));
+                }
             }
         }
     };
     for address in port.addresses.iter().filter(|address| family.has(**address)) {
         lead(Side::Service, &Fields::default().address(*address).protocol(port.protocol).port(port.port));
     }
-    if let Some(node_port) = port.node_port.filter(|_| is_served_in(family, port)) {
-        let place = Fields::default().protocol(port.protocol).port(node_port);
-        lead(Side::Node, &place);
-        if port.external == TrafficPolicy::Cluster {
-            elements.insert((Set::Masqueraded, place.0), Vec::new());
-        }
+    let node_port = port.node_port.filter(|_| is_served_in(family, port));
+    let at_the_node = node_port.map(|node_port| Fields::default().protocol(port.protocol).port(node_port));
+    if let Some(place) = &at_the_node {
+        lead(Side::Node, place);
     }
+    let masqueraded = at_the_node.filter(|_| port.external == TrafficPolicy::Cluster);
+    elements.extend(masqueraded.map(|place| ((Set::Masqueraded, place.0), Value::None)));
     elements
+}
+
+/// The chains that these elements lead to.
+pub(super) fn chains(elements: &Elements) -> BTreeSet<Chain> {
+    let chain = |((set, _), value): (&Key, &Value)| match (*set, value) {
+        (Set::Size(side, endpoints), _) => Some(Chain::Way(side, endpoints)),
+        (_, Value::Chain(chain)) => Some(*chain),
+        _ => None,
+    };
+    elements.iter().filter_map(chain).collect()
 }
 
 /// The addresses of the endpoints that could reach themselves through this service port: those of the node.

@@ -3,16 +3,19 @@
 use super::batch::TABLES;
 use super::client::Client;
 use super::config::TableName;
-use super::elements::Elements;
+use super::elements::{Elements, Value};
 use super::error::Refusal;
 use super::family::Family;
-use super::structure::{SETS, Set, Side};
+use super::structure::Set;
 use super::wire::{Message, Writer, attributes, find};
 
 const GET_TABLE: u16 = 1;
 const GET_CHAIN: u16 = 4;
 const GET_RULE: u16 = 7;
 const GET_ELEMENTS: u16 = 13;
+
+/// How often a chain is in use.
+const CHAIN_USE: u16 = 6;
 
 /// The attribute that names the table, of everything in a table.
 const TABLE: u16 = 1;
@@ -28,10 +31,14 @@ impl Fingerprint {
         let name = table.to_string();
         let is_ours =
             |message: &Message<'_>| find(message.attributes(), &[TABLE]).is_some_and(|found| is_text(found, &name));
-        let body = |message: &Message<'_>| message.attributes().to_vec();
+        // How often a chain is in use changes with elements.
+        let body = |message: &Message<'_>, left_out: Option<u16>| {
+            let kept = attributes(message.attributes()).filter(|(kind, _)| Some(*kind) != left_out);
+            kept.flat_map(|(kind, value)| [&kind.to_ne_bytes(), value].concat()).collect::<Vec<u8>>()
+        };
         for family in Family::ALL {
             let list = |kind| (TABLES << 8 | kind, family.number());
-            // Of a table it counts whether it is in use.
+            // Of a table only its flags count: it can be put to sleep.
             let flags = client.list(
                 "list tables",
                 list(GET_TABLE),
@@ -42,39 +49,43 @@ impl Fingerprint {
                 },
             )?;
             all.extend(flags);
-            for (doing, kind) in [("list chains", GET_CHAIN), ("list rules", GET_RULE)] {
+            for (doing, kind, left_out) in [("list chains", GET_CHAIN, Some(CHAIN_USE)), ("list rules", GET_RULE, None)]
+            {
                 let of_table = |writer: &mut Writer| {
                     if kind == GET_RULE {
                         writer.text(TABLE, &name)
                     }
                 };
-                let found =
-                    client.list(doing, list(kind), of_table, |message| is_ours(message).then(|| body(message)))?;
+                let found = client
+                    .list(doing, list(kind), of_table, |message| is_ours(message).then(|| body(message, left_out)))?;
                 all.extend(found);
-            }
-            for set in [Set::Chain(Side::Service), Set::Chain(Side::Node)] {
-                let mut elements = raw_elements(client, &name, family, set)?;
-                elements.sort_unstable();
-                all.extend(elements);
             }
         }
         Ok(Self(all))
     }
 }
 
-/// Whether the sets of a family hold these elements and no others, apart from what packets write and what names chains.
+/// Whether these sets of a family hold these elements and no others.
 pub(super) fn has_elements(
     client: &Client,
     table: &TableName,
     family: Family,
+    sets: impl Iterator<Item = Set>,
     expected: &Elements,
 ) -> Result<bool, Refusal> {
     let mut found = 0;
-    for set in SETS.into_iter().filter(|set| !matches!(set, Set::Kept(_) | Set::Chain(_))) {
+    for set in sets {
         for element in raw_elements(client, &table.to_string(), family, set)? {
             let key = find(&element, &[1, 1]).unwrap_or_default().to_vec();
-            let value = find(&element, &[2, 1]).unwrap_or_default();
-            if expected.get(&(set, key)).is_none_or(|expected| expected != value) {
+            let is_expected = match expected.get(&(set, key)) {
+                None => false,
+                Some(Value::None) => true,
+                Some(Value::Data(data)) => find(&element, &[2, 1]) == Some(data),
+                Some(Value::Chain(chain)) => {
+                    find(&element, &[2, 2, 2]).is_some_and(|found| is_text(found, &chain.name()))
+                }
+            };
+            if !is_expected {
                 return Ok(false);
             }
             found += 1;
@@ -86,7 +97,7 @@ pub(super) fn has_elements(
 fn raw_elements(client: &Client, table: &str, family: Family, set: Set) -> Result<Vec<Vec<u8>>, Refusal> {
     let of_set = |writer: &mut Writer| {
         writer.text(1, table);
-        writer.text(2, set.name());
+        writer.text(2, &set.name());
     };
     let list = (TABLES << 8 | GET_ELEMENTS, family.number());
     let lists = client.list("list elements", list, of_set, |message| {

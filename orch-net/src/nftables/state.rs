@@ -165,7 +165,7 @@ impl State {
     fn is_made(&mut self, plan: Plan, generation: u32, config: &NftablesConfig) {
         // The kernel leaves zero out.
         let next = generation.wrapping_add(1).max(1);
-        if self.model.makes_chains(&plan) {
+        if plan.concerns_chains() {
             let known = |client: &Client| {
                 let fingerprint = Fingerprint::take(client, &config.table)?;
                 Ok::<_, Refusal>((client.generation()? == next).then_some(fingerprint))
@@ -196,7 +196,7 @@ impl State {
                 for family in Family::ALL {
                     let ports = self.served.iter().map(|(name, port)| (name, &**port));
                     let expected = self.model.elements(family, ports);
-                    if !has_elements(self.client()?, &config.table, family, &expected)? {
+                    if !has_elements(self.client()?, &config.table, family, self.model.sets(family), &expected)? {
                         return Ok(false);
                     }
                 }

@@ -1,13 +1,18 @@
-//! [`SETS`], [`base_chains`] and [`way_rules`]: what a table is made of, apart from its elements.
+//! [`SETS`], [`base_chains`], [`chains`] and [`Chain`]: what a table is made of, apart from its elements.
 //!
-//! There is no chain for a service and no rule for an endpoint. A new connection is looked up by where it goes to, in a map
-//! that tells by which *way* its endpoint is chosen: among how many, and whether the client is remembered. A way is a chain
-//! that draws a number and looks up the endpoint of that number. So a change of endpoints is a change of elements of plain
-//! maps, which costs the same however many services there are. (Elements that name chains, or rules, would have the kernel
-//! look through the whole table at each change.)
+//! There is no chain for a service and no rule for an endpoint. A new connection is looked up by where it goes to: is that a
+//! place at all, and in which of the sets of places with one endpoint, with two, with three? From there a chain for so many
+//! draws a number, and looks up the endpoint of that number. So any change of endpoints is a change of a few elements of
+//! plain sets, which costs the same however many services there are: elements that name chains, and rules, have the kernel
+//! look through the whole table at each change. The price is a look into each set up to the right one, of which there are as
+//! many as there are numbers of endpoints.
+//!
+//! Only service ports with affinity have chains of their own, with rules for each endpoint.
 //!
 //! Of one connection only the first packet comes here; the others follow what the kernel remembers.
 
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::expression::{Expression, Register};
@@ -16,16 +21,16 @@ use super::family::Family;
 /// A set or map of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Set {
-    /// From a place to the number of its way.
-    Way(Side),
+    /// Every place.
+    Place(Side),
+    /// Places with so many endpoints, unless clients are remembered.
+    Size(Side, u32),
     /// From a place and a number to the endpoint.
     Endpoint(Side),
-    /// Places with their usable endpoints, where clients are remembered.
-    Usable(Side),
-    /// From a client and a place to the endpoint that the client was led to. Packets write into it.
-    Kept(Side),
-    /// From the number of a way to its chain.
-    Chain(Side),
+    /// From a place where clients are remembered to its chain.
+    Keeper(Side),
+    /// Clients with the endpoints that they were led to. Packets write into it.
+    Kept,
     /// Addresses of endpoints that may reach themselves, each twice.
     Itself,
     /// Ports of the node whose connections are masqueraded.
@@ -45,18 +50,15 @@ impl Side {
     pub(super) const ALL: [Self; 2] = [Self::Service, Self::Node];
 }
 
-/// Every set, in the order in which they are made.
-pub(super) const SETS: [Set; 12] = [
-    Set::Way(Side::Service),
-    Set::Way(Side::Node),
+/// Every set but those of sizes, which are made when they are needed.
+pub(super) const SETS: [Set; 9] = [
+    Set::Place(Side::Service),
+    Set::Place(Side::Node),
     Set::Endpoint(Side::Service),
     Set::Endpoint(Side::Node),
-    Set::Usable(Side::Service),
-    Set::Usable(Side::Node),
-    Set::Kept(Side::Service),
-    Set::Kept(Side::Node),
-    Set::Chain(Side::Service),
-    Set::Chain(Side::Node),
+    Set::Keeper(Side::Service),
+    Set::Keeper(Side::Node),
+    Set::Kept,
     Set::Itself,
     Set::Masqueraded,
 ];
@@ -73,44 +75,43 @@ pub(super) enum Field {
 use Field::{Address, Number, Port, Protocol};
 
 impl Set {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Way(Side::Service) => "services",
-            Self::Way(Side::Node) => "node-ports",
+    pub(super) fn name(self) -> Cow<'static, str> {
+        let name = match self {
+            Self::Place(Side::Service) => "services",
+            Self::Place(Side::Node) => "node-ports",
+            Self::Size(Side::Service, endpoints) => return format!("services-{endpoints}").into(),
+            Self::Size(Side::Node, endpoints) => return format!("node-ports-{endpoints}").into(),
             Self::Endpoint(Side::Service) => "endpoints",
             Self::Endpoint(Side::Node) => "node-endpoints",
-            Self::Usable(Side::Service) => "usable",
-            Self::Usable(Side::Node) => "node-usable",
-            Self::Kept(Side::Service) => "clients",
-            Self::Kept(Side::Node) => "node-clients",
-            Self::Chain(Side::Service) => "ways",
-            Self::Chain(Side::Node) => "node-ways",
+            Self::Keeper(Side::Service) => "keepers",
+            Self::Keeper(Side::Node) => "node-keepers",
+            Self::Kept => "clients",
             Self::Itself => "itself",
             Self::Masqueraded => "masqueraded",
-        }
+        };
+        name.into()
     }
 
     pub(super) fn key(self) -> &'static [Field] {
         match self {
-            Self::Way(Side::Service) => &[Address, Protocol, Port],
-            Self::Way(Side::Node) | Self::Masqueraded => &[Protocol, Port],
+            Self::Place(Side::Service) | Self::Size(Side::Service, _) | Self::Keeper(Side::Service) => {
+                &[Address, Protocol, Port]
+            }
+            Self::Place(Side::Node) | Self::Size(Side::Node, _) | Self::Keeper(Side::Node) | Self::Masqueraded => {
+                &[Protocol, Port]
+            }
             Self::Endpoint(Side::Service) => &[Address, Protocol, Port, Number],
             Self::Endpoint(Side::Node) => &[Protocol, Port, Number],
-            Self::Usable(Side::Service) => &[Address, Protocol, Port, Address, Port],
-            Self::Usable(Side::Node) => &[Protocol, Port, Address, Port],
-            Self::Kept(Side::Service) => &[Address, Address, Protocol, Port],
-            Self::Kept(Side::Node) => &[Address, Protocol, Port],
-            Self::Chain(_) => &[Number],
+            Self::Kept => &[Address, Number, Address, Port],
             Self::Itself => &[Address, Address],
         }
     }
 
-    /// What a map has for a key, apart from verdicts.
+    /// What a map has for a key, apart from chains.
     pub(super) fn value(self) -> &'static [Field] {
         match self {
-            Self::Way(_) => &[Number],
-            Self::Endpoint(_) | Self::Kept(_) => &[Address, Port],
-            Self::Usable(_) | Self::Chain(_) | Self::Itself | Self::Masqueraded => &[],
+            Self::Endpoint(_) => &[Address, Port],
+            _ => &[],
         }
     }
 }
@@ -131,13 +132,24 @@ impl Field {
     }
 }
 
-/// How an endpoint is chosen.
+/// A chain that chooses an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
-    /// Among how many.
-    pub(super) endpoints: u32,
-    /// How long a client keeps its own.
-    pub(super) keep: Option<Duration>,
+pub(super) enum Chain {
+    /// Among so many, by chance.
+    Way(Side, u32),
+    /// The one that the client had, of the service port with this number.
+    Kept(Side, u32),
+}
+
+impl Chain {
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Way(Side::Service, endpoints) => format!("way-{endpoints}"),
+            Self::Way(Side::Node, endpoints) => format!("node-way-{endpoints}"),
+            Self::Kept(Side::Service, number) => format!("keep-{number}"),
+            Self::Kept(Side::Node, number) => format!("node-keep-{number}"),
+        }
+    }
 }
 
 /// A chain that the kernel calls for the first packet of a connection.
@@ -150,8 +162,48 @@ pub(super) struct BaseChain {
     pub(super) rules: Vec<Vec<Expression>>,
 }
 
-/// The chain that leads connections to endpoints.
-pub(super) const LEAD: &str = "lead";
+/// The chain that finds out where a connection goes to.
+const LEAD: &str = "lead";
+
+/// The chain of a service's places, or of the node's ports.
+fn side_chain(side: Side) -> &'static str {
+    match side {
+        Side::Service => "service",
+        Side::Node => "node-port",
+    }
+}
+
+/// The chain that finds out how many endpoints a place has. It has a rule for each size.
+pub(super) fn size_chain(side: Side) -> &'static str {
+    match side {
+        Side::Service => "size",
+        Side::Node => "node-size",
+    }
+}
+
+/// The chains of every table that the kernel does not call itself, with their rules.
+pub(super) fn chains(family: Family) -> Vec<(&'static str, Vec<Vec<Expression>>)> {
+    let mut chains = vec![(LEAD, lead_rules(family).to_vec())];
+    for side in Side::ALL {
+        let registers = Registers { family, side };
+        let mut kept = registers.load_place();
+        kept.push(Expression::GoBy { map: Set::Keeper(side).name(), key: registers.place() });
+        let mut rules = vec![kept, vec![Expression::Jump { chain: size_chain(side) }]];
+        // It has no endpoint.
+        rules.extend(refusal_rules(family));
+        chains.extend([(side_chain(side), rules), (size_chain(side), Vec::new())]);
+    }
+    chains
+}
+
+/// The rule for places with so many endpoints, in the chain of sizes.
+pub(super) fn size_rule(family: Family, side: Side, endpoints: u32) -> Vec<Expression> {
+    let registers = Registers { family, side };
+    let mut rule = registers.load_place();
+    rule.push(Expression::IsIn { set: Set::Size(side, endpoints).name(), key: registers.place() });
+    rule.push(Expression::GoTo { chain: Chain::Way(side, endpoints).name().into() });
+    rule
+}
 
 /// The chains that the kernel calls: for what comes to the node, what it sends itself, and what leaves it.
 pub(super) fn base_chains(family: Family) -> [BaseChain; 3] {
@@ -164,8 +216,8 @@ pub(super) fn base_chains(family: Family) -> [BaseChain; 3] {
 }
 
 /// Where everything is loaded into; addresses take several registers in IPv6. Fields stand so that each key is in one
-/// piece: (source, destination, protocol, port) or (destination, protocol, port, endpoint), or the same of a node's port,
-/// which has no destination.
+/// piece: (source, destination) or (destination, protocol, port, endpoint), or the same of a node's port, which has no
+/// destination.
 #[derive(Clone, Copy, Debug)]
 struct Registers {
     family: Family,
@@ -178,7 +230,7 @@ impl Registers {
     }
 
     fn source(self) -> Register {
-        Register(if self.side == Side::Service { 0 } else { self.address() })
+        Register(0)
     }
 
     fn destination(self) -> Register {
@@ -207,11 +259,6 @@ impl Registers {
         if self.side == Side::Service { self.destination() } else { self.protocol() }
     }
 
-    fn load_source(self) -> Expression {
-        let len = self.family.address_len();
-        Expression::Network { to: self.source(), offset: self.family.address_offsets().0, len }
-    }
-
     fn load_place(self) -> Vec<Expression> {
         let mut load = Vec::new();
         if self.side == Side::Service {
@@ -222,32 +269,18 @@ impl Registers {
         load.push(Expression::DestinationPort { to: self.port() });
         load
     }
-
-    fn draw(self, among: u32) -> [Expression; 2] {
-        [
-            Expression::Random { to: self.endpoint(), below: among },
-            Expression::Load { map: Set::Endpoint(self.side).name(), key: self.place(), to: self.endpoint() },
-        ]
-    }
-
-    fn translate(self) -> Expression {
-        let (address, port) = (self.endpoint(), self.endpoint_port());
-        Expression::TranslateDestination { family: self.family, address, port }
-    }
 }
 
-/// The rules of the chain that leads connections to endpoints.
-pub(super) fn lead_rules(family: Family) -> [Vec<Expression>; 2] {
+fn lead_rules(family: Family) -> [Vec<Expression>; 2] {
     Side::ALL.map(|side| {
         let registers = Registers { family, side };
-        let way = Register(0);
         let mut rule = Vec::new();
         if side == Side::Node {
             rule.extend(at_the_node(family));
         }
         rule.extend(registers.load_place());
-        rule.push(Expression::Load { map: Set::Way(side).name(), key: registers.place(), to: way });
-        rule.push(Expression::GoBy { map: Set::Chain(side).name(), key: way });
+        rule.push(Expression::IsIn { set: Set::Place(side).name(), key: registers.place() });
+        rule.push(Expression::GoTo { chain: side_chain(side).into() });
         rule
     })
 }
@@ -270,42 +303,68 @@ fn at_the_node(family: Family) -> Vec<Expression> {
     ]
 }
 
-/// The rules of a way's chain.
-pub(super) fn way_rules(family: Family, side: Side, way: Way) -> Vec<Vec<Expression>> {
+/// The rules of the chain that chooses among so many by chance, at least one.
+pub(super) fn way_rules(family: Family, side: Side, endpoints: u32) -> Vec<Vec<Expression>> {
     let registers = Registers { family, side };
-    if way.endpoints == 0 {
-        return refusal_rules(family);
-    }
-    let plain = || {
-        let mut rule = registers.load_place();
-        rule.extend(registers.draw(way.endpoints));
-        rule
-    };
-    let mut last = plain();
-    last.push(registers.translate());
-    let Some(keep) = way.keep else { return vec![last] };
-    let milliseconds = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, KEPT_AT_MOST);
-    let (map, key, value) = (Set::Kept(side).name(), registers.source(), registers.endpoint());
-    let remember = Expression::Remember { map, key, value, milliseconds };
-
-    let mut known = vec![registers.load_source()];
-    known.extend(registers.load_place());
-    known.extend([
-        Expression::Load { map, key, to: value },
-        Expression::IsIn { set: Set::Usable(side).name(), key: registers.place() },
-        remember.clone(),
-        registers.translate(),
+    let (address, port) = (registers.endpoint(), registers.endpoint_port());
+    let mut rule = registers.load_place();
+    rule.extend([
+        Expression::Random { to: registers.endpoint(), below: endpoints },
+        Expression::Load { map: Set::Endpoint(side).name(), key: registers.place(), to: registers.endpoint() },
+        Expression::TranslateDestination { family, address, port },
     ]);
-    // Its endpoint is gone, or it is new.
-    let mut anew = vec![registers.load_source()];
-    anew.extend(plain());
-    anew.extend([Expression::Forget { map, key, value }, remember, registers.translate()]);
-    // When no more clients can be remembered, `anew` ends early.
-    vec![known, anew, last]
+    vec![rule]
 }
 
 /// The longest that a client can be remembered: ten years, which the kernel's clock can still count.
 const KEPT_AT_MOST: u64 = 10 * 365 * 24 * 3_600 * 1_000;
+
+/// The rules of the chain that leads a client to the endpoint that it had, of the service port with this number. A client
+/// that had none of these gets one by chance.
+pub(super) fn keep_rules(
+    family: Family,
+    number: u32,
+    keep: Duration,
+    endpoints: &[SocketAddr],
+) -> Vec<Vec<Expression>> {
+    let milliseconds = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1, KEPT_AT_MOST);
+    let words = family.address_len() / 4;
+    let (client, address, port) = (Register(0), Register(words + 1), Register(2 * words + 1));
+    let set = || Set::Kept.name();
+    let key = |endpoint: &SocketAddr| {
+        let offset = family.address_offsets().0;
+        let value = match endpoint.ip() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        vec![
+            Expression::Network { to: client, offset, len: family.address_len() },
+            Expression::Set { to: Register(words), value: number.to_ne_bytes().to_vec() },
+            Expression::Set { to: address, value },
+            Expression::Set { to: port, value: endpoint.port().to_be_bytes().to_vec() },
+        ]
+    };
+    let lead = Expression::TranslateDestination { family, address, port };
+    let remember = Expression::Remember { set: set(), key: client, milliseconds };
+    let known = endpoints.iter().map(|endpoint| {
+        let is_kept = [Expression::IsIn { set: set(), key: client }, remember.clone(), lead.clone()];
+        key(endpoint).into_iter().chain(is_kept).collect()
+    });
+    // One in so many as are left: each has the same chance. When no more clients can be remembered, these rules end early,
+    // and the last ones lead all the same.
+    let left = || (1..=u32::try_from(endpoints.len()).unwrap_or(u32::MAX)).rev();
+    let chosen =
+        |below: u32| [Expression::Random { to: client, below }, Expression::Is { register: client, value: vec![0; 4] }];
+    let anew = endpoints.iter().zip(left()).map(|(endpoint, below)| {
+        let rest = [remember.clone(), lead.clone()];
+        chosen(below).into_iter().chain(key(endpoint)).chain(rest).collect()
+    });
+    let unremembered = endpoints
+        .iter()
+        .zip(left())
+        .map(|(endpoint, below)| chosen(below).into_iter().chain(key(endpoint)).chain([lead.clone()]).collect());
+    known.chain(anew).chain(unremembered).collect()
+}
 
 fn refusal_rules(family: Family) -> Vec<Vec<Expression>> {
     const TCP: u8 = 6;
@@ -339,7 +398,7 @@ fn masquerade_rules(family: Family) -> Vec<Vec<Expression>> {
         Expression::OriginalDestination { to: service.destination(), family },
         Expression::Protocol { to: service.protocol() },
         Expression::OriginalPort { to: service.port() },
-        Expression::Load { map: Set::Way(Side::Service).name(), key: service.place(), to: Register(0) },
+        Expression::IsIn { set: Set::Place(Side::Service).name(), key: service.place() },
         Expression::Return,
     ];
     let by_the_node = vec![
@@ -350,14 +409,6 @@ fn masquerade_rules(family: Family) -> Vec<Vec<Expression>> {
         Expression::Masquerade,
     ];
     vec![itself, not_by_the_node, by_the_node]
-}
-
-/// The name of a way's chain.
-pub(super) fn way_chain(side: Side, number: u32) -> String {
-    match side {
-        Side::Service => format!("way-{number}"),
-        Side::Node => format!("node-way-{number}"),
-    }
 }
 
 #[cfg(test)]

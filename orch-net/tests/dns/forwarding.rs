@@ -177,12 +177,16 @@ async fn no_more_questions_wait_than_may() {
     waiting.abort();
 }
 
+/// An address that is known before anybody listens there. It is none of this machine's usual ones, whose free ports others
+/// may take at any time.
+fn own_address(number: u8) -> SocketAddr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    (Ipv4Addr::new(127, 128 + number, high, low.clamp(1, 254)), 5353).into()
+}
+
 #[tokio::test]
 async fn a_server_that_is_to_ask_itself_does_not_start() {
-    let port = {
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
-        free.local_addr().expect("an address")
-    };
+    let port = own_address(1);
     let itself = DnsConfig { addresses: vec![port], upstreams: vec![port], ..config() };
     let refused = DnsServer::start(itself, Arc::default()).await;
     assert!(matches!(refused, Err(DnsError::AsksItself { upstream }) if upstream == port), "{refused:?}");
@@ -190,13 +194,11 @@ async fn a_server_that_is_to_ask_itself_does_not_start() {
 
 #[tokio::test]
 async fn two_servers_that_ask_one_another_end_the_loop_at_once() {
-    let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
-    let second = free.local_addr().expect("an address");
+    let second = own_address(2);
     let config_to =
         |upstream| DnsConfig { upstreams: vec![upstream], upstream_timeout: Duration::from_secs(30), ..config() };
     let (first, _) = server_with(Some(table()), config_to(second)).await;
     let first_address = first.addresses()[0];
-    drop(free);
     let back = DnsConfig { addresses: vec![second], ..config_to(first_address) };
     let (_second, _) = server_with(Some(table()), back).await;
     let seen = ask(first_address, "example.com", "A").await;

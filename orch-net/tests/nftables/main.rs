@@ -1,4 +1,9 @@
-//! `NftablesProxy` keeps what `ServiceProxy` promises, on a real kernel: `Kernel::new` takes root.
+//! `NftablesProxy` on a real kernel: it keeps what `ServiceProxy` promises, and what others do to its tables is put right.
+//! `Kernel::new` takes root.
+
+mod behind_back;
+mod steps;
+mod takeover;
 
 use orch_net::{NftablesConfig, NftablesProxy};
 use orch_testkit::suite::proxy::{Family, Kernel};
