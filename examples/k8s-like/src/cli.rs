@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use orch_core::object::{GoDuration, GoDurationError};
 
 use crate::commands::{Format, Ports, Where};
+use crate::hello_web::HelloWeb;
 use crate::runtimes::{RuntimeChoice, RuntimeKind};
 use crate::store::StoreChoice;
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Shows what nodes or pods use.
     Top(Top),
+    /// A small web server to look at, which the manifests of this example run.
+    HelloWeb(HelloWeb),
 }
 
 #[derive(Clone, Debug, clap::Args)]

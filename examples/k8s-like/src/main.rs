@@ -7,6 +7,7 @@ mod causes;
 mod cli;
 mod cluster;
 mod commands;
+mod hello_web;
 mod layout;
 mod lifetime;
 mod machine;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use api::ApiError;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -55,6 +57,10 @@ async fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Up(options) => return up::up(options).await,
         Command::Node(options) => return node::node(options).await,
+        Command::HelloWeb(options) => {
+            let served = hello_web::hello_web(options).await;
+            served.map(|()| ExitCode::SUCCESS).map_err(|error| ApiError(error.to_string()))
+        }
         Command::Logs(options) => commands::logs(options).await,
         Command::Exec(options) => commands::exec(options).await,
         Command::Attach(options) => commands::attach(options).await,

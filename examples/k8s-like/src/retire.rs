@@ -57,7 +57,7 @@ mod tests {
     fn pod(name: &str, node: Option<&str>) -> Pod {
         let mut pod = Pod { metadata: named(Some("shop"), name), ..Pod::default() };
         pod.spec.node_name = node.map(str::to_owned);
-        let command = vec!["hello-web".to_owned()];
+        let command = vec!["serve".to_owned()];
         pod.spec.containers.push(Container { name: "web".to_owned(), command, ..Container::default() });
         pod
     }

@@ -89,7 +89,7 @@ fn a_pod_that_fits_nowhere_says_why_and_what_would_help() {
 #[test]
 fn a_command_that_does_not_exist_says_so() {
     let place = Place::new("command");
-    place.write(&web(&place.token, 1, "").replace("command: [hello-web", "command: [no-such-program"));
+    place.write(&web(&place.token, 1, "").replace("command: [k8s-like", "command: [no-such-program"));
     let mut up = place.up();
     up.hears(&["no-such-program"]);
     place.write(&web(&place.token, 1, ""));
@@ -104,7 +104,7 @@ fn a_port_in_use_is_told_by_the_program_and_the_pod_is_tried_again() {
     let text = web(&place.token, 1, "").replace(
         "---\napiVersion: v1\nkind: Service",
         &format!(
-            "        - {{name: second, command: [hello-web, --text, {}]}}\n---\napiVersion: v1\nkind: Service",
+            "        - {{name: second, command: [k8s-like, hello-web, --text, {}]}}\n---\napiVersion: v1\nkind: Service",
             place.token
         ),
     );

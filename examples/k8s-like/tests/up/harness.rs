@@ -90,7 +90,7 @@ impl Place {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let arguments: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
-            let is_web = arguments.first().is_some_and(|program| program.ends_with(b"hello-web"));
+            let is_web = arguments.get(1).is_some_and(|command| *command == b"hello-web");
             if is_web && arguments.contains(&self.token.as_bytes()) {
                 found.insert(pid);
             }
@@ -121,12 +121,12 @@ impl Place {
     pub(crate) fn recorded_web(&self, replicas: u32, version: &str) -> String {
         // The shell becomes the server, so the process that it names is the server's. A manifest says $$ for $.
         let script = format!(
-            "echo $POD_UID $$$$ >> {}; exec hello-web --text {} # {version}",
+            "echo $POD_UID $$$$ >> {}; exec k8s-like hello-web --text {} # {version}",
             self.starts_file().display(),
             self.token
         );
         let uid = "{name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}";
-        let plain = format!("command: [hello-web, --text, {}]", self.token);
+        let plain = format!("command: [k8s-like, hello-web, --text, {}]", self.token);
         let text = web(&self.token, replicas, "");
         assert!(text.contains(&plain) && text.contains("env: ["), "the places to change are there");
         text.replace(&plain, &format!("command: [/bin/sh, -c, '{script}']"))
@@ -359,7 +359,7 @@ spec:
       terminationGracePeriodSeconds: 2
       containers:
         - name: web
-          command: [hello-web, --text, {token}{more_arguments}]
+          command: [k8s-like, hello-web, --text, {token}{more_arguments}]
           env: [{{name: POD_NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}]
           ports: [{{name: http, containerPort: 8080}}]
           readinessProbe: {{httpGet: {{path: /healthz, port: http}}, periodSeconds: 1}}

@@ -7,10 +7,10 @@ use crate::harness::{Place, Up, get};
 
 /// The pod of the manifest that is shipped. `drain` tells one version from another.
 fn web(place: &Place, drain: u32) -> String {
-    let (plain, token) = ("[hello-web, --text, hello]", &place.token);
+    let (plain, token) = ("[k8s-like, hello-web, --text, hello]", &place.token);
     let text = include_str!("../../manifests/static-web.yaml");
     assert!(text.contains(plain), "the place to change is there");
-    text.replace(plain, &format!("[hello-web, --text, {token}, --drain, '{drain}']"))
+    text.replace(plain, &format!("[k8s-like, hello-web, --text, {token}, --drain, '{drain}']"))
 }
 
 fn write(place: &Place, manifest: &str) {

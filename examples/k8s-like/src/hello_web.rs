@@ -1,21 +1,18 @@
-//! A small web server to look at: it answers every request with the name of the pod that it runs in.
+//! `k8s-like hello-web`: a small web server to look at. It answers every request with the name of the pod that it runs in.
 //!
-//! `hello-web [--port PORT] [--text TEXT] [--startup-delay SECONDS] [--drain MILLISECONDS] [--unhealthy]`
-#![forbid(unsafe_code)]
+//! Why it is no program of its own: `cargo run` builds one, and a first run needs both.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A small web server that answers with the name of its pod.
-#[derive(Debug, Parser)]
-struct Options {
+/// How it serves.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HelloWeb {
     /// The port to listen on, at the address in POD_IP (127.0.0.1 by default).
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -34,18 +31,8 @@ struct Options {
     unhealthy: bool,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hello-web: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(options: Options) -> io::Result<()> {
+/// Serves until it is asked to end.
+pub(crate) async fn hello_web(options: HelloWeb) -> io::Result<()> {
     tokio::time::sleep(Duration::from_secs(options.startup_delay)).await;
     let ip = std::env::var("POD_IP").ok().and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let address = SocketAddr::new(ip, options.port);
