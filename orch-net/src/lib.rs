@@ -9,13 +9,15 @@
 #![forbid(unsafe_code)]
 
 mod balance;
-#[cfg(feature = "iptables")]
+#[cfg(any(feature = "iptables", feature = "nftables"))]
 mod conntrack;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(feature = "iptables")]
 mod iptables;
 mod memory;
+#[cfg(any(feature = "iptables", feature = "nftables"))]
+mod netlink;
 #[cfg(feature = "nftables")]
 mod nftables;
 mod served;

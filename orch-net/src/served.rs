@@ -59,6 +59,17 @@ impl Served {
         self.ports.is_empty()
     }
 
+    /// The changes after which nothing is served.
+    #[must_use]
+    pub fn removals(&self) -> Vec<PortChange> {
+        let gone = |(name, port): (&ServicePortName, &Arc<ServicePort>)| PortChange {
+            name: name.clone(),
+            old: Some(Arc::clone(port)),
+            new: None,
+        };
+        self.iter().map(gone).collect()
+    }
+
     /// Takes notice that the changes of `table` are served now.
     pub fn accept(&mut self, table: &ServiceTable, changes: Vec<PortChange>) {
         self.version = table.version();

@@ -12,7 +12,6 @@ mod name;
 mod properties;
 mod render;
 mod rule;
-mod stale;
 mod state;
 mod tables;
 
@@ -27,9 +26,9 @@ use tokio::time::{Instant, sleep};
 
 pub use config::{IptablesConfig, NodeAddresses};
 
-use crate::conntrack;
+use crate::conntrack::{self, Stale};
+use crate::netlink::Client as Netlink;
 use client::Client;
-use stale::Stale;
 use state::State;
 
 /// How often the tables may change while they are read before a check holds syncs up.
@@ -128,11 +127,12 @@ impl Drop for IptablesProxy {
     }
 }
 
-/// Has flows led anew that are led to endpoints that are gone.
+/// Has flows led anew that are led to endpoints that are gone, in the network of the calling thread.
 async fn forget(stale: Stale) {
-    let forgotten = tokio::task::spawn_blocking(move || conntrack::forget(|flow| stale.has(flow))).await;
+    let client = Netlink::open();
+    let forgotten = tokio::task::spawn_blocking(move || conntrack::forget(&client?, &[stale])).await;
     match forgotten {
-        Ok(Ok(_)) => {}
+        Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "datagrams of some clients may go on to endpoints that are gone"),
         Err(error) => tracing::warn!(%error, "the kernel's flows could not be looked through"),
     }
@@ -194,6 +194,12 @@ impl ServiceProxy for IptablesProxy {
     }
 
     async fn clear(&self) -> Result<(), ProxyError> {
-        Ok(self.inner.state.lock().await.clear(&self.inner.config).await?)
+        let mut state = self.inner.state.lock().await;
+        let stale = Stale::after(&state.served.removals());
+        state.clear(&self.inner.config).await?;
+        if !stale.is_empty() {
+            forget(stale).await;
+        }
+        Ok(())
     }
 }

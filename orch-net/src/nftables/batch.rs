@@ -5,7 +5,7 @@ use super::elements::{Elements, Key, Value};
 use super::expression::{self, Expression};
 use super::family::Family;
 use super::structure::{self, BaseChain, Chain, Field, SETS, Set, Side};
-use super::wire::{Header, Writer};
+use crate::netlink::wire::{Header, Writer};
 
 /// The kernel's number of its tables among the parts of netfilter.
 pub(super) const TABLES: u16 = 10;

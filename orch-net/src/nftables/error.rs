@@ -1,23 +1,13 @@
-//! [`Refusal`]: why the kernel does not do something, and what that means.
+//! What a [`Refusal`] means.
 
 use std::io;
 
 use nix::errno::Errno;
 use orch_core::proxy::ProxyError;
 
-/// Why the kernel does not do something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// What was to be done.
-    pub(super) doing: &'static str,
-    pub(super) errno: Errno,
-}
+use crate::netlink::Refusal;
 
 impl Refusal {
-    pub(super) fn new(doing: &'static str, errno: Errno) -> Self {
-        Self { doing, errno }
-    }
-
     /// Somebody changed a table since the generation that the transaction is about.
     pub(super) fn is_outdated(&self) -> bool {
         self.errno == Errno::ERESTART
@@ -25,8 +15,8 @@ impl Refusal {
 }
 
 impl From<Refusal> for ProxyError {
-    fn from(Refusal { doing, errno }: Refusal) -> Self {
-        let (advice, transient) = match errno {
+    fn from(refusal: Refusal) -> Self {
+        let (advice, transient) = match refusal.errno {
             Errno::EPERM | Errno::EACCES => ("; it takes the capability CAP_NET_ADMIN in the node's network", false),
             Errno::EPROTONOSUPPORT | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT => {
                 ("; the kernel needs nf_tables with NAT, Linux 5.10 or later", false)
@@ -40,7 +30,7 @@ impl From<Refusal> for ProxyError {
             Errno::EMSGSIZE | Errno::ENOMEM | Errno::ENOBUFS => ("; there is not enough memory for the table", true),
             _ => ("", true),
         };
-        let message = format!("nftables: cannot {doing}: {errno}{advice}");
-        Self::Unavailable { message, transient, source: Some(Box::new(io::Error::from(errno))) }
+        let message = format!("nftables: {refusal}{advice}");
+        Self::Unavailable { message, transient, source: Some(Box::new(io::Error::from(refusal.errno))) }
     }
 }

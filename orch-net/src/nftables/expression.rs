@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::family::Family;
-use super::wire::Writer;
+use crate::netlink::wire::Writer;
 
 /// A register of four bytes, by number from 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

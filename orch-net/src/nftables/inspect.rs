@@ -1,13 +1,12 @@
 //! [`Fingerprint`] and [`has_elements`]: whether the kernel still has what the proxy made.
 
 use super::batch::TABLES;
-use super::client::Client;
 use super::config::TableName;
 use super::elements::{Elements, Value};
-use super::error::Refusal;
 use super::family::Family;
 use super::structure::Set;
-use super::wire::{Message, Writer, attributes, find};
+use crate::netlink::wire::{Message, Writer, attributes, find};
+use crate::netlink::{Client, Refusal};
 
 const GET_TABLE: u16 = 1;
 const GET_CHAIN: u16 = 4;

@@ -3,7 +3,6 @@
 mod batch;
 mod client;
 mod config;
-mod conntrack;
 mod elements;
 mod error;
 mod expression;
@@ -12,7 +11,7 @@ mod inspect;
 mod plan;
 mod state;
 mod structure;
-mod wire;
+mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;

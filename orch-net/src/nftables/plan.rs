@@ -1,14 +1,12 @@
 //! [`Model`] and [`Plan`]: what the tables hold, and what a sync changes. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use orch_core::object::Protocol;
 use orch_core::proxy::{Affinity, ServicePort, ServicePortName};
 
 use super::batch::{Batch, Finished};
 use super::config::NftablesConfig;
-use super::conntrack::Stale;
 use super::elements::{Elements, Key, Slots, Value, addresses_on_the_node, chains, elements, itself};
 use super::expression::Expression;
 use super::family::Family;
@@ -38,8 +36,6 @@ pub(super) struct Plan {
     families: [FamilyPlan; 2],
     /// Whether everything is made anew, with this model.
     whole: bool,
-    /// Datagrams that the kernel would go on leading to where they no longer belong.
-    pub(super) stale: Vec<Stale>,
 }
 
 /// In the order in which it is done.
@@ -62,8 +58,7 @@ impl Model {
     /// table, each as if it were new, and the model an empty one.
     pub(super) fn plan(&mut self, changes: &[PortChange], whole: bool) -> Plan {
         let families = Family::ALL.map(|family| self.plan_family(family, changes));
-        let stale = changes.iter().filter_map(stale).collect();
-        Plan { families, whole, stale }
+        Plan { families, whole }
     }
 
     fn plan_family(&mut self, family: Family, changes: &[PortChange]) -> FamilyPlan {
@@ -225,39 +220,13 @@ fn index(family: Family) -> usize {
     usize::from(family == Family::V6)
 }
 
-/// Which datagrams a change leaves behind: those that are led to an endpoint that is gone, or that were led nowhere before.
-fn stale(change: &PortChange) -> Option<Stale> {
-    let udp = |port: &&std::sync::Arc<ServicePort>| port.protocol == Protocol::Udp;
-    let usable = |port: &ServicePort, node: bool| -> BTreeSet<SocketAddr> {
-        let policy = if node { port.external } else { port.internal };
-        port.usable_by(policy).map(|endpoint| endpoint.address).collect()
-    };
-    let (old, new) = (change.old.as_ref().filter(udp), change.new.as_ref().filter(udp));
-    let places = |port: Option<&std::sync::Arc<ServicePort>>| {
-        port.map(|port| {
-            let place =
-                |place: orch_core::proxy::Place| ((place.address, place.port), usable(port, place.address.is_none()));
-            port.places().map(place).collect::<BTreeMap<_, _>>()
-        })
-        .unwrap_or_default()
-    };
-    let (before, mut after) = (places(old), places(new));
-    let kept = |at: &(Option<IpAddr>, u16), usable: &BTreeSet<SocketAddr>| {
-        before.get(at).is_some_and(|before| !before.is_empty() && before.is_subset(usable))
-    };
-    let mut stale: BTreeMap<_, _> =
-        before.keys().filter(|at| !after.contains_key(at)).map(|at| (*at, BTreeSet::new())).collect();
-    after.retain(|at, usable| !kept(at, usable));
-    stale.extend(after);
-    (!stale.is_empty()).then_some(Stale { places: stale })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::sync::Arc;
     use std::time::Duration;
 
-    use orch_core::object::TrafficPolicy;
+    use orch_core::object::{Protocol, TrafficPolicy};
     use orch_core::proxy::{Endpoint, EndpointState, ServiceTable};
     use proptest::prelude::*;
 

@@ -7,13 +7,12 @@ use orch_core::proxy::{ProxyError, ServicePort, ServicePortName, ServiceTable};
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::client::Client;
 use super::config::NftablesConfig;
-use super::conntrack::{self, Stale};
-use super::error::Refusal;
 use super::family::Family;
 use super::inspect::{Fingerprint, has_elements};
 use super::plan::{Model, Plan};
+use crate::conntrack::{self, Stale};
+use crate::netlink::{Client, Refusal};
 use crate::served::{PortChange, Served};
 
 /// How often something is tried anew that others come before.
@@ -80,7 +79,9 @@ impl State {
     /// Makes the kernel have the table. Returns how many service ports changed.
     pub(super) fn sync(&mut self, table: &ServiceTable, config: &NftablesConfig) -> Result<usize, ProxyError> {
         let changes = self.served.changes(table);
-        if !self.change(&changes, config)? {
+        if self.change(&changes, config)? {
+            self.stale.push(Stale::after(&changes));
+        } else {
             let ports = table.iter().map(|(name, port)| (name.clone(), Arc::clone(port)));
             self.replace(ports.collect(), config)?;
         }
@@ -97,7 +98,7 @@ impl State {
             let plan = self.model.plan(changes, false);
             if plan.is_empty() {
                 if self.client()?.generation()? == generation {
-                    self.accept(plan);
+                    self.model.accept(plan);
                     return Ok(true);
                 }
             } else {
@@ -139,6 +140,7 @@ impl State {
             match self.transact(&plan, config, expected) {
                 Ok(()) => {
                     self.is_made(plan, generation, config);
+                    self.stale.push(Stale::after(&changes));
                     return Ok(());
                 }
                 Err(refusal) if refusal.is_outdated() => {}
@@ -174,11 +176,6 @@ impl State {
             self.fingerprint = self.client().and_then(known).ok().flatten();
         }
         self.generation = Some(next);
-        self.accept(plan);
-    }
-
-    fn accept(&mut self, mut plan: Plan) {
-        self.stale.append(&mut plan.stale);
         self.model.accept(plan);
     }
 
@@ -225,9 +222,6 @@ impl State {
 
     /// Has the kernel lead anew what it would go on leading to where it does not belong.
     fn forget_datagrams(&mut self) {
-        if self.stale.is_empty() {
-            return;
-        }
         match self.client().and_then(|client| conntrack::forget(client, &self.stale)) {
             Ok(_) => self.stale.clear(),
             Err(refusal) => {
@@ -241,13 +235,7 @@ impl State {
         let mut batch = Batch::new(&config.table, None);
         Family::ALL.into_iter().for_each(|family| batch.remove_table(family));
         self.client()?.transact(&batch.finish())?;
-        let gone = |(name, port): (&ServicePortName, &Arc<ServicePort>)| PortChange {
-            name: name.clone(),
-            old: Some(Arc::clone(port)),
-            new: None,
-        };
-        let changes: Vec<PortChange> = self.served.iter().map(gone).collect();
-        self.stale.append(&mut self.model.plan(&changes, false).stale);
+        self.stale.push(Stale::after(&self.served.removals()));
         self.forget_datagrams();
         let (client, is_checking) = (self.client.take(), self.is_checking);
         *self = Self { client, is_checking, ..Self::default() };

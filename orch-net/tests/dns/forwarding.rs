@@ -31,10 +31,19 @@ impl Drop for Upstream {
 
 type Behaviour = fn(&[u8]) -> Vec<Vec<u8>>;
 
+/// An address of nobody else, UDP's and TCP's: of 127.0.0.1 a port that is free for one may be taken for the other, and at
+/// any time.
+fn own_address() -> SocketAddr {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    let number = u8::try_from(LAST.fetch_add(1, Ordering::Relaxed)).expect("few tests");
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    (Ipv4Addr::new(127, 128 + number % 64, high, low.clamp(1, 254)), 5353).into()
+}
+
 /// A name server that sends what `behave` makes of each question; over TCP the last of it.
 async fn upstream(behave: Behaviour) -> Upstream {
-    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
-    let address = udp.local_addr().expect("an address");
+    let address = own_address();
+    let udp = UdpSocket::bind(address).await.expect("a socket");
     let tcp = TcpListener::bind(address).await.expect("the same port");
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -177,16 +186,9 @@ async fn no_more_questions_wait_than_may() {
     waiting.abort();
 }
 
-/// An address that is known before anybody listens there. It is none of this machine's usual ones, whose free ports others
-/// may take at any time.
-fn own_address(number: u8) -> SocketAddr {
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    (Ipv4Addr::new(127, 128 + number, high, low.clamp(1, 254)), 5353).into()
-}
-
 #[tokio::test]
 async fn a_server_that_is_to_ask_itself_does_not_start() {
-    let port = own_address(1);
+    let port = own_address();
     let itself = DnsConfig { addresses: vec![port], upstreams: vec![port], ..config() };
     let refused = DnsServer::start(itself, Arc::default()).await;
     assert!(matches!(refused, Err(DnsError::AsksItself { upstream }) if upstream == port), "{refused:?}");
@@ -194,7 +196,7 @@ async fn a_server_that_is_to_ask_itself_does_not_start() {
 
 #[tokio::test]
 async fn two_servers_that_ask_one_another_end_the_loop_at_once() {
-    let second = own_address(2);
+    let second = own_address();
     let config_to =
         |upstream| DnsConfig { upstreams: vec![upstream], upstream_timeout: Duration::from_secs(30), ..config() };
     let (first, _) = server_with(Some(table()), config_to(second)).await;

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{EndpointState, ServicePort};
 
-use crate::conntrack::{Flow, UDP};
+use super::Flow;
 use crate::served::PortChange;
 
 /// Which flows are led where they should not be any more, after a change of services of UDP.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stale {
+pub(crate) struct Stale {
     /// Where flows to services' addresses may be led.
     addresses: BTreeMap<SocketAddr, Allowed>,
     /// Where flows to ports of the node may be led.
@@ -20,42 +20,46 @@ pub(super) struct Stale {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Allowed {
-    /// Whether there is somewhere to lead them now.
-    is_served: bool,
     now: BTreeSet<SocketAddr>,
     before: BTreeSet<SocketAddr>,
 }
 
+impl Allowed {
+    /// Whether flows may be led to what is allowed no more; where nothing is known, or led nowhere, they may.
+    fn takes_away(&self) -> bool {
+        self.before.is_empty() || !self.before.is_subset(&self.now)
+    }
+}
+
 impl Stale {
-    pub(super) fn after(changes: &[PortChange]) -> Self {
+    pub(crate) fn after(changes: &[PortChange]) -> Self {
         let mut stale = Self::default();
         for port in changes.iter().filter_map(|change| change.old.as_ref()) {
             stale.each(port, |allowed, endpoints| allowed.before.extend(endpoints));
         }
         for port in changes.iter().filter_map(|change| change.new.as_ref()) {
-            stale.each(port, |allowed, endpoints| {
-                allowed.now.extend(endpoints);
-                allowed.is_served = !allowed.now.is_empty();
-            });
+            stale.each(port, |allowed, endpoints| allowed.now.extend(endpoints));
         }
+        stale.addresses.retain(|_, allowed| allowed.takes_away());
+        stale.node_ports.retain(|_, allowed| allowed.takes_away());
         stale
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.addresses.is_empty() && self.node_ports.is_empty()
     }
 
-    pub(super) fn has(&self, flow: &Flow) -> bool {
-        if flow.protocol != UDP {
-            return false;
-        }
+    pub(crate) fn has(&self, flow: &Flow) -> bool {
         let is_translated = flow.answered_by != flow.to;
+        let is_stale =
+            |allowed: &Allowed| !allowed.now.contains(&flow.answered_by) && (is_translated || !allowed.now.is_empty());
         if let Some(allowed) = self.addresses.get(&flow.to) {
-            return !allowed.now.contains(&flow.answered_by) && (is_translated || allowed.is_served);
+            return is_stale(allowed);
         }
         let Some(allowed) = self.node_ports.get(&flow.to.port()) else { return false };
-        let is_ours = allowed.before.contains(&flow.answered_by) || (!is_translated && allowed.before.is_empty());
-        is_ours && !allowed.now.contains(&flow.answered_by) && (is_translated || allowed.is_served)
+        // Others send datagrams to this port of other hosts. One that is led elsewhere by others is led there again; of one
+        // that is not led nothing is lost, unless its client is hidden.
+        is_stale(allowed) && (is_translated || flow.answered_to == flow.from)
     }
 
     /// Calls `note` for each of the service port's places, with the endpoints that flows to it may go on to: those that
@@ -91,6 +95,11 @@ mod tests {
         ([10, 244, 0, number], 5353).into()
     }
 
+    fn flow(to: SocketAddr, answered_by: SocketAddr) -> Flow {
+        let client = ([10, 0, 0, 9], 4000).into();
+        Flow { from: client, to, answered_by, answered_to: client }
+    }
+
     fn dns(endpoints: &[(u8, EndpointState)]) -> Option<Arc<ServicePort>> {
         let of = |(number, state): &(u8, EndpointState)| Endpoint {
             address: endpoint(*number),
@@ -122,21 +131,35 @@ mod tests {
             dns(&[(1, Ready), (2, ServingTerminating), (3, NotReady)]),
         );
         for to in [([10, 96, 0, 1], 53), ([192, 0, 2, 1], 30_053)] {
-            let is_stale = |number| stale.has(&Flow { protocol: UDP, to: to.into(), answered_by: endpoint(number) });
+            let is_stale = |number| stale.has(&flow(to.into(), endpoint(number)));
             assert_eq!([1, 2, 3, 4].map(is_stale), [false, false, true, true], "to {to:?}");
         }
-        let elsewhere = Flow { protocol: UDP, to: ([192, 0, 2, 1], 53).into(), answered_by: endpoint(4) };
-        assert!(!stale.has(&elsewhere), "somebody else's");
-        let tcp = Flow { protocol: 6, to: ([10, 96, 0, 1], 53).into(), answered_by: endpoint(4) };
-        assert!(!stale.has(&tcp), "connections go on");
+        assert!(!stale.has(&flow(([192, 0, 2, 1], 53).into(), endpoint(4))), "somebody else's");
+    }
+
+    #[test]
+    fn a_change_that_takes_no_endpoint_away_makes_nothing_stale() {
+        use EndpointState::{Ready, ServingTerminating};
+        assert!(stale(dns(&[(1, Ready)]), dns(&[(1, ServingTerminating), (2, Ready)])).is_empty());
+        assert!(!stale(dns(&[(1, Ready), (2, Ready)]), dns(&[(1, Ready)])).is_empty());
+        assert!(!stale(dns(&[(1, Ready)]), None).is_empty());
     }
 
     #[test]
     fn a_flow_that_began_before_its_service_is_stale_once_that_leads_somewhere() {
         let to: SocketAddr = ([10, 96, 0, 1], 53).into();
-        let flow = Flow { protocol: UDP, to, answered_by: to };
+        let flow = flow(to, to);
         assert!(stale(None, dns(&[(1, EndpointState::Ready)])).has(&flow));
         assert!(!stale(None, dns(&[])).has(&flow));
         assert!(!stale(dns(&[(1, EndpointState::Ready)]), None).has(&flow));
+    }
+
+    #[test]
+    fn a_flow_through_the_node_whose_client_is_hidden_is_left_alone() {
+        let stale = stale(None, dns(&[(1, EndpointState::Ready)]));
+        let through = flow(([192, 0, 2, 1], 30_053).into(), ([192, 0, 2, 1], 30_053).into());
+        assert!(stale.has(&through), "nothing is lost");
+        let hidden = Flow { answered_to: ([198, 51, 100, 1], 4000).into(), ..through };
+        assert!(!stale.has(&hidden));
     }
 }

@@ -20,31 +20,27 @@ const TYPE_MASK: u16 = 0x3FFF;
 
 /// Writes messages, one after another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 /// What stands before the attributes of a message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
-    pub(super) kind: u16,
-    pub(super) flags: u16,
-    pub(super) sequence: u32,
+pub(crate) struct Header {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
     /// The family of addresses.
-    pub(super) family: u8,
+    pub(crate) family: u8,
     /// What netfilter calls a resource.
-    pub(super) resource: u16,
+    pub(crate) resource: u16,
 }
 
 impl Writer {
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Writes a message with the attributes that `fill` writes.
-    pub(super) fn message(&mut self, header: Header, fill: impl FnOnce(&mut Self)) {
+    pub(crate) fn message(&mut self, header: Header, fill: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; 4]);
         self.0.extend_from_slice(&header.kind.to_ne_bytes());
@@ -59,7 +55,7 @@ impl Writer {
     }
 
     /// Writes an attribute made of those that `fill` writes, which fit into 64 KiB.
-    pub(super) fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+    pub(crate) fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; 2]);
         self.0.extend_from_slice(&(kind | NESTED).to_ne_bytes());
@@ -67,25 +63,16 @@ impl Writer {
         self.set_length(start);
     }
 
-    pub(super) fn bytes(&mut self, kind: u16, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, kind: u16, value: &[u8]) {
+        self.filled(kind, |bytes| bytes.extend_from_slice(value));
+    }
+
+    /// Writes an attribute with the value that `fill` appends.
+    pub(crate) fn filled(&mut self, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; 2]);
         self.0.extend_from_slice(&kind.to_ne_bytes());
-        self.0.extend_from_slice(value);
-        self.set_length(start);
-        self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
-    }
-
-    pub(super) fn number(&mut self, kind: u16, value: u32) {
-        self.bytes(kind, &value.to_be_bytes());
-    }
-
-    pub(super) fn text(&mut self, kind: u16, value: &str) {
-        let start = self.0.len();
-        self.0.extend_from_slice(&[0; 2]);
-        self.0.extend_from_slice(&kind.to_ne_bytes());
-        self.0.extend_from_slice(value.as_bytes());
-        self.0.push(0);
+        fill(&mut self.0);
         self.set_length(start);
         self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
     }
@@ -98,23 +85,23 @@ impl Writer {
 
 /// A message that was received.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Message<'a> {
-    pub(super) kind: u16,
-    pub(super) flags: u16,
-    pub(super) sequence: u32,
+pub(crate) struct Message<'a> {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
     /// What follows the header.
-    pub(super) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     /// The attributes of a message of netfilter, as [`attributes`] and [`find`] read them.
-    pub(super) fn attributes(&self) -> &'a [u8] {
+    pub(crate) fn attributes(&self) -> &'a [u8] {
         self.body.get(NETFILTER_HEADER..).unwrap_or_default()
     }
 }
 
 /// The messages that were received together. What is cut off is left out.
-pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32::from_ne_bytes(*bytes.first_chunk()?)).ok()?;
         let message = bytes.get(..length)?;
@@ -130,7 +117,7 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
 }
 
 /// The attributes in `bytes`, by type. What is cut off is left out.
-pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes(*bytes.first_chunk()?));
         let attribute = bytes.get(..length)?;
@@ -141,7 +128,7 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
 }
 
 /// The attribute of a type, and in it the next, and so on.
-pub(super) fn find<'a>(bytes: &'a [u8], path: &[u16]) -> Option<&'a [u8]> {
+pub(crate) fn find<'a>(bytes: &'a [u8], path: &[u16]) -> Option<&'a [u8]> {
     path.iter()
         .try_fold(bytes, |bytes, kind| attributes(bytes).find(|(found, _)| found == kind).map(|(_, value)| value))
 }
@@ -157,9 +144,9 @@ mod tests {
         let mut writer = Writer::default();
         let header = Header { kind: 0xA0C, flags: 5, sequence: 7, family: 2, resource: 10 };
         writer.message(header, |writer| {
-            writer.text(1, "orch");
+            writer.bytes(1, b"orch\0");
             writer.nested(3, |writer| {
-                writer.number(1, 0x0102_0304);
+                writer.bytes(1, &[1, 2, 3, 4]);
                 writer.bytes(2, &[9]);
             });
         });
@@ -171,7 +158,7 @@ mod tests {
         assert_eq!(attributes[0], (1, &b"orch\0"[..]));
         assert_eq!(find(attributes[1].1, &[1]), Some(&[1, 2, 3, 4][..]));
         assert_eq!(find(attributes[1].1, &[2]), Some(&[9][..]));
-        assert_eq!(writer.len() % ALIGNMENT, 0);
+        assert_eq!(writer.as_bytes().len() % ALIGNMENT, 0);
     }
 
     proptest! {
