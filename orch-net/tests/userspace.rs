@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::object::{Protocol, TrafficPolicy};
-use orch_core::proxy::{Affinity, Endpoint, EndpointState, ProxyError, ServicePort, ServicePortName, ServiceTable};
+use orch_core::object::Protocol;
+use orch_core::proxy::{Affinity, ProxyError, ServicePort};
 use orch_net::{UserspaceConfig, UserspaceProxy};
-use orch_testkit::suite::proxy::{Loopback, ProxyFixture};
+use orch_testkit::suite::proxy::{Loopback, ProxyFixture, name, port, reached, table};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,36 +24,6 @@ fn fixture_with(config: UserspaceConfig) -> Loopback<UserspaceProxy> {
 
 fn fixture() -> Loopback<UserspaceProxy> {
     fixture_with(UserspaceConfig::default())
-}
-
-fn name(service: &str) -> ServicePortName {
-    ServicePortName { service: format!("services/shop/{service}").parse().expect("a key"), port: String::new() }
-}
-
-fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
-    let endpoint = |address: &SocketAddr| Endpoint { address: *address, is_local: false, state: EndpointState::Ready };
-    ServicePort {
-        protocol: Protocol::Tcp,
-        addresses: BTreeSet::from([at.ip()]),
-        port: at.port(),
-        node_port: None,
-        affinity: Affinity::None,
-        internal: TrafficPolicy::Cluster,
-        external: TrafficPolicy::Cluster,
-        endpoints: backends.iter().map(endpoint).collect(),
-    }
-}
-
-fn table<const N: usize>(ports: [(&str, ServicePort); N]) -> Arc<ServiceTable> {
-    let mut table = ServiceTable::default();
-    for (service, port) in ports {
-        table.set(name(service), Some(port));
-    }
-    Arc::new(table)
-}
-
-async fn reached(fixture: &impl ProxyFixture, to: SocketAddr) -> Option<SocketAddr> {
-    fixture.connect(1, to).await.map(|connection| connection.backend())
 }
 
 /// A service port with one endpoint, which this test plays itself.

@@ -1,16 +1,14 @@
 //! What the tests share: the programs of iptables on a node, and tables of services.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use orch_core::object::{Protocol, TrafficPolicy};
-use orch_core::proxy::{Affinity, Endpoint, EndpointState, ServicePort, ServicePortName, ServiceTable};
+use orch_core::proxy::ServicePort;
 use orch_net::{IptablesConfig, IptablesProxy};
 use orch_testkit::daemon::program;
-use orch_testkit::suite::proxy::{Kernel, ProxyFixture as _};
+use orch_testkit::suite::proxy as suite;
+pub(crate) use orch_testkit::suite::proxy::{name, reached, table};
 
 /// How to run the programs, wherever they are.
 pub(crate) fn config() -> IptablesConfig {
@@ -48,32 +46,9 @@ pub(crate) fn ours() -> String {
     saved().lines().filter(|line| line.contains("ORCH-")).map(|line| line.to_owned() + "\n").collect()
 }
 
-pub(crate) fn name(service: &str) -> ServicePortName {
-    ServicePortName { service: format!("services/shop/{service}").parse().expect("a key"), port: String::new() }
-}
-
+/// A service port that leads to endpoints on this node.
 pub(crate) fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
-    let endpoint = |address: &SocketAddr| Endpoint { address: *address, is_local: true, state: EndpointState::Ready };
-    ServicePort {
-        protocol: Protocol::Tcp,
-        addresses: BTreeSet::from([at.ip()]),
-        port: at.port(),
-        node_port: None,
-        affinity: Affinity::None,
-        internal: TrafficPolicy::Cluster,
-        external: TrafficPolicy::Cluster,
-        endpoints: backends.iter().map(endpoint).collect(),
-    }
-}
-
-pub(crate) fn table<const N: usize>(ports: [(&str, ServicePort); N]) -> Arc<ServiceTable> {
-    let mut table = ServiceTable::default();
-    for (service, port) in ports {
-        table.set(name(service), Some(port));
-    }
-    Arc::new(table)
-}
-
-pub(crate) async fn reached(world: &Kernel<IptablesProxy>, to: SocketAddr) -> Option<SocketAddr> {
-    world.connect(1, to).await.map(|connection| connection.backend())
+    let mut port = suite::port(at, backends);
+    port.endpoints.iter_mut().for_each(|endpoint| endpoint.is_local = true);
+    port
 }

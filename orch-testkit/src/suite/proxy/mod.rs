@@ -125,14 +125,19 @@ pub fn clauses<F: ProxyFixture>() -> &'static [Clause<F>] {
 /// not fail; far shorter than for ever.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// A name of a service port.
-fn name(service: &str) -> ServicePortName {
+/// The name of a service port of a service that is called so.
+///
+/// # Panics
+/// When no service can be called so.
+#[must_use]
+pub fn name(service: &str) -> ServicePortName {
     let service = Key::new(&Service::KIND, Some("suite"), service).expect("a valid key");
     ServicePortName { service, port: "main".to_owned() }
 }
 
-/// A service port at one address that leads to ready endpoints.
-fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
+/// A service port of TCP at one address that leads to these endpoints, all ready and on other nodes.
+#[must_use]
+pub fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
     let endpoint = |address: &SocketAddr| Endpoint { address: *address, is_local: false, state: EndpointState::Ready };
     ServicePort {
         protocol: Protocol::Tcp,
@@ -147,7 +152,11 @@ fn port(at: SocketAddr, backends: &[SocketAddr]) -> ServicePort {
 }
 
 /// A table of these service ports.
-fn table<const N: usize>(ports: [(&str, ServicePort); N]) -> Arc<ServiceTable> {
+///
+/// # Panics
+/// When no service can be called so.
+#[must_use]
+pub fn table<const N: usize>(ports: [(&str, ServicePort); N]) -> Arc<ServiceTable> {
     let mut table = ServiceTable::default();
     for (service, port) in ports {
         table.set(name(service), Some(port));
@@ -160,7 +169,7 @@ async fn serve(fixture: &impl ProxyFixture, table: Arc<ServiceTable>) -> SyncRep
     fixture.proxy().sync(table).await.expect("a good table is served")
 }
 
-/// Which backend a new connection reaches.
-async fn reached(fixture: &impl ProxyFixture, to: SocketAddr) -> Option<SocketAddr> {
+/// Which backend a new connection reaches; `None` when it is refused.
+pub async fn reached(fixture: &impl ProxyFixture, to: SocketAddr) -> Option<SocketAddr> {
     fixture.connect(1, to).await.map(|connection| connection.backend())
 }
