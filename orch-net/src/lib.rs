@@ -13,6 +13,8 @@ mod balance;
 mod conntrack;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(any(feature = "iptables", feature = "nftables"))]
+mod family;
 #[cfg(feature = "iptables")]
 mod iptables;
 mod memory;

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub(crate) use stale::Stale;
 
+use crate::family::Family;
 use crate::netlink::wire::{Header, Message, Writer, attributes, find};
 use crate::netlink::{Client, REQUEST, Refusal};
 
@@ -42,15 +43,12 @@ const ACKNOWLEDGE: u16 = 0x4;
 /// UDP's number.
 const UDP: u8 = 17;
 
-/// IPv4's and IPv6's numbers.
-const FAMILIES: [u8; 2] = [2, 10];
-
 /// Forgets the flows that are stale. It blocks while the kernel tells all it knows, if anything could be stale.
 pub(crate) fn forget(client: &Client, stale: &[Stale]) -> Result<(), Refusal> {
     if stale.iter().all(Stale::is_empty) {
         return Ok(());
     }
-    for family in FAMILIES {
+    for family in Family::ALL.map(Family::number) {
         let found = client.list("list connections", (GET, family), only_udp, |message| {
             let flow = flow(message.attributes())?;
             stale.iter().any(|stale| stale.has(&flow)).then(|| name(message))
@@ -127,7 +125,7 @@ mod tests {
         let (client, service, endpoint) = (([10, 0, 0, 9], 4000), ([10, 96, 0, 1], 53), ([10, 244, 0, 1], 5353));
         for (protocol, is_read) in [(UDP, true), (6, false)] {
             let mut writer = Writer::default();
-            let header = Header { kind: GET, flags: 0, sequence: 1, family: FAMILIES[0], resource: 0 };
+            let header = Header { kind: GET, flags: 0, sequence: 1, family: Family::V4.number(), resource: 0 };
             writer.message(header, |writer| {
                 direction(writer, ORIGINAL, protocol, client, service);
                 direction(writer, REPLY, protocol, endpoint, client);

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::config::IptablesConfig;
 use super::error::ProgramError;
-use super::rule::Family;
+use crate::family::Family;
 
 /// How long programs wait for another one that holds the lock of iptables, in seconds.
 const LOCK_WAIT: &str = "10";

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use orch_core::object::Protocol;
 
 use super::name::ChainName;
-use super::rule::{Block, Destination, Family, Refusal, Rule, Target};
+use super::rule::{Block, Destination, Refusal, Rule, Target};
+use crate::family::Family;
 
 /// How many places a chain has at most before it is divided.
 const PLACES_MAX: usize = 16;

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use super::config::{IptablesConfig, NodeAddresses};
 use super::diff::Standing;
 use super::model::{Fate, Model, Packet, Verdict};
-use super::rule::Family;
 use super::tables::{Tables, Updates};
+use crate::family::Family;
 use crate::served::Served;
 
 const NODE: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -110,7 +110,7 @@ enum Expected {
 fn expected(table: &ServiceTable, family: Family, packet: &Packet) -> Expected {
     let at_address = |port: &ServicePort| port.addresses.contains(&packet.to.ip()) && port.port == packet.to.port();
     let at_node = |port: &ServicePort| {
-        let of_family = |address: IpAddr| Family::of(address) == family;
+        let of_family = |address: IpAddr| family.has(address);
         let is_of_family = port.addresses.iter().any(|address| of_family(*address))
             || port.endpoints.iter().any(|endpoint| of_family(endpoint.address.ip()));
         packet.is_local && port.node_port == Some(packet.to.port()) && is_of_family
@@ -125,7 +125,7 @@ fn expected(table: &ServiceTable, family: Family, packet: &Packet) -> Expected {
     };
     let outside = family == Family::V4 && !matches!(packet.from, IpAddr::V4(from) if from.octets()[..2] == [10, 244]);
     let marked = if is_node_port { policy == TrafficPolicy::Cluster } else { outside };
-    let usable = port.usable_by(policy).filter(|endpoint| Family::of(endpoint.address.ip()) == family);
+    let usable = port.usable_by(policy).filter(|endpoint| family.has(endpoint.address.ip()));
     let led: Vec<_> = usable
         .map(|endpoint| {
             let itself = endpoint.is_local && endpoint.address.ip() == packet.from;
@@ -176,7 +176,7 @@ fn packets(tables: &[&ServiceTable], family: Family) -> Vec<Packet> {
         };
         let places = port.addresses.iter().map(|address| (*address, port.port));
         let node_port = port.node_port.map(|number| (node, number));
-        for (address, number) in places.chain(node_port).filter(|(address, _)| Family::of(*address) == family) {
+        for (address, number) in places.chain(node_port).filter(|(address, _)| family.has(*address)) {
             for (to, protocol) in
                 [number, number ^ 1].into_iter().flat_map(|to| ["tcp", "udp", "sctp"].map(|p| (to, p)))
             {

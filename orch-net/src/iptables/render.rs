@@ -10,7 +10,8 @@ use orch_core::proxy::{Affinity, Endpoint, ProxyError, ServicePort, ServicePortN
 use super::config::{IptablesConfig, NodeAddresses};
 use super::dispatch::{Outcome, Spot};
 use super::name::{ChainName, list_of_clients};
-use super::rule::{Block, Destination, Family, Match, Rule, Target};
+use super::rule::{Block, Destination, Match, Rule, Target};
+use crate::family::Family;
 
 /// Linux counts this time in an unsigned number of ticks of 32 bits, with up to a thousand ticks a second.
 const AFFINITY_MAX: Duration = Duration::from_secs(4_000_000);
@@ -95,7 +96,7 @@ fn entrance(family: Family, config: &IptablesConfig, fixed: &Fixed) -> Vec<Rule>
             rules.push(rule.when(Match::ToThisNode));
         }
         NodeAddresses::These(addresses) => {
-            for address in addresses.iter().filter(|address| Family::of(**address) == family) {
+            for address in addresses.iter().filter(|address| family.has(**address)) {
                 rules.push(Rule { destination: Some(Destination::In(Block::only(*address))), ..to_node_ports() });
             }
         }
@@ -107,7 +108,7 @@ fn pod_networks(family: Family, config: &IptablesConfig) -> impl Iterator<Item =
     let blocks: BTreeSet<Block> = config
         .pod_networks
         .iter()
-        .filter(|(address, _)| Family::of(*address) == family)
+        .filter(|(address, _)| family.has(*address))
         .map(|(address, length)| Block::new(*address, *length))
         .collect();
     blocks.into_iter()
@@ -117,10 +118,10 @@ fn pod_networks(family: Family, config: &IptablesConfig) -> impl Iterator<Item =
 pub(super) fn render(name: &ServicePortName, port: &ServicePort, family: Family, config: &IptablesConfig) -> Rendered {
     let mut rendered = Rendered::default();
     let fixed = Fixed::default();
-    let addresses = port.addresses.iter().filter(|address| Family::of(**address) == family);
+    let addresses = port.addresses.iter().filter(|address| family.has(**address));
     let spots: Vec<Spot> =
         addresses.map(|address| Spot { protocol: port.protocol, address: Some(*address), port: port.port }).collect();
-    let of_family = |endpoint: &Endpoint| Family::of(endpoint.address.ip()) == family;
+    let of_family = |endpoint: &Endpoint| family.has(endpoint.address.ip());
     // A port of the node is one of the families that the service is of.
     let is_served = !spots.is_empty() || port.endpoints.iter().any(of_family);
     let node_port = port.node_port.filter(|_| is_served);
@@ -151,7 +152,7 @@ impl Rendered {
         mark: Option<ChainName>,
     ) -> Outcome {
         let usable: Vec<&Endpoint> =
-            port.usable_by(policy).filter(|endpoint| Family::of(endpoint.address.ip()) == family).collect();
+            port.usable_by(policy).filter(|endpoint| family.has(endpoint.address.ip())).collect();
         if usable.is_empty() {
             return Outcome::Refuse;
         }

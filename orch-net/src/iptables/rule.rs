@@ -6,24 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use orch_core::object::Protocol;
 
 use super::name::ChainName;
+use crate::family::Family;
 
 /// The comment of the rules by which packets reach this proxy's chains.
 pub(super) const COMMENT: &str = "orch service proxy";
-
-/// IPv4 or IPv6, each of which has tables of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    pub(super) const ALL: [Self; 2] = [Self::V4, Self::V6];
-
-    pub(super) fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-}
 
 /// A block of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,8 +9,8 @@ use super::client::Client;
 use super::config::IptablesConfig;
 use super::diff::{Standing, Table};
 use super::error::ProgramError;
-use super::rule::Family;
 use super::tables::{Tables, Updates};
+use crate::family::Family;
 use crate::served::{PortChange, Served};
 
 /// What is in the tables of each family, as far as it was read.

@@ -9,7 +9,8 @@ use super::diff::{Jump, Standing, Table, Update};
 use super::dispatch::{Change, Dispatch, Outcome, Spot};
 use super::name::ChainName;
 use super::render::{Fixed, Rendered, fixed_filter, fixed_nat, render};
-use super::rule::{Family, Match, Rule, Target};
+use super::rule::{Match, Rule, Target};
+use crate::family::Family;
 use crate::served::PortChange;
 
 /// What stands in the tables of one family. The trees agree with it.

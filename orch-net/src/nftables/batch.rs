@@ -3,8 +3,8 @@
 use super::config::TableName;
 use super::elements::{Elements, Key, Value};
 use super::expression::{self, Expression};
-use super::family::Family;
 use super::structure::{self, BaseChain, Chain, Field, SETS, Set, Side};
+use crate::family::Family;
 use crate::netlink::wire::{Header, Writer};
 
 /// The kernel's number of its tables among the parts of netfilter.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use orch_core::object::{Protocol, TrafficPolicy};
 use orch_core::proxy::{Affinity, Endpoint, ServicePort};
 
-use super::family::Family;
 use super::structure::{Chain, Set, Side};
+use crate::family::Family;
 
 /// A set and a key in it; encoded as the registers have it.
 pub(super) type Key = (Set, Vec<u8>);

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::family::Family;
+use crate::family::Family;
 use crate::netlink::wire::Writer;
 
 /// A register of four bytes, by number from 0 to 15.

@@ -1,33 +1,8 @@
-//! [`Family`]: what differs between IPv4 and IPv6.
+//! What tables have to be told of a [`Family`].
 
-use std::net::IpAddr;
-
-/// A family of addresses. Each has a table of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Family {
-    V4,
-    V6,
-}
+use crate::family::Family;
 
 impl Family {
-    pub(super) const ALL: [Self; 2] = [Self::V4, Self::V6];
-
-    pub(super) fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-
-    pub(super) fn has(self, address: IpAddr) -> bool {
-        Self::of(address) == self
-    }
-
-    /// The kernel's number of it.
-    pub(super) fn number(self) -> u8 {
-        match self {
-            Self::V4 => 2,
-            Self::V6 => 10,
-        }
-    }
-
     /// The length of an address, in bytes.
     pub(super) fn address_len(self) -> u32 {
         match self {

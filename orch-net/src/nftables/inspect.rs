@@ -3,8 +3,8 @@
 use super::batch::TABLES;
 use super::config::TableName;
 use super::elements::{Elements, Value};
-use super::family::Family;
 use super::structure::Set;
+use crate::family::Family;
 use crate::netlink::wire::{Message, Writer, attributes, find};
 use crate::netlink::{Client, Refusal};
 

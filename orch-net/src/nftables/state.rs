@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::config::NftablesConfig;
-use super::family::Family;
 use super::inspect::{Fingerprint, has_elements};
 use super::plan::{Model, Plan};
 use crate::conntrack::{self, Stale};
+use crate::family::Family;
 use crate::netlink::{Client, Refusal};
 use crate::served::{PortChange, Served};
 
