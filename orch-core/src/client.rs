@@ -9,7 +9,7 @@ use crate::key::{Key, KeyError};
 use crate::kind::{AnyObject, Decoder, Object};
 use crate::object::{ObjectMeta, Time, Uid, validate_metadata};
 use crate::revision::Revision;
-use crate::store::{Expect, Store, StoreError, Value};
+use crate::store::{Expect, Store, StoreError, Transact, Value, Write};
 use crate::validation::{Invalid, Problems};
 
 /// Writes objects under the rules that every write obeys, whatever the store:
@@ -69,11 +69,23 @@ impl Client {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub async fn create_any_as(
-        &self,
-        mut object: Arc<dyn AnyObject>,
-        uid: Uid,
-    ) -> Result<Arc<dyn AnyObject>, ClientError> {
+    pub async fn create_any_as(&self, object: Arc<dyn AnyObject>, uid: Uid) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let (key, object) = self.begun(object, uid)?;
+        self.write(&key, object, Expect::Absent).await
+    }
+
+    /// The write by which [`create_any`](Self::create_any) would create `object`, to be made together with others; see
+    /// [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// [`ClientError::Invalid`].
+    pub fn staged_create(&self, object: Arc<dyn AnyObject>) -> Result<Write, ClientError> {
+        let (key, object) = self.begun(object, Uid::random(&*self.entropy))?;
+        Ok(Write::Put { key, value: Value::shared(object), expect: Expect::Absent })
+    }
+
+    /// A new object as it is written, and where.
+    fn begun(&self, mut object: Arc<dyn AnyObject>, uid: Uid) -> Result<(Key, Arc<dyn AnyObject>), ClientError> {
         let new = unshared(&mut object);
         let metadata = new.metadata_mut();
         metadata.uid = Some(uid);
@@ -83,7 +95,7 @@ impl Client {
         metadata.deletion_timestamp = None;
         metadata.deletion_grace_period_seconds = None;
         let key = checked(&*object, Problems::default())?;
-        self.write(&key, object, Expect::Absent).await
+        Ok((key, object))
     }
 
     /// Replaces the object that `on` names by `object` and returns it as it was stored, or as it was last, with
@@ -103,9 +115,52 @@ impl Client {
     /// As [`update`](Self::update).
     pub async fn update_any(
         &self,
-        mut object: Arc<dyn AnyObject>,
+        object: Arc<dyn AnyObject>,
         on: &Precondition,
     ) -> Result<Arc<dyn AnyObject>, ClientError> {
+        let (key, mut object) = self.changed(object, on).await?;
+        if has_ended(object.metadata()) {
+            let revision = self.remove(&key, on).await?;
+            unshared(&mut object).metadata_mut().revision = Some(revision);
+            return Ok(object);
+        }
+        self.write(&key, object, Expect::Revision(on.revision)).await
+    }
+
+    /// The write by which [`update_any`](Self::update_any) would replace the object that `on` names, to be made together
+    /// with others; see [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// As [`update_any`](Self::update_any).
+    pub async fn staged_update(&self, object: Arc<dyn AnyObject>, on: &Precondition) -> Result<Write, ClientError> {
+        let (key, object) = self.changed(object, on).await?;
+        Ok(match has_ended(object.metadata()) {
+            true => Write::Delete { key, expect: on.revision },
+            false => Write::Put { key, value: Value::shared(object), expect: Expect::Revision(on.revision) },
+        })
+    }
+
+    /// Makes all of these writes at one revision, or none. `store` is this client's.
+    ///
+    /// # Errors
+    /// That of the first write that cannot happen, or the store's own.
+    pub async fn commit(&self, store: &dyn Transact, writes: Vec<Write>) -> Result<Revision, ClientError> {
+        let expected: Vec<(Key, Expect)> = writes.iter().map(|write| (write.key().clone(), write.expect())).collect();
+        store.commit(&[], writes).await.map_err(|error| match &error {
+            StoreError::Conflict { key, .. } => {
+                let expect = expected.iter().find(|(written, _)| written == key).map(|(_, expect)| *expect);
+                ClientError::of_write(error, expect.unwrap_or(Expect::Absent))
+            }
+            _ => ClientError::Store(error),
+        })
+    }
+
+    /// Another state of an object as it is written, and where.
+    async fn changed(
+        &self,
+        mut object: Arc<dyn AnyObject>,
+        on: &Precondition,
+    ) -> Result<(Key, Arc<dyn AnyObject>), ClientError> {
         let key = object.key()?;
         let old = self.current(&key, on, object.decoder()).await?;
         let same_spec = object.same_spec(&*old);
@@ -121,16 +176,7 @@ impl Client {
         let mut problems = Problems::default();
         new_finalizers(before, metadata, &mut problems);
         let key = checked(&*object, problems)?;
-        let metadata = object.metadata();
-        if metadata.is_deleting()
-            && metadata.finalizers.is_empty()
-            && metadata.deletion_grace_period_seconds.unwrap_or(0) == 0
-        {
-            let revision = self.remove(&key, on).await?;
-            unshared(&mut object).metadata_mut().revision = Some(revision);
-            return Ok(object);
-        }
-        self.write(&key, object, Expect::Revision(on.revision)).await
+        Ok((key, object))
     }
 
     /// Asks for the deletion of `object`, in the state in which it was read. It is removed at once unless it has
@@ -246,6 +292,11 @@ fn deletion(object: &dyn AnyObject, grace: Grace) -> Deletion {
     } else {
         Deletion::Mark(needed)
     }
+}
+
+/// Whether nothing is left to wait for before an object that is being deleted goes.
+fn has_ended(metadata: &ObjectMeta) -> bool {
+    metadata.is_deleting() && metadata.finalizers.is_empty() && metadata.deletion_grace_period_seconds.unwrap_or(0) == 0
 }
 
 fn deadline(now: Timestamp, time: Duration) -> Time {

@@ -4,13 +4,15 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::kind::{Kind, Scope};
-use crate::validation::is_dns_subdomain;
+use crate::kind::{Kind, Object as _, Scope};
+use crate::object::IpAddress;
+use crate::validation::{is_canonical_ipv6, is_dns_subdomain};
 
 /// The address of one object: its kind's collection, its namespace if it has one, and its name.
 ///
 /// A key is parsed, never assembled from raw text: each part is checked to be a DNS-1123 subdomain, so a key can
-/// become a path, a file's name or an argument without a second look. Keys order as their text does, so all keys
+/// become a path, a file's name or an argument without a second look. The name of an [`IpAddress`] may also be an IPv6
+/// address, and then has colons. Keys order as their text does, so all keys
 /// under a [`Prefix`] stand together. Cloning is cheap.
 ///
 /// ```
@@ -44,7 +46,9 @@ impl Key {
     }
 
     fn join(collection: &str, namespace: Option<&str>, name: &str) -> Result<Self, KeyError> {
-        for part in [Some(collection), namespace, Some(name)].into_iter().flatten() {
+        let is_address = collection == IpAddress::KIND.collection && is_canonical_ipv6(name);
+        let name_part = Some(name).filter(|_| !is_address);
+        for part in [Some(collection), namespace, name_part].into_iter().flatten() {
             if !is_dns_subdomain(part) {
                 return Err(KeyError::NotAName { text: part.to_owned() });
             }

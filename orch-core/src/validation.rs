@@ -1,6 +1,7 @@
 //! [`Problems`]: everything that is wrong with an object, found in one pass, each with the path of its field.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 
 /// One thing that is wrong with an object: where, and what to do about it.
@@ -139,6 +140,13 @@ pub fn is_dns_label(text: &str) -> bool {
 #[must_use]
 pub fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= NAME_MAX && text.split('.').all(is_dns_label)
+}
+
+/// Whether `text` is an IPv6 address as it is written everywhere, so that there is one text for each: `fd00::7`. It is
+/// the only name of an object that is no DNS-1123 subdomain, and only objects that stand for addresses have such.
+#[must_use]
+pub fn is_canonical_ipv6(text: &str) -> bool {
+    text.parse().is_ok_and(|address: Ipv6Addr| address.to_string() == text)
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
+use k8s_openapi::api::networking::v1 as networking;
 use orch_core::encoding::{from_json, to_json};
 use orch_core::kind::Object;
 use orch_core::object::{
     AddressType, ConditionStatus, DeploymentStrategyType, EventType, HostPathType, ImagePullPolicy,
-    LabelSelectorOperator, NamespacePhase, NodeAddressType, NodeMetrics, NodeSelectorOperator, PodMetrics, PodPhase,
-    PodQosClass, Protocol, RestartPolicy, ServiceType, SessionAffinity, StorageMedium, TaintEffect,
-    TerminationMessagePolicy, TolerationOperator, TrafficPolicy, UriScheme,
+    LabelSelectorOperator, NamespacePhase, NodeAddressType, NodeMetrics, NodeSelectorOperator, PodCidr, PodMetrics,
+    PodPhase, PodQosClass, Protocol, RestartPolicy, ServiceNodePort, ServiceType, SessionAffinity, StorageMedium,
+    TaintEffect, TerminationMessagePolicy, TolerationOperator, TrafficPolicy, UriScheme,
 };
 use orch_testkit::strategy::object as any;
 use proptest::prelude::*;
@@ -56,6 +57,7 @@ round_trips! {
     an_event_is_kubernetes_event: event as core::Event;
     a_config_map_is_kubernetes_config_map: config_map as core::ConfigMap;
     a_secret_is_kubernetes_secret: secret as core::Secret;
+    an_ip_address_is_kubernetes_ip_address: ip_address as networking::IPAddress;
     a_lease_is_kubernetes_lease: lease as coordination::Lease;
 }
 
@@ -83,6 +85,14 @@ proptest! {
     fn metrics_survive(node in any::node_metrics(), pod in any::pod_metrics()) {
         prop_assert_eq!(from_json::<NodeMetrics>(&to_json(&node)?)?, node);
         prop_assert_eq!(from_json::<PodMetrics>(&to_json(&pod)?)?, pod);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_says_who_has_a_port_or_a_range_survives(port in any::service_node_port(), range in any::pod_cidr()) {
+        prop_assert_eq!(from_json::<ServiceNodePort>(&to_json(&port)?)?, port);
+        prop_assert_eq!(from_json::<PodCidr>(&to_json(&range)?)?, range);
     }
 }
 

@@ -18,6 +18,9 @@ use orch_controllers::namespace::NamespaceController;
 use orch_controllers::node_agent::{ImageCollection, NodeAgentConfig, NodeAgentController};
 use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
 use orch_controllers::replica_set::ReplicaSetController;
+use orch_controllers::service_address::{
+    AllocatorConfigError, ServiceAddressConfig, ServiceAddressController, ServiceAllocator,
+};
 use orch_controllers::service_proxy::ServiceProxyController;
 use orch_controllers::static_pods::{PodFolder, PodSource as _, PodSourceError, StaticPodConfig, StaticPodController};
 use orch_core::client::{Client, ClientError};
@@ -45,6 +48,8 @@ use crate::tenancy::{Leftovers, Tenancy, TenancyError};
 #[derive(Debug)]
 pub(crate) struct Cluster {
     client: Client,
+    allocator: Arc<ServiceAllocator>,
+    services: ServiceAddressConfig,
     proxy: Arc<UserspaceProxy>,
     runtimes: Runtimes,
     engines: Vec<EngineHandle>,
@@ -118,10 +123,15 @@ impl Cluster {
         let choice = options.runtime_at(options.runtime);
         let runtimes = Runtimes::open(layout, nodes, &choice, |kind| options.runtime_at(kind)).await?;
         let opened = store.open(layout.state_dir()).await?;
-        let client = Client::new(opened, Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()));
+        let client = Client::new(Arc::clone(&opened) as _, clock.clone(), entropy.clone());
+        let services =
+            ServiceAddressConfig { ranges: vec![layout.service_addresses()], ..ServiceAddressConfig::default() };
+        let allocator = Arc::new(ServiceAllocator::new(opened, clock, entropy, services.clone())?);
         let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), store).await?;
         let proxy = Arc::new(UserspaceProxy::new(UserspaceConfig::default()));
-        let mut cluster = Self { client, proxy, runtimes, engines: Vec::new(), tenancy, api: None };
+        let mut cluster =
+            Self { client, allocator, services, proxy, runtimes, engines: Vec::new(), tenancy, api: None };
         cluster.sort_out(leftovers, store, voice).await?;
         cluster.retire_others(voice).await?;
         for archive in &options.image_archive {
@@ -239,6 +249,7 @@ impl Cluster {
             .controller(Arc::new(BindingController::new(Box::new(FilterScoreScheduler::default()))))
             .controller(Arc::new(EndpointSliceController::default()))
             .controller(Arc::new(NodeLifecycleController::new(Arc::clone(store), NodeLifecycleConfig::default())))
+            .controller(Arc::new(ServiceAddressController::new(Arc::clone(store), self.services.clone())))
             .controller(Arc::new(GarbageController::new(Arc::clone(store))))
             .controller(Arc::new(ServiceProxyController::new(proxy, None)))
             .start()
@@ -247,6 +258,11 @@ impl Cluster {
     /// By which the cluster's objects are read and written.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// By which its services are written.
+    pub(crate) fn allocator(&self) -> &Arc<ServiceAllocator> {
+        &self.allocator
     }
 
     /// Makes a namespace if it is not there.
@@ -331,6 +347,9 @@ pub(crate) enum StartError {
     /// What an earlier run left.
     #[error("cannot stop what an earlier run left: {0}")]
     Leftovers(RuntimeError),
+    /// What gives services their addresses.
+    #[error(transparent)]
+    Services(#[from] AllocatorConfigError),
     /// The composition.
     #[error(transparent)]
     Engine(#[from] EngineError),

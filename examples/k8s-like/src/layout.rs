@@ -4,14 +4,16 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use orch_controllers::cidr::Cidr;
+
 use crate::runtimes::RuntimeKind;
 
 /// Where a cluster keeps its things.
 ///
 /// All of 127.0.0.0/8 is this machine, so a cluster takes a block of 65,536 addresses from it: those ending in `.0.x` are
 /// its services', those in `.n.x` the pods' of node n. The block follows from the state folder, so that clusters beside
-/// each other seldom share one, and the same cluster finds its own again. Where two share one nevertheless, they begin at
-/// different places in it.
+/// each other seldom share one, and the same cluster finds its own again. Where two share one nevertheless, their services
+/// seldom have the same address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     state_dir: PathBuf,
@@ -99,13 +101,10 @@ impl Layout {
         format!("127.{}.{node}.0/24", self.block)
     }
 
-    /// The addresses of services, in the order in which they are given. Those of two clusters that share a block begin
-    /// at different places.
-    pub(crate) fn service_addresses(&self) -> Vec<Ipv4Addr> {
-        let mut addresses: Vec<_> = (1..=254).map(|last| Ipv4Addr::new(127, self.block, 0, last)).collect();
-        let first = hash(&self.state_dir) >> 32;
-        addresses.rotate_left(usize::try_from(first % 254).unwrap_or_default());
-        addresses
+    /// The addresses of services. They are given in random order, so two clusters that share a block seldom choose the
+    /// same.
+    pub(crate) fn service_addresses(&self) -> Cidr {
+        Cidr::new(Ipv4Addr::new(127, self.block, 0, 0).into(), 24).expect("a range that begins with its first address")
     }
 }
 
@@ -122,8 +121,6 @@ fn hash(path: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -133,7 +130,7 @@ mod tests {
         let services = layout.service_addresses();
         assert!(BLOCKS.contains(&layout.block));
         assert_eq!(layout.pod_addresses(1), format!("127.{}.1.0/24", layout.block));
-        assert_eq!(services.iter().collect::<BTreeSet<_>>().len(), 254);
-        assert!(services.iter().all(|address| address.octets()[..3] == [127, layout.block, 0]));
+        assert_eq!(services.to_string(), format!("127.{}.0.0/24", layout.block));
+        assert!(!services.overlaps(&layout.pod_addresses(1).parse().expect("a range")));
     }
 }

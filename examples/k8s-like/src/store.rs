@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use orch_core::store::Store;
+use orch_core::store::Transact;
 use orch_store::embedded::{EmbeddedStoreConfig, EmbeddedStoreError};
 use orch_store::etcd::{EtcdConfig, EtcdConfigError};
 use orch_store::{EmbeddedStore, EtcdStore, MemoryStore};
@@ -31,7 +31,7 @@ pub(crate) enum StoreChoice {
 
 impl StoreChoice {
     /// Opens the store; if it is in files, they are in the state folder.
-    pub(crate) async fn open(&self, state_dir: &Path) -> Result<Arc<dyn Store>, StoreOpenError> {
+    pub(crate) async fn open(&self, state_dir: &Path) -> Result<Arc<dyn Transact>, StoreOpenError> {
         Ok(match self {
             Self::Memory | Self::StaticPods => Arc::new(MemoryStore::default()),
             Self::Embedded => Arc::new(EmbeddedStore::open(EmbeddedStoreConfig::new(state_dir.join("store"))).await?),

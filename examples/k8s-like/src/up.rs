@@ -51,7 +51,7 @@ pub(crate) async fn up(options: Up) -> ExitCode {
         kinds,
         // The same file is the same manifest, whatever it is called by and from where.
         manifest: std::fs::canonicalize(file.path()).unwrap_or_else(|_| file.path().to_owned()).display().to_string(),
-        service_addresses: layout.service_addresses(),
+        allocator: Arc::clone(cluster.allocator()),
     };
     let namespaces = [options.namespace.as_str(), "default"];
     for namespace in namespaces {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::metadata::{ObjectMeta, OwnerReference};
-use crate::validation::{LABEL_MAX, Problems, is_dns_label, is_dns_subdomain};
+use crate::validation::{LABEL_MAX, Problems, is_canonical_ipv6, is_dns_label, is_dns_subdomain};
 
 /// How many bytes the keys and values of an object's annotations may have together.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
@@ -14,7 +14,7 @@ const ANNOTATIONS_MAX: usize = 256 * 1024;
 pub fn validate_metadata(metadata: &ObjectMeta, problems: &mut Problems) {
     problems.field("name", |problems| match metadata.name.as_str() {
         "" => problems.report("must be given, for example \"web\""),
-        name if !is_dns_subdomain(name) => {
+        name if !is_dns_subdomain(name) && !is_canonical_ipv6(name) => {
             problems.report(format!("must be a DNS subdomain, at most 253 of a-z, 0-9, '-' and '.', got {name:?}"))
         }
         _ => {}

@@ -17,6 +17,7 @@ mod event;
 mod go_duration;
 mod image;
 mod int_or_string;
+mod ip_address;
 mod label;
 mod lease;
 mod lifecycle;
@@ -27,6 +28,7 @@ mod node;
 mod null;
 mod path;
 mod pod;
+mod pod_cidr;
 mod pod_spec;
 mod probe;
 mod qos;
@@ -36,6 +38,7 @@ mod secret;
 mod security_context;
 mod selector;
 mod service;
+mod service_node_port;
 mod taint;
 mod time;
 mod volume;
@@ -67,6 +70,7 @@ pub use event::{Event, EventSource, EventType, ObjectReference};
 pub use go_duration::{GoDuration, GoDurationError};
 pub use image::ImagePullPolicy;
 pub use int_or_string::IntOrString;
+pub use ip_address::{IpAddress, IpAddressSpec, ParentReference};
 pub use label::validate_metadata;
 pub use lease::{Lease, LeaseSpec};
 pub use lifecycle::{Lifecycle, LifecycleHandler, SleepAction};
@@ -75,6 +79,7 @@ pub use metrics::{ContainerMetrics, NodeMetrics, PodMetrics};
 pub use namespace::{Namespace, NamespacePhase, NamespaceSpec, NamespaceStatus};
 pub use node::{ContainerImage, Node, NodeAddress, NodeAddressType, NodeSpec, NodeStatus, NodeSystemInfo};
 pub use pod::{Pod, PodIp, PodPhase, PodStatus, PodTemplateSpec};
+pub use pod_cidr::{PodCidr, PodCidrSpec};
 pub use pod_spec::{PodSpec, RestartPolicy};
 pub use probe::{ExecAction, HttpGetAction, HttpHeader, Probe, TcpSocketAction, UriScheme};
 pub use qos::PodQosClass;
@@ -87,6 +92,7 @@ pub use service::{
     ClientIpConfig, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec, ServiceStatus,
     ServiceType, SessionAffinity, SessionAffinityConfig, TrafficPolicy,
 };
+pub use service_node_port::{ServiceNodePort, ServiceNodePortSpec};
 pub use taint::{Taint, TaintEffect, Toleration, TolerationOperator};
 pub use time::{MicroTime, Time};
 pub use volume::{

@@ -104,7 +104,7 @@ impl NodeSpec {
 }
 
 /// Whether `text` is a range of addresses: an address, a slash and the length of the prefix.
-fn is_cidr(text: &str) -> bool {
+pub(super) fn is_cidr(text: &str) -> bool {
     let Some((address, length)) = text.split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u8>()) else { return false };
     length <= if address.is_ipv4() { 32 } else { 128 }

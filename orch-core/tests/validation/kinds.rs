@@ -1,8 +1,8 @@
 //! Everything else of pods, and the other kinds.
 
 use orch_core::object::{
-    Deployment, EndpointSlice, Event, Lease, Namespace, Node, NodeMetrics, ObjectMeta, Pod, PodMetrics, ReplicaSet,
-    Service, validate_metadata,
+    Deployment, EndpointSlice, Event, IpAddress, Lease, Namespace, Node, NodeMetrics, ObjectMeta, Pod, PodCidr,
+    PodMetrics, ReplicaSet, Service, ServiceNodePort, validate_metadata,
 };
 use orch_core::validation::Problems;
 use serde_json::{Value, json};
@@ -208,6 +208,27 @@ fn a_bad_node_namespace_event_or_lease_is_refused() {
         ("/spec/leaseTransitions", json!(-1), "spec.leaseTransitions", "must be at least 0"),
     ];
     assert_each_is_refused::<Lease>(&json!({"metadata": {"name": "l"}}), &cases);
+    let parent = json!({"resource": "services", "namespace": "shop", "name": "web"});
+    assert_each_is_refused::<IpAddress>(
+        &json!({"metadata": {"name": "fd00::7"}, "spec": {"parentRef": parent}}),
+        &[
+            ("/metadata/name", json!("10.1"), "metadata.name", "must be an address in its canonical form"),
+            ("/spec/parentRef/name", json!(""), "spec.parentRef.name", "must be given"),
+        ],
+    );
+    assert_each_is_refused::<ServiceNodePort>(
+        &json!({"metadata": {"name": "30080"}, "spec": {"parentRef": parent}}),
+        &[("/metadata/name", json!("030080"), "metadata.name", "must be the number of a port")],
+    );
+    let range = json!({"cidr": "10.1.2.0/24", "nodeName": "node-1"});
+    assert_each_is_refused::<PodCidr>(
+        &json!({"metadata": {"name": "10.1.2.0-24"}, "spec": range}),
+        &[
+            ("/metadata/name", json!("a"), "metadata.name", "must be \"10.1.2.0-24\""),
+            ("/spec/cidr", json!("10.1.2.0"), "spec.cidr", "must be a range"),
+            ("/spec/nodeName", json!(""), "spec.nodeName", "must be given"),
+        ],
+    );
     let (time, less) = ("2026-11-22T18:00:00Z", json!({"cpu": "-1"}));
     assert_each_is_refused::<NodeMetrics>(
         &json!({"metadata": {"name": "n"}, "timestamp": time, "window": "30s"}),

@@ -11,7 +11,7 @@ use orch_core::clock::{Clock as _, Timestamp};
 use orch_core::entropy::{Entropy, SeededEntropy};
 use orch_core::key::{Key, Prefix};
 use orch_core::kind::{AnyObject, Object};
-use orch_core::store::{Entry, Store};
+use orch_core::store::{Entry, Transact};
 
 use super::clock::ManualClock;
 use super::history::RecordedStore;
@@ -32,7 +32,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(store: Arc<dyn Store>, start: Timestamp) -> Self {
+    pub(super) fn new(store: Arc<dyn Transact>, start: Timestamp) -> Self {
         let history = Arc::new(RecordedStore::new(store));
         let clock = Arc::new(ManualClock::new(start));
         let entropy = Arc::new(KeyedEntropy::default());
@@ -44,6 +44,12 @@ impl Cluster {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The cluster's store, for what makes several writes at once.
+    #[must_use]
+    pub fn transact(&self) -> Arc<dyn Transact> {
+        Arc::clone(&self.history) as _
     }
 
     /// The time now.

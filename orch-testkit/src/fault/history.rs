@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use orch_core::key::{Key, Prefix};
 use orch_core::revision::Revision;
-use orch_core::store::{Entry, Expect, ListOptions, Page, Store, StoreError, Value, Watch};
+use orch_core::store::{self, Check, Entry, Expect, ListOptions, Page, Store, StoreError, Transact, Value, Watch};
 
 /// One write, in the order in which they happened.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Write {
 /// Passes everything on to another store, and remembers the writes that succeeded.
 #[derive(Debug)]
 pub(super) struct RecordedStore {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Transact>,
     record: Mutex<Record>,
 }
 
@@ -32,7 +32,7 @@ struct Record {
 }
 
 impl RecordedStore {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Transact>) -> Self {
         Self { store, record: Mutex::default() }
     }
 
@@ -114,5 +114,19 @@ impl Store for RecordedStore {
 
     async fn watch(&self, prefix: &Prefix, after: Revision) -> Result<Watch, StoreError> {
         self.store.watch(prefix, after).await
+    }
+}
+
+/// The writes of one transaction are remembered one after another, as each kind is shown by itself.
+#[async_trait]
+impl Transact for RecordedStore {
+    async fn commit(&self, checks: &[Check], writes: Vec<store::Write>) -> Result<Revision, StoreError> {
+        let revision = self.store.commit(checks, writes.clone()).await?;
+        for write in writes {
+            let key = write.key().clone();
+            let known = self.entry(&key);
+            self.remember(&key, write.into_entry(revision, known.as_ref()));
+        }
+        Ok(revision)
     }
 }

@@ -63,6 +63,25 @@ strategies! {
     /// Any lease.
     pub fn lease() -> Lease { metadata: metadata(), spec: lease_spec() }
 
+    /// Any address and who has it.
+    pub fn ip_address() -> IpAddress { metadata: metadata(), spec: ip_address_spec() }
+
+    pub(super) fn ip_address_spec() -> IpAddressSpec { parent_ref: parent_reference() }
+
+    /// Any node port and who has it.
+    pub fn service_node_port() -> ServiceNodePort { metadata: metadata(), spec: service_node_port_spec() }
+
+    pub(super) fn service_node_port_spec() -> ServiceNodePortSpec { parent_ref: parent_reference() }
+
+    pub(super) fn parent_reference() -> ParentReference {
+        group: of(word()), resource: word(), namespace: of(name()), name: name(),
+    }
+
+    /// Any range of pod addresses and which node has it.
+    pub fn pod_cidr() -> PodCidr { metadata: metadata(), spec: pod_cidr_spec() }
+
+    pub(super) fn pod_cidr_spec() -> PodCidrSpec { cidr: cidr(), node_name: name() }
+
     /// Any config map.
     pub fn config_map() -> ConfigMap {
         metadata: metadata(),

@@ -2,10 +2,11 @@
 
 use orch_core::kind::{Kind, Object as _};
 use orch_core::object::{
-    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, NodeMetrics, Pod, ReplicaSet, Secret, Service,
+    ConfigMap, Deployment, EndpointSlice, Event, IpAddress, Lease, Namespace, Node, NodeMetrics, Pod, ReplicaSet,
+    Secret, Service, ServiceNodePort,
 };
 
-const KINDS: [(&[&str], &Kind); 12] = [
+const KINDS: [(&[&str], &Kind); 14] = [
     (&["pods", "pod", "po"], &Pod::KIND),
     (&["nodes", "node", "no"], &Node::KIND),
     (&["deployments", "deployment", "deploy"], &Deployment::KIND),
@@ -17,6 +18,8 @@ const KINDS: [(&[&str], &Kind); 12] = [
     (&["secrets", "secret"], &Secret::KIND),
     (&["namespaces", "namespace", "ns"], &Namespace::KIND),
     (&["leases", "lease"], &Lease::KIND),
+    (&["ipaddresses", "ipaddress", "ip"], &IpAddress::KIND),
+    (&["servicenodeports", "servicenodeport"], &ServiceNodePort::KIND),
     (&["nodemetrics"], &NodeMetrics::KIND),
 ];
 

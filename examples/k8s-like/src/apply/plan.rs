@@ -1,15 +1,15 @@
 //! Decides what must be written for the store to say what a manifest says.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_controllers::namespace::NamespaceController;
+use orch_controllers::service_address::ServiceAllocator;
 use orch_core::client::{ClientError, Precondition};
 use orch_core::encoding::Kinds;
 use orch_core::key::Key;
 use orch_core::kind::{AnyObject, Object as _, Scope};
-use orch_core::object::{Namespace, Service, ServiceType};
+use orch_core::object::{Namespace, Service};
 use serde_json::Value;
 
 use super::merge::merge;
@@ -32,8 +32,6 @@ pub(super) struct Desired<'a> {
     /// Tells this manifest's objects from those of others.
     pub(super) manifest: &'a str,
     pub(super) objects: &'a [Arc<dyn AnyObject>],
-    /// From which services get their addresses.
-    pub(super) service_addresses: &'a [Ipv4Addr],
 }
 
 /// The writes, namespaces first and deletions last, that make `current` what is desired.
@@ -43,7 +41,6 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
         wanted.insert(object.key().map_err(ClientError::from)?, object);
     }
     check_namespaces(desired, &wanted, current)?;
-    let mut addresses = free_addresses(desired, current);
     let mut steps = Vec::new();
     for object in in_order(desired.objects) {
         let key = object.key().map_err(ClientError::from)?;
@@ -59,7 +56,6 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
                     // From the first moment: without it a namespace could go before what is in it.
                     fields.metadata_mut().finalizers.push(NamespaceController::FINALIZER.to_owned());
                 }
-                give_address(&mut new, &mut addresses)?;
                 steps.push(Step::Create(new));
             }
         }
@@ -70,11 +66,17 @@ pub(super) fn plan(desired: &Desired<'_>, current: &Current) -> Result<Vec<Step>
     Ok(steps)
 }
 
-/// What holds others comes before what is in it.
+/// What holds others comes before what is in it, and a service that asks for its address or a node port before one that
+/// could be given just that.
 fn in_order(objects: &[Arc<dyn AnyObject>]) -> Vec<&Arc<dyn AnyObject>> {
     let mut ordered: Vec<_> = objects.iter().collect();
-    ordered.sort_by_key(|object| object.kind().scope == Scope::Namespaced);
+    ordered.sort_by_key(|object| (object.kind().scope == Scope::Namespaced, !asks(&***object)));
     ordered
+}
+
+fn asks(object: &dyn AnyObject) -> bool {
+    let spec = object.downcast_ref::<Service>().map(|service| &service.spec);
+    spec.is_some_and(|spec| spec.cluster_ip.is_some() || spec.ports.iter().any(|port| port.node_port.is_some()))
 }
 
 /// Whether an object that the manifest does not name was named by it before, and goes.
@@ -114,6 +116,11 @@ fn update(desired: &Desired<'_>, key: &Key, said: &[u8], old: &Arc<dyn AnyObject
         .map_err(|error| ApplyError::Merge { key: key.clone(), message: error.to_string() })?;
     let fields = Arc::get_mut(&mut new).expect("an object just decoded is shared with nobody");
     mark(fields, desired.manifest, said);
+    if let (Some(old), Some(service)) = (old.downcast_ref::<Service>(), new.downcast_ref::<Service>()) {
+        let mut service = service.clone();
+        ServiceAllocator::keep_given(old, &mut service);
+        new = Arc::new(service);
+    }
     if new.equals(&**old) {
         return Ok(None);
     }
@@ -124,31 +131,6 @@ fn mark(object: &mut dyn AnyObject, manifest: &str, said: &[u8]) {
     let annotations = &mut object.metadata_mut().annotations;
     annotations.insert(MANIFEST.to_owned(), manifest.to_owned());
     annotations.insert(LAST_APPLIED.to_owned(), String::from_utf8_lossy(said).into_owned());
-}
-
-/// The addresses that no service has and no service of the manifest asks for, in the order in which they are given.
-fn free_addresses(desired: &Desired<'_>, current: &Current) -> impl Iterator<Item = Ipv4Addr> + use<> {
-    let address = |object: &Arc<dyn AnyObject>| object.downcast_ref::<Service>()?.spec.cluster_ip.clone();
-    let taken: BTreeSet<String> = current.values().chain(desired.objects).filter_map(address).collect();
-    let all = desired.service_addresses.to_vec();
-    all.into_iter().filter(move |address| !taken.contains(&address.to_string()))
-}
-
-fn give_address(
-    object: &mut Arc<dyn AnyObject>,
-    addresses: &mut impl Iterator<Item = Ipv4Addr>,
-) -> Result<(), ApplyError> {
-    let Some(service) = object.downcast_ref::<Service>() else { return Ok(()) };
-    let wants_one = matches!(service.spec.service_type(), ServiceType::ClusterIp | ServiceType::NodePort);
-    if !wants_one || service.spec.cluster_ip.is_some() {
-        return Ok(());
-    }
-    let address = addresses.next().ok_or(ApplyError::NoAddressLeft)?.to_string();
-    let mut service = service.clone();
-    service.spec.cluster_ips = vec![address.clone()];
-    service.spec.cluster_ip = Some(address);
-    *object = Arc::new(service);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -164,9 +146,8 @@ mod tests {
     }
 
     fn planned(text: &str, current: &Current) -> Result<Vec<Step>, ApplyError> {
-        let addresses = [Ipv4Addr::new(127, 9, 0, 1), Ipv4Addr::new(127, 9, 0, 2)];
         let (kinds, objects) = (Kinds::builtin(), read(text));
-        plan(&Desired { kinds: &kinds, manifest: "web", objects: &objects, service_addresses: &addresses }, current)
+        plan(&Desired { kinds: &kinds, manifest: "web", objects: &objects }, current)
     }
 
     /// Makes the writes on a map.
@@ -191,11 +172,6 @@ mod tests {
         format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{ports: [{{port: 80}}]}}\n---\n")
     }
 
-    fn address(current: &Current, name: &str) -> String {
-        let key: Key = format!("services/shop/{name}").parse().expect("a key");
-        current[&key].downcast_ref::<Service>().expect("a service").spec.cluster_ip.clone().expect("an address")
-    }
-
     #[test]
     fn applying_the_same_manifest_again_writes_nothing() {
         let mut current = Current::new();
@@ -204,16 +180,6 @@ mod tests {
         assert!(matches!(&steps[0], Step::Create(first) if first.kind().name == "Namespace"), "{steps:?}");
         made(steps, &mut current);
         assert!(planned(&text, &current).expect("a plan").is_empty());
-    }
-
-    #[test]
-    fn services_keep_their_addresses_and_never_share_one() {
-        let mut current = Current::new();
-        made(planned(&format!("{NAMESPACE}{}", service("b")), &current).expect("a plan"), &mut current);
-        made(planned(&format!("{NAMESPACE}{}{}", service("a"), service("b")), &current).expect("a plan"), &mut current);
-        assert_eq!((address(&current, "a"), address(&current, "b")), ("127.9.0.2".into(), "127.9.0.1".into()));
-        let third = planned(&format!("{NAMESPACE}{}{}{}", service("a"), service("b"), service("c")), &current);
-        assert!(matches!(third, Err(ApplyError::NoAddressLeft)), "{third:?}");
     }
 
     #[test]

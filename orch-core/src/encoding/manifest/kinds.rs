@@ -79,6 +79,9 @@ impl Kinds {
             .with::<object::EndpointSlice>()
             .with::<object::Event>()
             .with::<object::Lease>()
+            .with::<object::IpAddress>()
+            .with::<object::ServiceNodePort>()
+            .with::<object::PodCidr>()
             .with::<object::NodeMetrics>()
             .with::<object::PodMetrics>()
     }
