@@ -7,7 +7,6 @@
 pub mod backoff;
 pub mod binding;
 pub mod cache;
-pub mod cidr;
 mod claim;
 pub mod deployment;
 pub mod dns;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_controllers::cidr::Cidr;
 use orch_controllers::pod_cidr::{NodeRanges, PodCidrConfig, PodCidrController};
 use orch_core::key::Key;
 use orch_core::kind::Object;
+use orch_core::network::Cidr;
 use orch_core::object::{Node, ObjectMeta, PodCidr, PodCidrSpec};
 use orch_testkit::fault::{Cluster, Scenario, Step, System};
 

@@ -15,6 +15,7 @@ pub mod encoding;
 pub mod entropy;
 pub mod key;
 pub mod kind;
+pub mod network;
 pub mod object;
 pub mod proxy;
 pub mod revision;

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use orch_controllers::cidr::Cidr;
+use orch_core::network::Cidr;
 
 use crate::runtimes::RuntimeKind;
 

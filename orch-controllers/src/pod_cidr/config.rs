@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::cidr::Cidr;
+use orch_core::network::Cidr;
 
 /// Which ranges of pod addresses nodes get.
 #[derive(Clone, Debug, PartialEq, Eq)]

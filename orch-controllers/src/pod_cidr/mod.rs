@@ -10,12 +10,12 @@ use orch_core::client::ClientError;
 use orch_core::controller::{Change, Context, Controller, ControllerError, Plan, Trigger, View, ViewExt as _};
 use orch_core::key::Key;
 use orch_core::kind::{AnyObject, Object};
+use orch_core::network::Cidr;
 use orch_core::object::{Node, NodeSpec, PodCidr};
 use orch_core::store::{Store, StoreExt as _};
 
 pub use self::config::{NodeRanges, PodCidrConfig, PodCidrConfigError};
 use self::plan::{Had, Own, User};
-use crate::cidr::Cidr;
 use crate::rest;
 use crate::reverse_index::ReverseIndex;
 

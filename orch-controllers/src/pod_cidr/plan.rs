@@ -7,10 +7,10 @@ use std::time::Duration;
 use orch_core::client::ClientError;
 use orch_core::clock::Timestamp;
 use orch_core::controller::{Action, EventType, Plan, Report};
+use orch_core::network::Cidr;
 use orch_core::object::{Node, ObjectMeta, PodCidr, PodCidrSpec};
 
 use super::config::{NodeRanges, PodCidrConfig};
-use crate::cidr::Cidr;
 use crate::name_hash::hash;
 use crate::rest;
 

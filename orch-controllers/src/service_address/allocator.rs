@@ -9,6 +9,7 @@ use orch_core::clock::Clock;
 use orch_core::entropy::Entropy;
 use orch_core::key::{Key, KeyError, Prefix};
 use orch_core::kind::{AnyObject, Object};
+use orch_core::network::Cidr;
 use orch_core::object::{IpAddress, Service, ServiceNodePort};
 use orch_core::store::{Entry, StoreError, StoreExt as _, Transact, Value, Write};
 use orch_core::validation::Invalid;
@@ -17,7 +18,6 @@ use super::assign::{Circumstances, Gain, Taken, assign, keep_given};
 use super::config::ServiceAddressConfig;
 use super::holding::with_parent;
 use super::pool::Pool;
-use crate::cidr::Cidr;
 use crate::rest;
 
 /// Writes services with addresses and node ports that no other service has: those that they ask for, or free ones.

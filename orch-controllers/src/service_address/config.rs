@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use orch_core::network::Cidr;
+
 use super::holding::Holding;
 use super::pool::Pool;
-use crate::cidr::Cidr;
 
 /// Which addresses and ports services get.
 #[derive(Clone, Debug, PartialEq, Eq)]

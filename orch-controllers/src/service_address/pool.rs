@@ -3,8 +3,7 @@
 use std::ops::RangeInclusive;
 
 use orch_core::entropy::Entropy;
-
-use crate::cidr::Cidr;
+use orch_core::network::Cidr;
 
 /// The places of a range, in two bands. What nobody asked for by name is given from the upper one as long as it has any,
 /// so that whoever asks for a place of the lower one seldom finds it taken; KEP-3070 and KEP-3668.

@@ -1,0 +1,5 @@
+//! Addresses of a cluster's network.
+
+mod cidr;
+
+pub use cidr::{Cidr, CidrError};
