@@ -15,7 +15,7 @@ const CLIENTS_MAX: usize = 65_536;
 /// Which endpoint of one service port gets the next connection: round robin, or where the client was before.
 ///
 /// It outlives changes of the service port: the turn and the clients' endpoints are kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Balancer {
     affinity: Affinity,
     usable: Vec<SocketAddr>,
@@ -57,7 +57,7 @@ impl Balancer {
 }
 
 /// The endpoints that clients had last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Clients {
     endpoints: BTreeMap<IpAddr, (SocketAddr, Instant)>,
     /// The same clients in the order of their last connections.

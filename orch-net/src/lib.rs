@@ -2,7 +2,8 @@
 //!
 //! - [`MemoryProxy`] answers where a connection would go, for tests and simulations;
 //! - `NftablesProxy` (feature `nftables`) has the kernel lead connections, by tables of nftables;
-//! - [`UserspaceProxy`] listens on the services' addresses and relays TCP connections. It needs no privileges.
+//! - [`UserspaceProxy`] listens on the services' addresses and relays TCP connections and UDP datagrams. It needs no
+//!   privileges.
 //! - `IptablesProxy` (feature `iptables`) makes them rules of the kernel, through the programs of iptables.
 //!
 //! With the feature `dns`, `DnsServer` answers for the names of services and pods.
@@ -33,7 +34,7 @@ pub use memory::{MemoryConnection, MemoryProxy};
 #[cfg(feature = "nftables")]
 pub use nftables::{InvalidTableName, NftablesConfig, NftablesProxy, TableName, Transaction};
 pub use served::{PortChange, Served};
-pub use userspace::{UserspaceConfig, UserspaceProxy};
+pub use userspace::{FlowLimits, UserspaceConfig, UserspaceProxy};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/proxy.md")]

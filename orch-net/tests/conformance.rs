@@ -31,7 +31,7 @@ fn userspace() -> Loopback<UserspaceProxy> {
     let fixture = Loopback::new(|address| {
         UserspaceProxy::new(UserspaceConfig { node_addresses: BTreeSet::from([address]), ..UserspaceConfig::default() })
     });
-    fixture.without(Ability::Udp).without(Ability::Policies).without(Ability::SourceAddress)
+    fixture.without(Ability::SourceAddress)
 }
 
 mod memory_proxy {

@@ -26,9 +26,6 @@ use table::TableIndex;
 /// older service, never reaches the proxy; one that the proxy refuses is left out, and tried again with a growing
 /// pause. Either is reported as an Event of the service. When the proxy fails as a whole, it serves on what it served
 /// before.
-///
-/// `externalTrafficPolicy: Local` is kept only together with `internalTrafficPolicy: Local`, for a table has one list of
-/// endpoints for both.
 #[derive(Debug)]
 pub struct ServiceProxyController {
     proxy: Arc<dyn ServiceProxy>,

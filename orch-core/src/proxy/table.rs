@@ -63,13 +63,21 @@ impl ServicePort {
 
     /// The endpoints that new connections to a place go to.
     pub fn usable_by(&self, policy: TrafficPolicy) -> impl Iterator<Item = &Endpoint> {
-        let allowed = move |endpoint: &&Endpoint| endpoint.is_local || policy == TrafficPolicy::Cluster;
-        let wanted = if self.endpoints.iter().filter(allowed).any(|endpoint| endpoint.state == EndpointState::Ready) {
+        let wanted = if self.allowed_by(policy).any(|endpoint| endpoint.state == EndpointState::Ready) {
             EndpointState::Ready
         } else {
             EndpointState::ServingTerminating
         };
-        self.endpoints.iter().filter(allowed).filter(move |endpoint| endpoint.state == wanted)
+        self.allowed_by(policy).filter(move |endpoint| endpoint.state == wanted)
+    }
+
+    /// The endpoints that a flow of datagrams to a place may go on to: those that answer, even if new flows go to others.
+    pub fn answering_by(&self, policy: TrafficPolicy) -> impl Iterator<Item = &Endpoint> {
+        self.allowed_by(policy).filter(|endpoint| endpoint.state != EndpointState::NotReady)
+    }
+
+    fn allowed_by(&self, policy: TrafficPolicy) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.is_local || policy == TrafficPolicy::Cluster)
     }
 
     /// Where it is reached.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use orch_core::object::{Protocol, TrafficPolicy};
-use orch_core::proxy::{EndpointState, ServicePort};
+use orch_core::object::Protocol;
+use orch_core::proxy::ServicePort;
 
 use super::Flow;
 use crate::served::PortChange;
@@ -68,12 +68,7 @@ impl Stale {
         if port.protocol != Protocol::Udp {
             return;
         }
-        let answering = |policy| {
-            let allowed = port.endpoints.iter().filter(move |endpoint| {
-                endpoint.state != EndpointState::NotReady && (endpoint.is_local || policy == TrafficPolicy::Cluster)
-            });
-            allowed.map(|endpoint| endpoint.address).collect()
-        };
+        let answering = |policy| port.answering_by(policy).map(|endpoint| endpoint.address).collect();
         for address in &port.addresses {
             note(self.addresses.entry((*address, port.port).into()).or_default(), answering(port.internal));
         }
@@ -87,7 +82,8 @@ impl Stale {
 mod tests {
     use std::sync::Arc;
 
-    use orch_core::proxy::{Affinity, Endpoint, ServicePortName};
+    use orch_core::object::TrafficPolicy;
+    use orch_core::proxy::{Affinity, Endpoint, EndpointState, ServicePortName};
 
     use super::*;
 

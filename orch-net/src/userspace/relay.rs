@@ -1,7 +1,6 @@
 //! [`Relay`]: carries one connection to an endpoint and back.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
@@ -9,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
-use super::target::Target;
+use super::target::Aim;
 
 /// Carries connections to endpoints and back, until the proxy ends.
 #[derive(Clone, Debug)]
@@ -25,18 +24,12 @@ impl Relay {
     /// Each direction is closed when its sender closes it, and the other goes on. Whatever else ends the connection
     /// resets both sides: nobody may take what was cut off for the whole. There is no limit to how long a connection
     /// may be idle.
-    pub(super) async fn run(
-        mut self,
-        client: TcpStream,
-        peer: SocketAddr,
-        target: Arc<Target>,
-        room: OwnedSemaphorePermit,
-    ) {
+    pub(super) async fn run(mut self, client: TcpStream, peer: SocketAddr, aim: Aim, room: OwnedSemaphorePermit) {
         let (mut client, mut endpoint) = (ResetOnDrop::of(client), None);
         tokio::select! {
             biased;
             _ = self.end.changed() => {}
-            () = relay(&mut client, peer, &mut endpoint, &target, self.connect_timeout) => {}
+            () = relay(&mut client, peer, &mut endpoint, &aim, self.connect_timeout) => {}
         }
         drop((client, endpoint, room));
     }
@@ -46,11 +39,11 @@ async fn relay(
     client: &mut ResetOnDrop,
     peer: SocketAddr,
     endpoint: &mut Option<ResetOnDrop>,
-    target: &Target,
+    aim: &Aim,
     connect_timeout: Duration,
 ) {
-    let Some(stream) = connect(peer, target, connect_timeout).await else {
-        tracing::debug!(service = %target.name, %peer, "refused: no endpoint takes connections");
+    let Some(stream) = connect(peer, aim, connect_timeout).await else {
+        tracing::debug!(service = %aim.name(), %peer, "refused: no endpoint takes connections");
         return;
     };
     let endpoint = endpoint.insert(ResetOnDrop::of(stream));
@@ -61,14 +54,14 @@ async fn relay(
 }
 
 /// A connection to the first endpoint that takes it; each that the table has in the meantime is tried once.
-async fn connect(peer: SocketAddr, target: &Target, connect_timeout: Duration) -> Option<TcpStream> {
+async fn connect(peer: SocketAddr, aim: &Aim, connect_timeout: Duration) -> Option<TcpStream> {
     let mut tried = Vec::new();
     loop {
-        let endpoint = target.pick(peer.ip(), &tried)?;
+        let endpoint = aim.pick(peer.ip(), &tried)?;
         match timeout(connect_timeout, TcpStream::connect(endpoint)).await {
             Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(error)) => tracing::debug!(service = %target.name, %endpoint, %error, "trying the next endpoint"),
-            Err(_) => tracing::debug!(service = %target.name, %endpoint, "no answer in time, trying the next endpoint"),
+            Ok(Err(error)) => tracing::debug!(service = %aim.name(), %endpoint, %error, "trying the next endpoint"),
+            Err(_) => tracing::debug!(service = %aim.name(), %endpoint, "no answer in time, trying the next endpoint"),
         }
         tried.push(endpoint);
     }

@@ -58,7 +58,7 @@ pub enum Ability {
     /// To tell apart which endpoints a service's addresses and the port of the node may lead to. If not: a service port
     /// with different policies is [`Unsupported`](orch_core::proxy::ProxyError::Unsupported).
     Policies,
-    /// To let endpoints see the addresses of clients. If not, they see another one, or there is nothing to be seen.
+    /// To let endpoints see the addresses of clients. If not, they see one of the node, or there is nothing to be seen.
     SourceAddress,
 }
 

@@ -1,6 +1,6 @@
 //! [`Loopback`]: the world around a proxy that works on the loopback addresses of this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +20,8 @@ pub struct Loopback<P> {
     proxy: P,
     address: IpAddr,
     lacking: Vec<Ability>,
+    /// The ports that services were given: Linux may name one twice.
+    given: Mutex<BTreeSet<u16>>,
     backends: Mutex<BTreeMap<SocketAddr, Backend>>,
 }
 
@@ -31,7 +33,8 @@ impl<P> Loopback<P> {
         let number = (std::process::id() << 8) + (LAST.fetch_add(1, Ordering::Relaxed) & 0xFF);
         let [_, a, b, c] = number.to_be_bytes();
         let address = Ipv4Addr::new(127, a | 0x80, b, c.clamp(1, 254)).into();
-        Self { proxy: make(address), address, lacking: Vec::new(), backends: Mutex::default() }
+        let (lacking, given, backends) = (Vec::new(), Mutex::default(), Mutex::default());
+        Self { proxy: make(address), address, lacking, given, backends }
     }
 
     /// The same around a proxy that cannot do this.
@@ -41,10 +44,15 @@ impl<P> Loopback<P> {
         self
     }
 
-    /// A port that nobody listens on.
+    /// A port that nobody listens on, another one each time.
     fn free_port(&self) -> SocketAddr {
-        let listener = std::net::TcpListener::bind((self.address, 0)).expect("a loopback address can be bound");
-        listener.local_addr().expect("a bound socket has an address")
+        loop {
+            let listener = std::net::TcpListener::bind((self.address, 0)).expect("a loopback address can be bound");
+            let address = listener.local_addr().expect("a bound socket has an address");
+            if self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(address.port()) {
+                return address;
+            }
+        }
     }
 
     /// Where a caller's connections are from.

@@ -19,7 +19,8 @@ use namespace::{Namespace, Stay};
 pub use world::Family;
 use world::{Member, World};
 
-/// The world around a proxy that works on this machine's kernel, of one family of addresses: a node with a bridge and pods
+/// The world around a proxy that works on this machine's kernel, or in a network like that of a real node, of one family of
+/// addresses: a node with a bridge and pods
 /// at it, all of which reach each other by way of the node; clients, which are a pod with an address for each; and a host
 /// outside that is connected to the node and knows of nothing behind it. Each is a network namespace, so that nothing
 /// outside of the fixture is touched and many can be there at the same time. Nothing of it is left when it is dropped, nor
@@ -63,6 +64,13 @@ impl<P> Kernel<P> {
     #[must_use]
     pub fn without(mut self, ability: Ability) -> Self {
         self.lacking.push(ability);
+        self
+    }
+
+    /// The same, where the addresses of services are the node's own: for proxies that listen there.
+    #[must_use]
+    pub fn with_services_on_the_node(self) -> Self {
+        self.world.give_services_to_the_node();
         self
     }
 

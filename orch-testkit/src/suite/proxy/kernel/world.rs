@@ -17,6 +17,14 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// The address at which the node is known outside: there its ports are served.
+    #[must_use]
+    pub fn node_address(self) -> IpAddr {
+        Addresses(self).node()
+    }
+}
+
 /// Who has an address in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Member {
@@ -145,6 +153,12 @@ impl World {
             if address.is_ipv4() { 32 } else { 128 }
         );
         pod.ip(self.addresses.option(), &lines);
+    }
+
+    /// Makes every address of the services one of the node, without setting each.
+    pub(super) fn give_services_to_the_node(&self) {
+        self.node.ip(self.addresses.option(), &format!("route add local {} dev lo\n", self.addresses.services()));
+        self.node.set("ipv6/ip_nonlocal_bind", 1);
     }
 
     pub(super) fn stay_on_the_node(&self) -> Stay {

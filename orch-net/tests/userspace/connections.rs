@@ -1,30 +1,18 @@
-//! What `UserspaceProxy` promises beyond the contract.
+//! Connections, and what is served at all.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::object::Protocol;
-use orch_core::proxy::{Affinity, ProxyError, ServicePort};
+use orch_core::object::{Protocol, TrafficPolicy};
+use orch_core::proxy::{Affinity, Endpoint, EndpointState, ProxyError, ServicePort};
 use orch_net::{UserspaceConfig, UserspaceProxy};
-use orch_testkit::suite::proxy::{Loopback, ProxyFixture, name, port, reached, table};
+use orch_testkit::suite::proxy::{Loopback, ProxyFixture as _, name, port, reached, table};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Far longer than anything here takes, and short enough for a test that hangs.
-const SOON: Duration = Duration::from_secs(10);
-
-fn fixture_with(config: UserspaceConfig) -> Loopback<UserspaceProxy> {
-    Loopback::new(|address| {
-        UserspaceProxy::new(UserspaceConfig { node_addresses: BTreeSet::from([address]), ..config })
-    })
-}
-
-fn fixture() -> Loopback<UserspaceProxy> {
-    fixture_with(UserspaceConfig::default())
-}
+use super::{SOON, fixture, fixture_with};
 
 /// A service port with one endpoint, which this test plays itself.
 async fn relayed() -> (Loopback<UserspaceProxy>, TcpListener, SocketAddr) {
@@ -95,9 +83,9 @@ async fn a_service_without_endpoints_keeps_its_address_and_a_removed_one_gives_i
 async fn what_cannot_be_served_is_refused_with_a_reason() {
     let fixture = fixture();
     let at = fixture.service_address();
-    let udp = ServicePort { protocol: Protocol::Udp, ..port(at, &[]) };
-    let error = fixture.proxy().sync(table([("dns", udp)])).await.expect_err("UDP");
-    assert!(matches!(error, ProxyError::Unsupported { .. }) && error.to_string().contains("TCP only"), "{error}");
+    let sctp = ServicePort { protocol: Protocol::Sctp, ..port(at, &[]) };
+    let error = fixture.proxy().sync(table([("calls", sctp)])).await.expect_err("SCTP");
+    assert!(matches!(error, ProxyError::Unsupported { .. }) && error.to_string().contains("TCP and UDP"), "{error}");
     // TEST-NET-3 of RFC 5737: nobody's address.
     let elsewhere = port("203.0.113.1:80".parse().expect("an address"), &[]);
     let error = fixture.proxy().sync(table([("far", elsewhere)])).await.expect_err("not of this node");
@@ -186,5 +174,30 @@ async fn connections_end_with_a_reset_when_the_proxy_is_cleared_or_dropped() {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         }
         assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
+    }
+}
+
+#[tokio::test]
+async fn a_client_keeps_its_endpoint_when_the_policies_part_and_meet_again() {
+    let fixture = fixture();
+    let (at, node) = (fixture.service_address(), fixture.node_port());
+    let mut endpoints = Vec::new();
+    for _ in 0..4 {
+        let address = fixture.start_backend().await;
+        endpoints.push(Endpoint { address, is_local: true, state: EndpointState::Ready });
+    }
+    let affinity = Affinity::ClientIp(Duration::from_secs(60));
+    let with = |external| {
+        let (node_port, endpoints) = (Some(node.port()), endpoints.clone());
+        table([("a", ServicePort { affinity, node_port, external, endpoints, ..port(at, &[]) })])
+    };
+    fixture.proxy().sync(with(TrafficPolicy::Cluster)).await.expect("a good table");
+    let first = reached(&fixture, at).await;
+    assert_eq!(reached(&fixture, node).await, first, "one policy, one endpoint");
+    for external in [TrafficPolicy::Local, TrafficPolicy::Cluster] {
+        fixture.proxy().sync(with(external)).await.expect("a good table");
+        for to in [at, node, at] {
+            assert_eq!(reached(&fixture, to).await, first, "at {to} with {external:?}: its endpoint is usable there");
+        }
     }
 }
