@@ -1,16 +1,20 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use orch_core::network::Cidr;
 use orch_core::object::{GoDuration, GoDurationError};
 
 use crate::commands::{Format, Ports, Where};
 use crate::hello_web::HelloWeb;
+use crate::proxy::ProxyKind;
 use crate::runtimes::{RuntimeChoice, RuntimeKind};
 use crate::store::StoreChoice;
 
-/// A Kubernetes-like system in one process: a control plane, and nodes that run pods as local processes.
+/// A Kubernetes-like system: in one process, a control plane and nodes that run pods as local processes; or control planes
+/// and nodes as processes of their own, on several hosts that share an etcd.
 #[derive(Debug, Parser)]
 #[command(name = "k8s-like", version, about)]
 pub(crate) struct Cli {
@@ -22,7 +26,15 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Starts a cluster, applies a manifest whenever it changes, and stops everything on Ctrl-C.
     Up(Up),
-    /// Runs one node without a control plane: the pods of a folder of manifests, looked at every second.
+    /// Runs a control plane for nodes on other hosts: schedules pods, keeps Deployments and Services, and runs nothing.
+    ///
+    /// Several may be started for one cluster: one leads, the others stand by and take over when it is gone.
+    ControlPlane(ControlPlane),
+    /// Runs one node: of a cluster whose objects are in etcd (--name, --store), or without any (--static-pods).
+    ///
+    /// With --name and --store it joins the cluster, whose control plane is `k8s-like control-plane`, and runs the pods that
+    /// are placed on it. With --static-pods there is no control plane: it runs the pods of a folder of manifests, which is
+    /// looked at every second.
     Node(Node),
     /// Shows what a container wrote.
     Logs(Logs),
@@ -128,6 +140,9 @@ pub(crate) struct Get {
     /// How they are shown.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+    /// Read them from where they are kept, on any host: `etcd://HOST:PORT[,HOST:PORT…][/PREFIX]`.
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["state_dir", "file"])]
+    pub(crate) store: Option<StoreChoice>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -141,6 +156,9 @@ pub(crate) struct Top {
     #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
 }
+
+/// A node's name stands in the names of leases, and in a label.
+const NODE_NAME_MAX: usize = 63;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum TopWhat {
@@ -169,18 +187,73 @@ pub(crate) struct Up {
     /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
+    /// What leads to services. Those of the kernel need root, and pods with networks of their own, as Docker and containerd
+    /// make them.
+    #[arg(long, value_enum, default_value_t = ProxyKind::Userspace)]
+    pub(crate) proxy: ProxyKind,
     #[command(flatten)]
     pub(crate) pods: PodOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ControlPlane {
+    /// Where the objects are kept, in an etcd that the nodes reach too: `etcd://HOST:PORT[,HOST:PORT…][/PREFIX]`.
+    ///
+    /// With a user: `etcd://USER@HOST:PORT?password-file=FILE`. Encrypted, with PEM files:
+    /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: StoreChoice,
+    /// A manifest that is applied now and whenever it changes: YAML or JSON, one or several objects. The control plane that
+    /// leads applies it; give all of them the same, at the same path.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The namespace of objects that do not name one.
+    #[arg(short, long, default_value = "default", value_parser = namespace)]
+    pub(crate) namespace: String,
+    /// The addresses of pods, of which each node gets a part.
+    #[arg(long, value_name = "RANGE", default_value = "10.244.0.0/16")]
+    pub(crate) pod_cidr: Cidr,
+    /// How many bits the addresses of a node's part begin with.
+    #[arg(long, value_name = "BITS", default_value_t = 24)]
+    pub(crate) node_cidr_bits: u8,
+    /// The addresses of services; a cluster keeps them. Within 127.0.0.0/8 they are reached on each node by itself, without
+    /// root. [default: those that the cluster has, or 10.96.0.0/16]
+    #[arg(long, value_name = "RANGE")]
+    pub(crate) service_cidr: Option<Cidr>,
+    /// More about what goes on, on standard error; twice for still more.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["name", "static_pods"]))]
 pub(crate) struct Node {
-    /// The folder: each file in it that ends in .yaml, .yml or .json is a manifest of one or several pods. What is no pod,
-    /// and a pod that needs other objects, is refused.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) static_pods: PathBuf,
+    #[command(flatten)]
+    pub(crate) member: Option<Member>,
+    /// No cluster: the pods of this folder. Each file in it that ends in .yaml, .yml or .json is a manifest of one or
+    /// several pods. What is no pod, and a pod that needs other objects, is refused.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "store", "node_ip", "proxy"])]
+    pub(crate) static_pods: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) pods: PodOptions,
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, clap::Args)]
+#[group(requires_all = ["name", "store"], multiple = true)]
+pub(crate) struct Member {
+    /// The node's name, which no other node of the cluster has.
+    #[arg(long, required = false, value_name = "NAME", value_parser = node_name)]
+    pub(crate) name: String,
+    /// Where the cluster's objects are: as its control plane was told.
+    #[arg(long, required = false, value_name = "STORE")]
+    pub(crate) store: StoreChoice,
+    /// The address at which other hosts reach this one. [default: that of the device with the default route]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) node_ip: Option<IpAddr>,
+    /// What leads to services on this node.
+    #[arg(long, value_enum, default_value_t = ProxyKind::Userspace)]
+    pub(crate) proxy: ProxyKind,
 }
 
 /// How pods are run, and where.
@@ -234,4 +307,13 @@ fn namespace(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("use at most 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit".to_owned())
+}
+
+fn node_name(text: &str) -> Result<String, String> {
+    if text.len() <= NODE_NAME_MAX && orch_core::validation::is_dns_subdomain(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "use at most {NODE_NAME_MAX} of a-z, 0-9, '-' and '.', each part beginning and ending with a letter or digit"
+    ))
 }

@@ -1,4 +1,4 @@
-//! Where things are: folders, and the loopback addresses of pods and services.
+//! Where things are: folders, and the addresses of pods and services.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use orch_core::network::Cidr;
 
-use crate::runtimes::RuntimeKind;
+use crate::runtimes::{LocalNode, RuntimeKind};
 
 /// Where a cluster keeps its things.
 ///
@@ -14,6 +14,9 @@ use crate::runtimes::RuntimeKind;
 /// its services', those in `.n.x` the pods' of node n. The block follows from the state folder, so that clusters beside
 /// each other seldom share one, and the same cluster finds its own again. Where two share one nevertheless, their services
 /// seldom have the same address.
+///
+/// Where pods have networks of their own, they and the services that the kernel leads to have addresses of the same form in
+/// 10.0.0.0/8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     state_dir: PathBuf,
@@ -87,25 +90,45 @@ impl Layout {
         format!("k{:08x}n{node}", self.short_hash())
     }
 
-    /// The addresses of a node's pods, where they have networks of their own.
-    pub(crate) fn subnet(&self, node: u8) -> String {
-        format!("10.{}.{node}.0/24", self.block)
+    /// What marks what is this cluster's alone on this machine, in a few letters and digits.
+    pub(crate) fn short_name(&self) -> String {
+        format!("k8s-like-{:08x}", self.short_hash())
+    }
+
+    /// A node of a cluster that is all on this machine.
+    pub(crate) fn node(&self, number: u8) -> LocalNode {
+        LocalNode {
+            number,
+            name: node_name(number),
+            ip: Ipv4Addr::LOCALHOST.into(),
+            loopback: Some(range([127, self.block, number, 0])),
+            subnet: range([10, self.block, number, 0]),
+        }
     }
 
     fn short_hash(&self) -> u32 {
         u32::try_from(hash(&self.state_dir) & 0xffff_ffff).unwrap_or_default()
     }
 
-    /// The range from which a node's pods get addresses; nodes count from 1.
-    pub(crate) fn pod_addresses(&self, node: u8) -> String {
-        format!("127.{}.{node}.0/24", self.block)
-    }
-
     /// The addresses of services. They are given in random order, so two clusters that share a block seldom choose the
     /// same.
     pub(crate) fn service_addresses(&self) -> Cidr {
-        Cidr::new(Ipv4Addr::new(127, self.block, 0, 0).into(), 24).expect("a range that begins with its first address")
+        range([127, self.block, 0, 0])
     }
+
+    /// The addresses of services that the kernel leads to: it leads nothing that goes to loopback elsewhere.
+    pub(crate) fn kernel_service_addresses(&self) -> Cidr {
+        range([10, self.block, 0, 0])
+    }
+
+    /// All addresses that pods have where they have networks of their own.
+    pub(crate) fn pod_networks(&self) -> Cidr {
+        Cidr::new(Ipv4Addr::new(10, self.block, 0, 0).into(), 16).expect("a range that begins with its first address")
+    }
+}
+
+fn range(first: [u8; 4]) -> Cidr {
+    Cidr::new(Ipv4Addr::from(first).into(), 24).expect("a range that begins with its first address")
 }
 
 /// The name of a node; nodes count from 1.
@@ -127,10 +150,13 @@ mod tests {
     fn a_cluster_finds_its_own_addresses_again_and_services_share_none_with_pods() {
         let layout = Layout::new("/var/lib/a".into());
         assert_eq!(layout, Layout::new("/var/lib/a".into()));
-        let services = layout.service_addresses();
+        let node = layout.node(1);
+        let pods = node.loopback.expect("loopback addresses");
         assert!(BLOCKS.contains(&layout.block));
-        assert_eq!(layout.pod_addresses(1), format!("127.{}.1.0/24", layout.block));
-        assert_eq!(services.to_string(), format!("127.{}.0.0/24", layout.block));
-        assert!(!services.overlaps(&layout.pod_addresses(1).parse().expect("a range")));
+        assert_eq!(pods.to_string(), format!("127.{}.1.0/24", layout.block));
+        assert_eq!(layout.service_addresses().to_string(), format!("127.{}.0.0/24", layout.block));
+        assert!(!layout.service_addresses().overlaps(&pods));
+        assert!(!layout.kernel_service_addresses().overlaps(&node.subnet));
+        assert!(layout.pod_networks().overlaps(&node.subnet));
     }
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::causes::with_causes;
-use crate::cluster::{Cluster, StartError};
 use crate::show::Voice;
+use crate::start_error::{StartError, StopError};
 use crate::store::StoreChoice;
 
 /// The signals by which a person, or the machine, ends this program.
@@ -33,11 +33,11 @@ impl Signals {
         }
     }
 
-    /// The cluster when it is started, or with what this program ends because it is not.
-    pub(crate) async fn started(
+    /// What is started, or with what this program ends because it is not.
+    pub(crate) async fn started<T>(
         &mut self,
-        start: impl Future<Output = Result<Cluster, StartError>>,
-    ) -> Result<Cluster, ExitCode> {
+        start: impl Future<Output = Result<T, StartError>>,
+    ) -> Result<T, ExitCode> {
         tokio::select! {
             biased;
             () = self.any() => {
@@ -49,9 +49,10 @@ impl Signals {
     }
 }
 
-/// Stops the cluster; a second Ctrl-C leaves at once, and the next run finds what is left.
+/// Stops every container, by a future that tells what could not be stopped; a second Ctrl-C leaves at once, and the next run
+/// finds what is left. With `forget`, that folder goes.
 pub(crate) async fn stop(
-    cluster: Cluster,
+    stopped: impl Future<Output = Vec<StopError>>,
     signals: &mut Signals,
     voice: &Voice,
     store: &StoreChoice,
@@ -65,7 +66,7 @@ pub(crate) async fn stop(
             voice.say(&format!("left at once: containers may still run, the next run with this state folder {next}"));
             return ExitCode::from(130);
         }
-        left = cluster.stop(forget.is_some()) => left,
+        left = stopped => left,
     };
     for error in &left {
         voice.say(&format!("error: {error}"));

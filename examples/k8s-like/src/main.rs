@@ -1,22 +1,29 @@
-//! A Kubernetes-like system in one process: see `k8s-like --help`.
+//! A Kubernetes-like system, in one process or on several hosts: see `k8s-like --help`.
 #![forbid(unsafe_code)]
 
 mod api;
 mod apply;
 mod causes;
+mod charter;
 mod cli;
-mod cluster;
 mod commands;
+mod control_plane;
+mod follow;
 mod hello_web;
 mod layout;
 mod lifetime;
+mod local_range;
 mod machine;
 mod manifest;
+mod names;
 mod node;
+mod nodes;
+mod proxy;
 mod pulse;
 mod retire;
 mod runtimes;
 mod show;
+mod start_error;
 mod store;
 mod tenancy;
 mod up;
@@ -38,6 +45,7 @@ fn main() -> ExitCode {
     log(match &command {
         Command::Up(options) => options.pods.verbose,
         Command::Node(options) => options.pods.verbose,
+        Command::ControlPlane(options) => options.verbose,
         _ => 0,
     });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -57,6 +65,7 @@ async fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Up(options) => return up::up(options).await,
         Command::Node(options) => return node::node(options).await,
+        Command::ControlPlane(options) => return control_plane::control_plane(options).await,
         Command::HelloWeb(options) => {
             let served = hello_web::hello_web(options).await;
             served.map(|()| ExitCode::SUCCESS).map_err(|error| ApiError(error.to_string()))

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use orch_core::store::StoreError;
 use tokio::time::{sleep, timeout};
 
 use crate::show::Voice;
-use crate::tenancy::Tenancy;
 
 /// How often the store is asked.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -13,11 +13,11 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// Says when the store stops answering, and when it answers again: meanwhile everything runs on as it is, which would
-/// otherwise look as if all were well. Returns when the cluster no longer runs from this state folder.
-pub(crate) async fn follow(tenancy: &Tenancy, voice: &Voice) {
+/// otherwise look as if all were well. Returns when the answer is no.
+pub(crate) async fn follow(ask: impl AsyncFn() -> Result<bool, StoreError>, voice: &Voice) {
     let mut is_away = false;
     loop {
-        let trouble = match timeout(ANSWER_WITHIN, tenancy.holds()).await {
+        let trouble = match timeout(ANSWER_WITHIN, ask()).await {
             Ok(Ok(true)) => None,
             Ok(Ok(false)) => return,
             Ok(Err(error)) => Some(error.to_string()),

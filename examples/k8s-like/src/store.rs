@@ -5,6 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use orch_core::client::Client;
+use orch_core::clock::SystemClock;
+use orch_core::entropy::SeededEntropy;
 use orch_core::store::Transact;
 use orch_store::embedded::{EmbeddedStoreConfig, EmbeddedStoreError};
 use orch_store::etcd::{EtcdConfig, EtcdConfigError};
@@ -53,6 +56,11 @@ impl StoreChoice {
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Self::Etcd { .. })
     }
+}
+
+/// By which a store is read and written.
+pub(crate) fn client_of(store: &Arc<dyn Transact>) -> Client {
+    Client::new(Arc::clone(store) as _, Arc::new(SystemClock), Arc::new(SeededEntropy::from_os()))
 }
 
 /// As it is given on the command line, where it is.

@@ -16,6 +16,7 @@
 mod client;
 mod frame;
 mod kinds;
+mod objects;
 mod problem;
 mod server;
 mod session;
@@ -26,5 +27,6 @@ pub(crate) use client::{ApiClient, ApiError, escaped};
 pub(crate) use frame::{
     CHANNEL_ERROR, CHANNEL_EXIT, CHANNEL_RESIZE, CHANNEL_STDERR, CHANNEL_STDIN, CHANNEL_STDOUT, Frame,
 };
+pub(crate) use objects::list_objects;
 pub(crate) use server::{Api, ServeError};
 pub(crate) use summary::Summary;

@@ -28,6 +28,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn response(&self) -> Response<Body> {
         let reason = self.status.canonical_reason().unwrap_or_default().replace(' ', "");
         let status = serde_json::json!({

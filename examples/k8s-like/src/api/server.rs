@@ -18,15 +18,15 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use orch_core::clock::{Clock as _, SystemClock};
-use orch_core::key::{Key, Prefix};
+use orch_core::key::Key;
 use orch_core::kind::Object as _;
 use orch_core::object::Pod;
 use orch_core::runtime::{ContainerId, ExecRequest, LogOptions, SandboxSpec, SandboxStatus, Session};
-use orch_core::store::{ListFrom, ListOptions, Store, StoreExt as _};
+use orch_core::store::{Store, StoreExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::kinds;
+use super::objects;
 use super::problem::Problem;
 use super::session::{self, parse_size};
 use super::summary::Summary;
@@ -116,7 +116,9 @@ impl Cluster {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let query = Query::of(request.uri().query().unwrap_or_default());
         match (request.method(), &parts[..]) {
-            (&Method::GET, ["api", collection]) => self.objects(collection, query.get("namespace")).await,
+            (&Method::GET, ["api", collection]) => {
+                Ok(json(&objects::list(&*self.store, collection, query.get("namespace")).await?))
+            }
             (&Method::GET, ["containerLogs", namespace, pod, container]) => {
                 self.logs(namespace, pod, container, &query).await
             }
@@ -153,37 +155,6 @@ impl Cluster {
             Key::new(&Pod::KIND, Some(namespace), pod).map_err(|error| Problem::bad_request(error.to_string()))?;
         let main = self.store.get_as::<Pod>(&key).await?.and_then(|pod| target::main_container(&pod));
         target::container(sandbox, main.as_deref().unwrap_or(name), previous)
-    }
-
-    async fn objects(&self, collection: &str, namespace: Option<&str>) -> Result<Response<Body>, Problem> {
-        let kind = kinds::find(collection).ok_or_else(|| {
-            Problem::not_found(format!("there are no {collection:?}, only {}", kinds::names().join(", ")))
-        })?;
-        let prefix = match namespace {
-            Some(namespace) => Prefix::namespace(kind, namespace),
-            None => Ok(Prefix::collection(kind)),
-        };
-        let prefix = prefix.map_err(|error| Problem::bad_request(error.to_string()))?;
-        let mut items = Vec::new();
-        let mut from = ListFrom::Latest;
-        loop {
-            let page = self.store.list(&prefix, ListOptions { from, ..ListOptions::default() }).await?;
-            for entry in page.entries.iter() {
-                let failed =
-                    |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{}: {error}", entry.key));
-                let text = entry.value.encode().map_err(|error| failed(error.to_string()))?;
-                let mut item: serde_json::Value =
-                    serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
-                // A store may keep it beside the object.
-                item["metadata"]["resourceVersion"] = serde_json::json!(entry.revision.to_string());
-                items.push(item);
-            }
-            match page.next {
-                Some(next) => from = ListFrom::Continue(next),
-                None => break,
-            }
-        }
-        Ok(json(&serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items})))
     }
 
     async fn logs(

@@ -1,11 +1,14 @@
 //! `k8s-like get`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::api::{ApiError, escaped};
+use crate::api::{ApiClient, ApiError, escaped, list_objects};
+use crate::causes::with_causes;
 use crate::cli::Get;
+use crate::store::StoreChoice;
 
 /// How objects are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -18,14 +21,14 @@ pub(crate) enum Format {
 
 /// Shows objects.
 pub(crate) async fn get(options: Get) -> Result<ExitCode, ApiError> {
-    let Get { at, kind, name, all_namespaces, output } = options;
-    let cluster = at.cluster()?;
+    let Get { at, kind, name, all_namespaces, output, store } = options;
     let everywhere =
         all_namespaces || ["nodes", "node", "no", "namespaces", "namespace", "ns"].contains(&kind.as_str());
-    let namespace = if everywhere { String::new() } else { format!("?namespace={}", escaped(&at.namespace)) };
-    let text = cluster.get(&format!("/api/{}{namespace}", escaped(&kind))).await?;
-    let mut list: Value =
-        serde_json::from_slice(&text).map_err(|error| ApiError(format!("the answer is not understood: {error}")))?;
+    let namespace = (!everywhere).then_some(at.namespace.as_str());
+    let mut list = match store {
+        Some(store) => read(&store, &kind, namespace).await?,
+        None => ask(&at.cluster()?, &kind, namespace).await?,
+    };
     if let Some(name) = &name {
         let items = list["items"].as_array().cloned().unwrap_or_default();
         let found = items.into_iter().find(|item| item["metadata"]["name"].as_str() == Some(name));
@@ -47,6 +50,25 @@ pub(crate) async fn get(options: Get) -> Result<ExitCode, ApiError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The objects of a kind as a running cluster answers.
+async fn ask(cluster: &ApiClient, kind: &str, namespace: Option<&str>) -> Result<Value, ApiError> {
+    let namespace = namespace.map(|namespace| format!("?namespace={}", escaped(namespace))).unwrap_or_default();
+    let text = cluster.get(&format!("/api/{}{namespace}", escaped(kind))).await?;
+    serde_json::from_slice(&text).map_err(|error| ApiError(format!("the answer is not understood: {error}")))
+}
+
+/// The objects of a kind as they are kept.
+async fn read(store: &StoreChoice, kind: &str, namespace: Option<&str>) -> Result<Value, ApiError> {
+    if !store.is_shared() {
+        return Err(ApiError(format!(
+            "--store {store} is read by its cluster alone: choose that with --state-dir, or write \
+             etcd://HOST:PORT[,HOST:PORT…][/PREFIX]"
+        )));
+    }
+    let opened = store.open(Path::new("")).await.map_err(|error| ApiError(with_causes(&error)))?;
+    list_objects(&*opened, kind, namespace).await
 }
 
 /// What a table tells of an object.

@@ -2,6 +2,7 @@
 
 mod choice;
 mod import;
+mod local_node;
 mod node;
 
 use std::path::Path;
@@ -12,7 +13,9 @@ use orch_core::runtime::{RuntimeError, SandboxStatus};
 
 pub(crate) use self::choice::{RuntimeChoice, RuntimeKind};
 pub(crate) use self::import::ImportError;
+pub(crate) use self::local_node::LocalNode;
 pub(crate) use self::node::{NodeBundle, OpenError};
+use crate::cli::PodOptions;
 use crate::layout::Layout;
 use crate::show::Voice;
 
@@ -28,22 +31,18 @@ pub(crate) struct Runtimes {
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 impl Runtimes {
-    /// Opens those of nodes 1 to `nodes`, and of everything else that left records. `at` tells where
-    /// the daemons are.
-    pub(crate) async fn open(
-        layout: &Layout,
-        nodes: u8,
-        choice: &RuntimeChoice,
-        at: impl Fn(RuntimeKind) -> RuntimeChoice,
-    ) -> Result<Self, OpenError> {
+    /// Opens those of these nodes, and of everything else that left records.
+    pub(crate) async fn open(layout: &Layout, nodes: &[LocalNode], options: &PodOptions) -> Result<Self, OpenError> {
+        let choice = options.runtime_at(options.runtime);
         let (mut current, mut former) = (Vec::new(), Vec::new());
-        for node in 1..=nodes {
-            current.push(NodeBundle::open(layout, node, choice).await?);
+        for node in nodes {
+            current.push(NodeBundle::open(layout, node, &choice).await?);
         }
         for kind in RuntimeKind::ALL {
-            let first = if kind == choice.kind() { nodes.saturating_add(1) } else { 1 };
-            for node in (first..=u8::MAX).filter(|node| layout.node_dir(*node, kind).exists()) {
-                let opened = NodeBundle::open(layout, node, &at(kind)).await;
+            let is_current = |number: u8| kind == choice.kind() && nodes.iter().any(|node| node.number == number);
+            let left = (1..=u8::MAX).filter(|number| !is_current(*number));
+            for number in left.filter(|number| layout.node_dir(*number, kind).exists()) {
+                let opened = NodeBundle::open(layout, &layout.node(number), &options.runtime_at(kind)).await;
                 former.push(opened.map_err(|error| match error {
                     OpenError::Runtime { node, source } => OpenError::Former { kind: kind.word(), node, source },
                     other => other,

@@ -11,13 +11,13 @@ use orch_runtime::machine::{LinuxMachine, LinuxMachineConfig};
 use orch_runtime::process::{AddressRangeError, ProcessConfig, ProcessRuntime};
 use orch_runtime::volumes::{NodeVolumes, NodeVolumesConfig};
 
-use super::{RuntimeChoice, RuntimeKind};
-use crate::layout::{Layout, node_name};
+use super::{LocalNode, RuntimeChoice, RuntimeKind};
+use crate::layout::Layout;
 
 /// What runs the containers of one node, whichever runtime it is, and where their files are.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeBundle {
-    name: String,
+    node: LocalNode,
     kind: RuntimeKind,
     version: String,
     runtime: Arc<dyn Interactive>,
@@ -33,21 +33,21 @@ pub(crate) struct NodeBundle {
 
 impl NodeBundle {
     /// The runtime of a node, over what an earlier run left of it.
-    pub(crate) async fn open(layout: &Layout, node: u8, choice: &RuntimeChoice) -> Result<Self, OpenError> {
-        let name = node_name(node);
-        let folder = layout.node_dir(node, choice.kind());
+    pub(crate) async fn open(layout: &Layout, node: &LocalNode, choice: &RuntimeChoice) -> Result<Self, OpenError> {
+        let (name, number) = (&node.name, node.number);
+        let folder = layout.node_dir(number, choice.kind());
         let failed = |source| OpenError::Runtime { node: name.clone(), source };
         let (mut process, mut containerd, mut images): (_, _, Option<Arc<dyn Images>>) = (None, None, None);
         let (runtime, version): (Arc<dyn Interactive>, String) = match choice {
             RuntimeChoice::Process => {
                 let mut config = ProcessConfig::new(folder.clone());
-                config.addresses = Some(layout.pod_addresses(node).parse()?);
+                config.addresses = node.loopback.map(|range| range.to_string().parse()).transpose()?;
                 let opened = ProcessRuntime::open(config).await.map_err(failed)?;
                 process = Some(opened.clone());
                 (Arc::new(opened), format!("process://{}", env!("CARGO_PKG_VERSION")))
             }
             RuntimeChoice::Docker(socket) => {
-                let mut config = DockerConfig::new(folder.clone(), layout.mark(node).parse()?);
+                let mut config = DockerConfig::new(folder.clone(), layout.mark(number).parse()?);
                 config.socket.clone_from(socket);
                 let opened = Arc::new(DockerRuntime::open(config).await.map_err(failed)?);
                 images = Some(Arc::clone(&opened) as _);
@@ -57,9 +57,9 @@ impl NodeBundle {
             RuntimeChoice::Containerd(socket) => {
                 let mut config = ContainerdConfig::new(folder.clone());
                 config.socket.clone_from(socket);
-                config.namespace = layout.mark(node).parse()?;
+                config.namespace = layout.mark(number).parse()?;
                 config.network =
-                    PodNetwork { bridge: layout.bridge(node).parse()?, subnet: layout.subnet(node).parse()? };
+                    PodNetwork { bridge: layout.bridge(number).parse()?, subnet: node.subnet.to_string().parse()? };
                 let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
                 containerd = Some(ContainerdRuntime::clone(&opened));
                 images = Some(Arc::clone(&opened) as _);
@@ -67,7 +67,7 @@ impl NodeBundle {
                 (opened, version)
             }
         };
-        let volumes = NodeVolumes::open(NodeVolumesConfig::new(layout.volumes_dir(node))).await;
+        let volumes = NodeVolumes::open(NodeVolumesConfig::new(layout.volumes_dir(number))).await;
         let volumes = volumes.map_err(|source| OpenError::Volumes { node: name.clone(), source })?;
         Ok(Self {
             kind: choice.kind(),
@@ -79,13 +79,18 @@ impl NodeBundle {
             process,
             containerd,
             folder,
-            name,
+            node: node.clone(),
         })
     }
 
     /// The node's name.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.node.name
+    }
+
+    /// What the rest of the cluster knows it by.
+    pub(crate) fn node(&self) -> &LocalNode {
+        &self.node
     }
 
     /// What it is.
@@ -134,7 +139,7 @@ impl NodeBundle {
     /// Gives everything back, and removes the folder, of which nothing is needed any more.
     pub(crate) async fn close_for_good(self) {
         if let Err(error) = self.give_back().await {
-            tracing::warn!(node = self.name, %error, "something of the node is left");
+            tracing::warn!(node = self.node.name, %error, "something of the node is left");
         }
         let Self { runtime, images, process, folder, .. } = self;
         drop((runtime, images));

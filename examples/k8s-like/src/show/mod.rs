@@ -26,7 +26,36 @@ const FRAME: Duration = Duration::from_millis(100);
 /// A controller that only looks: it passes on every change of what people care about.
 #[derive(Debug)]
 pub(crate) struct ShowController {
+    sight: Sight,
     notices: UnboundedSender<Notice>,
+}
+
+/// What of a cluster is seen from where this program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// All, and services are reached from here.
+    Everything,
+    /// All, and no service is reached from here.
+    FromAfar,
+    /// What is on the node of this name, and services, which are reached from here.
+    Node(String),
+}
+
+impl Sight {
+    fn takes_in(&self, change: &Change) -> bool {
+        let Some(object) = change.current().or(change.previous()) else { return false };
+        let is_about_service =
+            object.downcast_ref::<Service>().is_some() || object.downcast_ref::<EndpointSlice>().is_some();
+        match self {
+            Self::Everything => true,
+            Self::FromAfar => !is_about_service,
+            Self::Node(name) => {
+                let pod = object.downcast_ref::<Pod>().and_then(|pod| pod.spec.node_name.as_ref());
+                let node = object.downcast_ref::<Node>().map(|node| &node.metadata.name);
+                is_about_service || pod == Some(name) || node == Some(name)
+            }
+        }
+    }
 }
 
 /// By which the rest of the program says something.
@@ -50,7 +79,7 @@ impl Voice {
 }
 
 /// What shows, what is shown, and the task that must be run for it. The task ends when the others are gone.
-pub(crate) fn show() -> (ShowController, Voice, impl Future<Output = ()> + Send) {
+pub(crate) fn show(sight: Sight) -> (ShowController, Voice, impl Future<Output = ()> + Send) {
     let (notices, incoming) = unbounded_channel();
     let voice = Voice(notices.clone());
     let weak = notices.downgrade();
@@ -60,7 +89,7 @@ pub(crate) fn show() -> (ShowController, Voice, impl Future<Output = ()> + Send)
         }
     });
     let since = Time::from(SystemClock.now());
-    (ShowController { notices }, voice, run(incoming, answers, since))
+    (ShowController { sight, notices }, voice, run(incoming, answers, since))
 }
 
 #[async_trait]
@@ -82,7 +111,9 @@ impl Controller for ShowController {
     }
 
     fn observe(&self, change: &Change) {
-        let _ = self.notices.send(Notice::Change(change.clone()));
+        if self.sight.takes_in(change) {
+            let _ = self.notices.send(Notice::Change(change.clone()));
+        }
     }
 
     async fn reconcile(&self, _: &Key, _: Context<'_>) -> Result<Plan, ControllerError> {
