@@ -30,6 +30,7 @@ fn pod(name: &str) -> Pod {
     let mut pod = Pod { metadata: metadata(name), ..Pod::default() };
     pod.spec.containers = serde_json::from_str(r#"[{"name": "main", "image": "web:1"}]"#).expect("a container");
     pod.spec.hostname = Some(name.to_owned());
+    pod.spec.subdomain = Some("each".to_owned());
     pod
 }
 

@@ -10,7 +10,7 @@ use k8s_openapi::api::networking::v1 as networking;
 use orch_core::encoding::{from_json, to_json};
 use orch_core::kind::Object;
 use orch_core::object::{
-    AddressType, ConditionStatus, DeploymentStrategyType, EventType, HostPathType, ImagePullPolicy,
+    AddressType, ConditionStatus, DeploymentStrategyType, DnsPolicy, EventType, HostPathType, ImagePullPolicy,
     LabelSelectorOperator, NamespacePhase, NodeAddressType, NodeMetrics, NodeSelectorOperator, PodCidr, PodMetrics,
     PodPhase, PodQosClass, Protocol, RestartPolicy, ServiceNodePort, ServiceType, SessionAffinity, StorageMedium,
     TaintEffect, TerminationMessagePolicy, TolerationOperator, TrafficPolicy, UriScheme,
@@ -102,6 +102,7 @@ fn choices_are_written_with_the_words_of_kubernetes_reference() {
     assert_words::<AddressType>(&["IPv4", "IPv6", "FQDN"]);
     assert_words::<ConditionStatus>(&["True", "False", "Unknown"]);
     assert_words::<DeploymentStrategyType>(&["RollingUpdate", "Recreate"]);
+    assert_words::<DnsPolicy>(&["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]);
     assert_words::<EventType>(&["Normal", "Warning"]);
     assert_words::<HostPathType>(&[
         "",

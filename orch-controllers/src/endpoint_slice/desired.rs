@@ -100,11 +100,18 @@ fn endpoint(service: &Service, pod: &Pod, address: IpAddr) -> Endpoint {
     Endpoint {
         addresses: vec![address.to_string()],
         conditions: EndpointConditions { ready: Some(ready), serving: Some(serving), terminating: Some(terminating) },
-        hostname: pod.spec.hostname.clone(),
+        hostname: hostname(service, pod),
         node_name: pod.spec.node_name.clone(),
         // Without the revision: not every write of a pod is news for those who connect to it.
         target_ref: Some(ObjectReference { revision: None, ..ObjectReference::to(pod) }),
     }
+}
+
+/// The name that the pod has in the service's domain: that of its host, if it asks for one in this domain. As in
+/// Kubernetes, where it does not, it is found by its address alone.
+fn hostname(service: &Service, pod: &Pod) -> Option<String> {
+    let is_asked_for = pod.spec.subdomain() == Some(service.metadata.name.as_str());
+    pod.spec.hostname.clone().filter(|name| is_asked_for && !name.is_empty())
 }
 
 /// The key by which the endpoints of a slice are ordered.

@@ -8,6 +8,7 @@ use orch_core::object::{NodeSystemInfo, Quantity};
 
 use super::collection::ImageCollection;
 use super::crash_loop::CrashLoopBackoff;
+use super::names::ClusterDns;
 use super::pressure::EvictionThresholds;
 
 /// What an agent must be told about its node. All fields are public: start from [`new`](Self::new) and set what differs.
@@ -43,6 +44,8 @@ pub struct NodeAgentConfig {
     pub parallel_pulls: usize,
     /// What stands before `://` in the ids of containers: the name of the runtime.
     pub container_id_prefix: String,
+    /// Whom pods ask for names that ask for the cluster's. `None`: they ask whom the node asks, and are told.
+    pub cluster_dns: Option<ClusterDns>,
     /// How long a container that ends again and again waits before it is started again.
     pub backoff: CrashLoopBackoff,
     /// How long containers are given to end whose pod does not exist any more, so that nobody can say how long they
@@ -77,6 +80,7 @@ impl NodeAgentConfig {
             processes_per_container: Some(1024),
             parallel_pulls: 3,
             container_id_prefix: "process".to_owned(),
+            cluster_dns: None,
             backoff: CrashLoopBackoff::default(),
             stray_grace: Duration::from_secs(1),
             relist_every: Duration::from_secs(5),

@@ -15,6 +15,7 @@ mod gauge;
 mod hints;
 mod hook;
 mod http;
+mod names;
 mod node;
 mod observe;
 mod parts;
@@ -59,6 +60,7 @@ use effect::{
 };
 use gauge::{Gauge, Measured};
 use hook::Hooks;
+pub use names::ClusterDns;
 pub use node::LEASE_NAMESPACE;
 pub use parts::NodeParts;
 use plan::{Found, Look, Step};
@@ -109,7 +111,7 @@ impl NodeAgentController {
         let node = Key::new(&Node::KIND, None, &config.node_name)?;
         let lease = Key::new(&Lease::KIND, Some(LEASE_NAMESPACE), &config.node_name)?;
         let NodeParts { runtime, images, volumes, machine } = parts;
-        let gauge = machine.map(|machine| {
+        let gauge = machine.clone().map(|machine| {
             Gauge::new(machine, Arc::clone(&runtime), images.clone(), volumes.clone(), config.measure_every)
         });
         let troubles = Arc::<Troubles>::default();
@@ -121,6 +123,7 @@ impl NodeAgentController {
             runtime,
             images,
             volumes,
+            machine,
             gauge,
             store,
             troubles,

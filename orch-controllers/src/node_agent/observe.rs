@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orch_core::controller::ControllerError;
 use orch_core::object::Pod;
-use orch_core::runtime::{ImageName, PodUid, SandboxStatus};
+use orch_core::runtime::{ImageName, PodUid, SandboxDns, SandboxStatus};
 
 use super::NodeAgentConfig;
 use super::attempts::Attempts;
@@ -38,11 +38,21 @@ pub(super) async fn found(
     if pod.metadata.is_deleting() || pod.status.phase().is_terminal() {
         return Ok(found);
     }
+    if !sandbox.is_some_and(|sandbox| sandbox.ready) {
+        found.node_dns = node_dns(hands).await;
+    }
     found.references = References::read(pod, &*hands.store).await?;
     if let Some(puller) = &hands.puller {
         found.images = Some(images(pod, sandbox, puller).await);
     }
     Ok(found)
+}
+
+/// How the node finds names, if that can be known.
+async fn node_dns(hands: &Hands) -> Option<SandboxDns> {
+    let dns = hands.machine.as_ref()?.resolver().await;
+    dns.inspect_err(|error| tracing::warn!(%error, "it is left to the runtime how pods find the names of the node"))
+        .ok()
 }
 
 /// What is known of the images of containers that do not run.

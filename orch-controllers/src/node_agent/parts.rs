@@ -14,7 +14,8 @@ pub struct NodeParts {
     pub images: Option<Arc<dyn Images>>,
     /// What makes the volumes of pods. Without it, a pod that has volumes is told that it can have none here.
     pub volumes: Option<Arc<dyn Volumes>>,
-    /// What the node has. Without it the node has what its configuration says, and is never short of anything.
+    /// What the node has. Without it the node has what its configuration says, and is never short of anything; and how
+    /// the node itself finds names is left to the runtime.
     pub machine: Option<Arc<dyn Machine>>,
 }
 

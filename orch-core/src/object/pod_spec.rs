@@ -9,6 +9,7 @@ use super::affinity::Affinity;
 use super::container::Container;
 use super::label::validate_labels;
 use super::null::{is_default, null_as_default};
+use super::pod_dns::{DnsPolicy, HostAlias, PodDnsConfig, validate_dns};
 use super::qos::PodQosClass;
 use super::security_context::PodSecurityContext;
 use super::taint::{Taint, TaintEffect, Toleration};
@@ -55,6 +56,18 @@ pub struct PodSpec {
     /// The host name its containers see; the pod's name by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// The headless service of which the pod is an endpoint with a name of its own: `HOST.SUBDOMAIN.NAMESPACE.svc.ZONE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
+    /// Whom its containers ask for names; see [`dns_policy`](Self::dns_policy).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_policy: Option<DnsPolicy>,
+    /// What it adds to what follows from that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_config: Option<PodDnsConfig>,
+    /// Further names that its containers find in `/etc/hosts`.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub host_aliases: Vec<HostAlias>,
     /// Whether it has the addresses and ports of its node instead of its own.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub host_network: bool,
@@ -103,6 +116,18 @@ impl PodSpec {
         self.priority.unwrap_or(0)
     }
 
+    /// Whom the containers ask for names; [`DnsPolicy::ClusterFirst`] by default.
+    #[must_use]
+    pub fn dns_policy(&self) -> DnsPolicy {
+        self.dns_policy.unwrap_or_default()
+    }
+
+    /// The headless service of which the pod is an endpoint with a name of its own, if it says one.
+    #[must_use]
+    pub fn subdomain(&self) -> Option<&str> {
+        self.subdomain.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// Whether the pod may come to a node with this taint, for however long.
     ///
     /// A node that is short of memory turns away only those who are content with what is left over: a pod that asks for
@@ -140,10 +165,14 @@ impl PodSpec {
                 problems.field(field, |problems| problems.report(message));
             }
         }
-        if let Some(name) = self.hostname.as_deref().filter(|name| !name.is_empty() && !is_dns_label(name)) {
-            let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {name:?}");
-            problems.field("hostname", |problems| problems.report(message));
+        for (field, name) in [("hostname", &self.hostname), ("subdomain", &self.subdomain)] {
+            if let Some(name) = name.as_deref().filter(|name| !name.is_empty() && !is_dns_label(name)) {
+                let message = format!("must be a DNS label, at most 63 of a-z, 0-9 and '-', got {name:?}");
+                problems.field(field, |problems| problems.report(message));
+            }
         }
+        validate_dns(self.dns_policy(), self.dns_config.as_ref(), problems);
+        problems.each("hostAliases", &self.host_aliases, |problems, alias| alias.validate(problems));
     }
 
     /// The names of containers, init containers among them, are each used once in a pod.

@@ -1,13 +1,15 @@
-//! [`Machine`]: what a node has, and how much of it is used.
+//! [`Machine`]: what a node has, how much of it is used, and whom it asks for names.
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use super::SandboxDns;
 use crate::clock::Timestamp;
 use crate::object::NodeSystemInfo;
 
-/// What a node has, and how much of it is used: by pods, and by everything else on the machine.
+/// What a node has, and how much of it is used: by pods, and by everything else on the machine; and whom it asks for
+/// names.
 #[async_trait]
 pub trait Machine: Debug + Send + Sync + 'static {
     /// Measures it at this moment.
@@ -15,6 +17,12 @@ pub trait Machine: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`std::io::Error`] when the operating system does not tell what every machine has: processors and memory.
     async fn measure(&self) -> std::io::Result<MachineStats>;
+
+    /// Whom the machine itself asks for names at this moment, and how.
+    ///
+    /// # Errors
+    /// [`std::io::Error`] when it does not tell.
+    async fn resolver(&self) -> std::io::Result<SandboxDns>;
 }
 
 /// What a node has, and how much of it is used.

@@ -10,6 +10,7 @@ mod logs;
 mod machine;
 mod mount;
 mod privileges;
+mod resolver;
 mod sandbox;
 mod stats;
 mod volumes;
@@ -30,6 +31,7 @@ pub use logs::{LogOptions, LogStream};
 pub use machine::{Machine, MachineStats, Supply};
 pub use mount::Mount;
 pub use privileges::Privileges;
+pub use resolver::{HostEntry, HostName, ResolverError, ResolverWord, SandboxDns};
 pub use sandbox::{SandboxSpec, SandboxStatus};
 pub use stats::{ContainerStats, NetworkStats, PodStats};
 pub use volumes::{HostPathType, VolumeError, VolumeFile, VolumeName, VolumeSource, VolumeUsage, Volumes};
@@ -64,6 +66,18 @@ pub use volumes::{HostPathType, VolumeError, VolumeFile, VolumeName, VolumeSourc
 /// - **R10** *Nothing is left out*: a container has the mounts, the user, the groups, the privileges, the input and the
 ///   terminal that its spec asks for; where the runtime cannot give them, it is a start that fails (R7), with a message
 ///   that names what cannot be given. Limits are kept as near as the runtime can; its documentation tells how near.
+///
+/// # What containers see at `/etc/resolv.conf`
+///
+/// If the sandbox's spec has [`dns`](SandboxSpec::dns), every container of the pod, and every command beside one, sees
+/// [`SandboxDns::resolv_conf`] there, and nothing else: in each attempt, under each runtime that found it, with the
+/// network of the node as with one of its own. It is the pod's own: what a container writes there, the node and other pods
+/// do not see. A mount that a container asks for at that place hides it. Without `dns` they see what the node has at the
+/// time, or what the image has, as the runtime does it. In `/etc/hosts` they find the spec's
+/// [`host_entries`](SandboxSpec::host_entries), besides what is there anyway.
+///
+/// A runtime whose containers see the files of the machine, and that may not mount over them, gives neither, as with host
+/// names: containers see what the machine has.
 ///
 /// What not every runtime can do is in traits of its own: [`Images`], [`Interactive`].
 #[async_trait]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerName, ContainerStatus, PodUid};
+use super::{ContainerName, ContainerStatus, HostEntry, HostName, PodUid, SandboxDns};
 use crate::clock::Timestamp;
 
 /// What is asked for: the shared part of a pod.
@@ -21,6 +21,16 @@ pub struct SandboxSpec {
     /// Whether the containers use the network of the node itself, in place of one of their own.
     #[serde(default)]
     pub host_network: bool,
+    /// Whom its containers ask for names: what they see at `/etc/resolv.conf`, where the runtime can give them that.
+    /// `None`: what the node has there, or the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<SandboxDns>,
+    /// The domain in which the host name stands, where the pod has a name in the cluster's DNS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<HostName>,
+    /// What its containers find in `/etc/hosts` besides, where the runtime can give them that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_entries: Vec<HostEntry>,
 }
 
 /// What there is: a sandbox with its containers.

@@ -20,6 +20,7 @@ fn a_bad_place_for_a_pod_is_refused() {
             ("/nodeName", json!("a/b"), ".nodeName", "must be a DNS subdomain"),
             ("/priorityClassName", json!("a/b"), ".priorityClassName", "must be a DNS subdomain"),
             ("/hostname", json!("a.b"), ".hostname", "must be a DNS label"),
+            ("/subdomain", json!("a.b"), ".subdomain", "must be a DNS label"),
             ("/terminationGracePeriodSeconds", json!(-1), ".terminationGracePeriodSeconds", "must be at least 0"),
             ("/activeDeadlineSeconds", json!(0), ".activeDeadlineSeconds", "must be at least 1"),
             ("/tolerations", toleration(json!({})), ".tolerations[0].key", "must be given unless"),

@@ -2,6 +2,7 @@
 
 mod containers;
 mod kinds;
+mod names;
 mod volumes;
 
 use orch_core::kind::Object;

@@ -243,6 +243,9 @@ mod tests {
             name: "a".into(),
             hostname: "h".into(),
             host_network: false,
+            dns: None,
+            domain: None,
+            host_entries: Vec::new(),
         };
         let latest = BTreeMap::from([("web".parse().expect("a name"), 3)]);
         let sandbox = SandboxRecord { spec, ip: Some(Ipv4Addr::LOCALHOST), created_at: time, latest };

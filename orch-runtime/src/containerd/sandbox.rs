@@ -117,19 +117,34 @@ pub(super) fn files(root: &RootFolder, pod: &PodUid) -> Vec<(std::path::PathBuf,
 }
 
 fn write_files(root: &RootFolder, sandbox: &SandboxRecord) -> io::Result<()> {
-    let SandboxSpec { pod, hostname, .. } = &sandbox.spec;
+    let SandboxSpec { pod, hostname, dns, .. } = &sandbox.spec;
     let folder = root.pod(pod);
     make_folder(&folder)?;
-    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    if let Some(ip) = sandbox.ip {
-        hosts.push_str(&format!("{ip}\t{}\n", hostname.replace(char::is_whitespace, "")));
-    }
-    let mut resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
-    resolver.truncate(RESOLVER_LIMIT);
-    write(&folder.join("hosts"), hosts.as_bytes())?;
+    let resolver = dns.as_ref().map_or_else(node_resolver, |dns| dns.resolv_conf().into_bytes());
+    write(&folder.join("hosts"), hosts(sandbox).as_bytes())?;
     write(&folder.join("hostname"), format!("{hostname}\n").as_bytes())?;
     // The last one: a sandbox is ready when it is there.
     write(&folder.join("resolv.conf"), &resolver)
+}
+
+fn node_resolver() -> Vec<u8> {
+    let mut resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
+    resolver.truncate(RESOLVER_LIMIT);
+    resolver
+}
+
+/// What the containers of a pod find in `/etc/hosts`. As in Kubernetes, the pod's name in its domain comes first: it is what
+/// a program is told that asks for the whole name of its host.
+fn hosts(sandbox: &SandboxRecord) -> String {
+    let SandboxSpec { hostname, domain, host_entries, .. } = &sandbox.spec;
+    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+    if let Some(ip) = sandbox.ip {
+        let hostname = hostname.replace(char::is_whitespace, "");
+        let whole = domain.as_ref().map(|domain| format!("{hostname}.{domain}\t")).unwrap_or_default();
+        hosts.push_str(&format!("{ip}\t{whole}{hostname}\n"));
+    }
+    host_entries.iter().for_each(|entry| hosts.push_str(&format!("{entry}\n")));
+    hosts
 }
 
 /// Containers may run as anybody, and read these.
@@ -137,4 +152,33 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::write(path, content)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_core::runtime::HostEntry;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_knows_its_own_name_and_the_names_that_it_was_told() {
+        let entry = HostEntry { ip: [10, 0, 0, 1].into(), names: vec!["db".parse().expect("a name")] };
+        let spec = SandboxSpec {
+            pod: "a".parse().expect("a uid"),
+            namespace: "shop".to_owned(),
+            name: "a".to_owned(),
+            hostname: "web-0".to_owned(),
+            host_network: false,
+            dns: None,
+            domain: Some("web.shop.svc.cluster.local".parse().expect("a domain")),
+            host_entries: vec![entry],
+        };
+        let ip = Some([10, 88, 0, 2].into());
+        let sandbox = SandboxRecord { spec, ip, created_at: SystemClock.now(), latest: Default::default() };
+        let lines = hosts(&sandbox);
+        let lines: Vec<&str> = lines.lines().skip(2).collect();
+        assert_eq!(lines, ["10.88.0.2\tweb-0.web.shop.svc.cluster.local\tweb-0", "10.0.0.1\tdb"]);
+        let alone = SandboxRecord { spec: SandboxSpec { domain: None, ..sandbox.spec }, ..sandbox };
+        assert_eq!(hosts(&alone).lines().nth(2), Some("10.88.0.2\tweb-0"));
+    }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use orch_core::clock::Timestamp;
 use orch_core::runtime::{
-    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExitReason, ImageName, Privileges, ResourceLimits,
-    SandboxSpec,
+    ContainerId, ContainerSpec, ContainerState, ContainerStatus, ExitReason, HostEntry, ImageName, Mount, Privileges,
+    ResourceLimits, SandboxSpec,
 };
 
 use super::DockerConfig;
@@ -30,6 +30,7 @@ pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec) -> wire::NewCon
     wire::NewContainer {
         image: sandbox_image::NAME.to_owned(),
         hostname: (!spec.host_network && !spec.hostname.is_empty()).then(|| spec.hostname.clone()),
+        domainname: spec.domain.as_ref().filter(|_| !spec.host_network).map(ToString::to_string),
         labels: pod_labels(config, spec),
         host_config: wire::HostConfig {
             network_mode,
@@ -38,10 +39,19 @@ pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec) -> wire::NewCon
             security_opt: vec![NO_NEW_PRIVILEGES.to_owned()],
             cap_drop: vec!["ALL".to_owned()],
             readonly_rootfs: true,
+            extra_hosts: extra_hosts(spec),
             ..wire::HostConfig::default()
         },
         ..wire::NewContainer::default()
     }
+}
+
+/// What Docker writes into the file `/etc/hosts` that a container has, with those that join its network.
+fn extra_hosts(spec: &SandboxSpec) -> Vec<String> {
+    spec.host_entries
+        .iter()
+        .flat_map(|HostEntry { ip, names }| names.iter().map(move |name| format!("{name}:{ip}")))
+        .collect()
 }
 
 const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
@@ -59,13 +69,25 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// What a container shares with the others of its pod.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around<'a> {
+    pub(super) pod: &'a SandboxSpec,
+    /// Docker's id of the sandbox.
+    pub(super) sandbox: &'a str,
+    /// The file that containers see at `/etc/resolv.conf`, if it is not Docker's. Docker's own settings do not do: what
+    /// they leave empty is filled with what the machine has, and in some networks it writes something else there.
+    pub(super) resolver: Option<&'a Path>,
+}
+
+const RESOLVER: &str = "/etc/resolv.conf";
+
 /// An attempt as a container that joins the sandbox of its pod, or why there can be none.
 ///
 /// `image_user` is whom the image says that its program runs as.
 pub(super) fn container(
     config: &DockerConfig,
-    pod: &SandboxSpec,
-    sandbox: &str,
+    around: Around<'_>,
     id: &ContainerId,
     spec: &ContainerSpec,
     image_user: &str,
@@ -74,7 +96,7 @@ pub(super) fn container(
         return Err("no image is given: a container of Docker is started from one: add `image`".to_owned());
     };
     let user = user(&spec.privileges, image_user)?;
-    let mut labels = pod_labels(config, pod);
+    let mut labels = pod_labels(config, around.pod);
     labels.insert(label::CONTAINER, id.name.to_string());
     labels.insert(label::ATTEMPT, id.attempt.to_string());
     labels.insert(label::SPEC, json(spec));
@@ -85,6 +107,7 @@ pub(super) fn container(
     Ok(wire::NewContainer {
         image: image_reference(image),
         hostname: None,
+        domainname: None,
         user,
         entrypoint: words(&spec.command),
         cmd: words(&spec.args),
@@ -95,14 +118,13 @@ pub(super) fn container(
         // Else nothing could end its input.
         stdin_once: spec.stdin,
         labels,
-        host_config: host_config(config, pod, sandbox, spec)?,
+        host_config: host_config(config, around, spec)?,
     })
 }
 
 fn host_config(
     config: &DockerConfig,
-    pod: &SandboxSpec,
-    sandbox: &str,
+    Around { pod, sandbox, resolver }: Around<'_>,
     spec: &ContainerSpec,
 ) -> Result<wire::HostConfig, String> {
     let Privileges { add_capabilities, drop_capabilities, .. } = &spec.privileges;
@@ -115,12 +137,20 @@ fn host_config(
     let shares = |millis: u64| signed((millis.saturating_mul(CPU_SHARES) / 1000).max(CPU_SHARES_LEAST));
     let memory = memory_bytes.map(|bytes| signed(bytes.max(MEMORY_LEAST)));
     let joined = format!("container:{sandbox}");
+    let resolver = resolver.filter(|_| spec.mounts.iter().all(|mount| mount.target != Path::new(RESOLVER)));
+    let own = resolver.map(|source| Mount {
+        source: source.to_owned(),
+        target: RESOLVER.into(),
+        read_only: spec.privileges.read_only_root,
+    });
     Ok(wire::HostConfig {
         network_mode: if pod.host_network { "host".to_owned() } else { joined.clone() },
         ipc_mode: joined,
         restart_policy: wire::RestartPolicy::default(),
         log_config: log_config(config.log_bytes),
-        mounts: spec.mounts.iter().map(mount).collect::<Result<_, _>>()?,
+        mounts: own.iter().chain(&spec.mounts).map(mount).collect::<Result<_, _>>()?,
+        // Who joins a network has the file of whose network it is.
+        extra_hosts: if pod.host_network { extra_hosts(pod) } else { Vec::new() },
         group_add: spec.privileges.supplemental_groups.iter().map(u32::to_string).collect(),
         cap_add: add_capabilities.iter().cloned().collect(),
         cap_drop: drop.cloned().collect(),
@@ -142,7 +172,7 @@ fn log_config(bytes: u64) -> wire::LogConfig {
     wire::LogConfig { kind: "json-file", config }
 }
 
-fn mount(mount: &orch_core::runtime::Mount) -> Result<wire::NewMount, String> {
+fn mount(mount: &Mount) -> Result<wire::NewMount, String> {
     Ok(wire::NewMount {
         kind: "bind",
         source: absolute(&mount.source, "the source of a mount")?,
@@ -337,6 +367,9 @@ mod tests {
             name: "a".to_owned(),
             hostname: "host-a".to_owned(),
             host_network: false,
+            dns: None,
+            domain: None,
+            host_entries: Vec::new(),
         }
     }
 
@@ -348,8 +381,40 @@ mod tests {
         ContainerSpec { image: Some("busybox".parse().expect("a name")), ..ContainerSpec::default() }
     }
 
+    fn around(pod: &SandboxSpec) -> Around<'_> {
+        Around { pod, sandbox: "cafe", resolver: None }
+    }
+
+    #[test]
+    fn containers_see_the_file_of_their_pod_unless_they_mount_another_and_hosts_by_their_sandbox() {
+        let entry = HostEntry { ip: [10, 0, 0, 1].into(), names: vec!["db".parse().expect("a name")] };
+        let domain = Some("web.shop.svc.cluster.local".parse().expect("a domain"));
+        let pod = SandboxSpec { domain, host_entries: vec![entry], ..pod() };
+        let made = |pod: &SandboxSpec, spec: &ContainerSpec| {
+            let around = Around { resolver: Some(Path::new("/own/resolv.conf")), ..around(pod) };
+            let made = container(&config(), around, &id(), spec, "").expect("a container").host_config;
+            let mounts: Vec<_> = made.mounts.into_iter().map(|it| (it.source, it.target, it.read_only)).collect();
+            (mounts, made.extra_hosts)
+        };
+        let own = |read_only| ("/own/resolv.conf".to_owned(), RESOLVER.to_owned(), read_only);
+        assert_eq!(made(&pod, &spec()), (vec![own(false)], vec![]));
+        let privileges = Privileges { read_only_root: true, ..Privileges::default() };
+        assert_eq!(made(&pod, &ContainerSpec { privileges, ..spec() }).0, [own(true)]);
+        let other = Mount { source: "/other".into(), target: RESOLVER.into(), read_only: false };
+        let mounts = made(&pod, &ContainerSpec { mounts: vec![other], ..spec() }).0;
+        assert_eq!(mounts, [("/other".to_owned(), RESOLVER.to_owned(), false)]);
+        let on_the_host = SandboxSpec { host_network: true, ..pod.clone() };
+        assert_eq!(made(&on_the_host, &spec()).1, ["db:10.0.0.1"]);
+        let named =
+            |pod: &SandboxSpec| (sandbox(&config(), pod).domainname, sandbox(&config(), pod).host_config.extra_hosts);
+        let hosts = vec!["db:10.0.0.1".to_owned()];
+        assert_eq!(named(&pod), (Some("web.shop.svc.cluster.local".into()), hosts.clone()));
+        assert_eq!(named(&on_the_host), (None, hosts));
+    }
+
     fn converted(spec: &ContainerSpec) -> Result<serde_json::Value, String> {
-        let container = container(&config(), &pod(), "cafe", &id(), spec, "")?;
+        let pod = pod();
+        let container = container(&config(), around(&pod), &id(), spec, "")?;
         Ok(serde_json::to_value(container).expect("JSON"))
     }
 
@@ -363,7 +428,7 @@ mod tests {
         assert_eq!((&host["CapAdd"], &host["Privileged"]), (&serde_json::json!([]), &false.into()));
         assert_eq!((value.get("Hostname"), value.get("User"), host.get("Memory")), (None, None, None));
         let on_the_host = SandboxSpec { host_network: true, ..pod() };
-        let container = container(&config(), &on_the_host, "cafe", &id(), &spec(), "").expect("a container");
+        let container = container(&config(), around(&on_the_host), &id(), &spec(), "").expect("a container");
         assert_eq!(container.host_config.network_mode, "host");
         let sandbox = sandbox(&config(), &on_the_host);
         assert_eq!((sandbox.hostname, sandbox.host_config.network_mode.as_str()), (None, "host"));
@@ -424,7 +489,7 @@ mod tests {
     }
 
     fn in_docker(name: &str, state: wire::State) -> wire::Container {
-        let made = container(&config(), &pod(), "cafe", &id(), &spec(), "").expect("a container");
+        let made = container(&config(), around(&pod()), &id(), &spec(), "").expect("a container");
         let labels = made.labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         wire::Container {
             name: name.to_owned(),

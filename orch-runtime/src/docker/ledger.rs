@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/lock             held by the runtime that uses the root
 //! ROOT/pods/UID.json    a pod: its sandbox, and of each container the attempts and the latest of them
+//! ROOT/pods/UID.resolv.conf    what its containers see at /etc/resolv.conf, if the pod says that
 //! ```
 //!
 //! Docker alone cannot keep this: a container that was removed leaves nothing there, and an attempt must not be started
@@ -11,12 +12,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::clock::Timestamp;
-use orch_core::runtime::{ContainerId, ContainerName, ContainerSpec, PodUid, RuntimeError, SandboxSpec};
+use orch_core::runtime::{ContainerId, ContainerName, ContainerSpec, PodUid, RuntimeError, SandboxDns, SandboxSpec};
 use serde::{Deserialize, Serialize};
 
 /// No record that was written here comes near it.
@@ -116,12 +117,31 @@ impl Ledger {
         write(&path, record).map_err(|error| unavailable("cannot write", &path, error))
     }
 
+    /// The record goes last: as long as it is there, what is left of the pod is found.
     pub(super) fn remove(&self, pod: &PodUid) -> Result<(), RuntimeError> {
-        let path = self.path(pod);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unavailable("cannot remove", &path, error)),
-            _ => Ok(()),
+        for path in [self.resolver_path(pod), self.path(pod)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(unavailable("cannot remove", &path, error));
+                }
+                _ => {}
+            }
         }
+        Ok(())
+    }
+
+    /// The file that the containers of a pod see at `/etc/resolv.conf`, written if it is not there. One that is there is
+    /// left as it is: containers have it open, and may have written to it.
+    pub(super) fn resolver(&self, pod: &PodUid, dns: &SandboxDns) -> Result<PathBuf, RuntimeError> {
+        let path = self.resolver_path(pod);
+        if !path.exists() {
+            write_for_all(&path, &dns.resolv_conf()).map_err(|error| unavailable("cannot write", &path, error))?;
+        }
+        Ok(path)
+    }
+
+    fn resolver_path(&self, pod: &PodUid) -> PathBuf {
+        self.root.join("pods").join(format!("{pod}.resolv.conf"))
     }
 
     fn path(&self, pod: &PodUid) -> PathBuf {
@@ -182,6 +202,14 @@ fn write(path: &Path, record: &PodRecord) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
+/// Containers may run as anybody, and read it.
+fn write_for_all(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, text)?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o644))?;
+    fs::rename(&beside, path)
+}
+
 fn read(path: &Path) -> io::Result<PodRecord> {
     let mut text = Vec::new();
     File::open(path)?.take(LARGEST_RECORD).read_to_end(&mut text)?;
@@ -212,12 +240,20 @@ mod tests {
             name: "a".to_owned(),
             hostname: "a".to_owned(),
             host_network: false,
+            dns: None,
+            domain: None,
+            host_entries: Vec::new(),
         };
         let mut record = PodRecord::new(spec, Timestamp::UNIX_EPOCH);
         let attempt = AttemptRecord { spec: ContainerSpec::default(), at: Timestamp::UNIX_EPOCH, failure: None };
         record.insert(&id, attempt);
         assert!(record.forget(&id) && !record.forget(&id));
         ledger.write(&record).expect("written");
+        let dns = SandboxDns { nameservers: vec![[10, 96, 0, 10].into()], ..SandboxDns::default() };
+        let resolver = ledger.resolver(&pod, &dns).expect("written");
+        fs::write(&resolver, "by a container").expect("written");
+        ledger.resolver(&pod, &dns).expect("left");
+        assert_eq!(fs::read_to_string(&resolver).expect("read"), "by a container");
         fs::write(root.join("pods/b.new"), "{").expect("what a crash leaves");
         drop(ledger);
         let (ledger, pods) = Ledger::open(&root).expect("a ledger");

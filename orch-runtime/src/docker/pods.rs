@@ -1,9 +1,10 @@
 //! [`Pods`]: the records in memory, and who may change those of a pod.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use orch_core::runtime::{PodUid, RuntimeError};
+use orch_core::runtime::{PodUid, RuntimeError, SandboxSpec};
 use tokio::sync::OwnedMutexGuard;
 
 use super::error::panicked;
@@ -91,6 +92,13 @@ impl Hold {
     /// Changes the record without writing it: what is not written is found again.
     pub(super) fn keep_in_memory(&self, record: PodRecord) {
         *lock(&self.pod.record) = Some(record);
+    }
+
+    /// The file that the pod's containers see at `/etc/resolv.conf`, if the pod says what is in it.
+    pub(super) async fn resolver(&self, spec: &SandboxSpec) -> Result<Option<PathBuf>, RuntimeError> {
+        let Some(dns) = spec.dns.clone() else { return Ok(None) };
+        let (ledger, uid) = (Arc::clone(&self.ledger), self.uid.clone());
+        tokio::task::spawn_blocking(move || ledger.resolver(&uid, &dns).map(Some)).await.map_err(panicked)?
     }
 
     /// Removes the record.

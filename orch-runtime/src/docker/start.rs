@@ -6,7 +6,7 @@ use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{ContainerId, ContainerSpec, ImageName, RuntimeError};
 
 use super::client::Call;
-use super::convert::{self, Found};
+use super::convert::{self, Around, Found};
 use super::error::Failure;
 use super::ledger::{AttemptRecord, PodRecord};
 use super::pods::Hold;
@@ -93,7 +93,9 @@ impl Shared {
         sandbox: &Found,
     ) -> Result<(), RuntimeError> {
         let image_user = self.image_user(&spec).await?;
-        let container = convert::container(&self.config, &record.spec, &sandbox.docker_id, id, &spec, &image_user);
+        let resolver = hold.resolver(&record.spec).await?;
+        let around = Around { pod: &record.spec, sandbox: &sandbox.docker_id, resolver: resolver.as_deref() };
+        let container = convert::container(&self.config, around, id, &spec, &image_user);
         let at = SystemClock.now();
         let created = match container {
             Ok(container) => self.create(id, &container).await,

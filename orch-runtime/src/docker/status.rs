@@ -128,6 +128,9 @@ mod tests {
             name: "a".to_owned(),
             hostname: "a".to_owned(),
             host_network: false,
+            dns: None,
+            domain: None,
+            host_entries: Vec::new(),
         }
     }
 

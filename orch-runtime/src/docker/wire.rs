@@ -97,6 +97,8 @@ pub(super) struct NewContainer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hostname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) domainname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) entrypoint: Option<Vec<String>>,
@@ -120,6 +122,7 @@ pub(super) struct HostConfig {
     pub(super) restart_policy: RestartPolicy,
     pub(super) log_config: LogConfig,
     pub(super) mounts: Vec<NewMount>,
+    pub(super) extra_hosts: Vec<String>,
     pub(super) group_add: Vec<String>,
     pub(super) cap_add: Vec<String>,
     pub(super) cap_drop: Vec<String>,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use orch_core::clock::Timestamp;
-use orch_core::runtime::{ContainerSpec, Privileges};
+use orch_core::runtime::{ContainerSpec, Privileges, SandboxDns, SandboxSpec};
 
 use super::output::Output;
 use super::program::{FakeProgram, Print};
@@ -26,7 +26,7 @@ pub(super) fn obstacle(spec: &ContainerSpec) -> Option<String> {
 pub(super) fn begin(
     program: &FakeProgram,
     spec: &ContainerSpec,
-    hostname: &str,
+    pod: &SandboxSpec,
     output: &mut Output,
     now: Timestamp,
 ) -> Option<i32> {
@@ -34,8 +34,11 @@ pub(super) fn begin(
         let bytes = match print {
             Print::Bytes(bytes) => Some(bytes.clone()),
             Print::Environment => Some(environment(spec)),
-            Print::Itself => Some(itself(spec, hostname)),
-            Print::File(path) => behind(spec, path).and_then(|(path, _)| fs::read(path).ok()),
+            Print::Itself => Some(itself(spec, &pod.hostname)),
+            Print::File(path) => match behind(spec, path) {
+                Some((path, _)) => fs::read(path).ok(),
+                None => of_pod(pod, path).map(String::into_bytes),
+            },
             Print::IntoFile(path, content) => {
                 let writable = behind(spec, path).filter(|(_, read_only)| !read_only);
                 writable.and_then(|(path, _)| fs::write(path, content).ok()).map(|()| Vec::new())
@@ -47,6 +50,15 @@ pub(super) fn begin(
         }
     }
     None
+}
+
+/// What the containers of a pod see at a path without a mount.
+fn of_pod(pod: &SandboxSpec, path: &Path) -> Option<String> {
+    match path.to_str()? {
+        "/etc/resolv.conf" => pod.dns.as_ref().map(SandboxDns::resolv_conf),
+        "/etc/hosts" => Some(pod.host_entries.iter().map(|entry| format!("{entry}\n")).collect()),
+        _ => None,
+    }
 }
 
 fn environment(spec: &ContainerSpec) -> Vec<u8> {

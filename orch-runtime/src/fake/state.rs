@@ -105,7 +105,7 @@ impl State {
         }
         let mut attempt = Attempt::new(spec, program, now);
         attempt.image_id = image_id;
-        let exit = attempt.begin(&pod.spec.hostname, now);
+        let exit = attempt.begin(&pod.spec, now);
         let program = attempt.runs().then(|| FakeProgram { exit, ..attempt.program.clone() });
         pod.latest.insert(id.name.clone(), id.attempt);
         pod.attempts.insert(key(id), attempt);
@@ -213,11 +213,11 @@ impl Attempt {
     }
 
     /// Does what it does at its start, if it runs. Returns when and how it ends by itself.
-    fn begin(&mut self, hostname: &str, now: Timestamp) -> Option<(Duration, i32)> {
+    fn begin(&mut self, pod: &SandboxSpec, now: Timestamp) -> Option<(Duration, i32)> {
         if !self.runs() {
             return None;
         }
-        let failed = container::begin(&self.program, &self.spec, hostname, &mut self.output, now);
+        let failed = container::begin(&self.program, &self.spec, pod, &mut self.output, now);
         let input_is_empty = self.program.echoes && !self.spec.stdin;
         let used = self.program.usage.map(|usage| usage.memory_bytes);
         if self.spec.limits.memory_bytes.is_some_and(|limit| used.is_some_and(|used| used > limit)) {

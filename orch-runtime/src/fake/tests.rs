@@ -16,6 +16,9 @@ fn sandbox() -> SandboxSpec {
         name: "web".into(),
         hostname: "web".into(),
         host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
     }
 }
 

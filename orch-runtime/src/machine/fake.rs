@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use orch_core::clock::{Clock, SystemClock};
 use orch_core::object::NodeSystemInfo;
-use orch_core::runtime::{Machine, MachineStats, Supply};
+use orch_core::runtime::{Machine, MachineStats, SandboxDns, Supply};
 
 /// A machine that is what a test says; at first one of 4 cores and 8 GiB that does nothing. Clones are the same machine.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct FakeMachine {
 #[derive(Debug)]
 struct State {
     stats: MachineStats,
+    dns: SandboxDns,
     trouble: Option<String>,
 }
 
@@ -44,7 +45,7 @@ impl FakeMachine {
                 ..NodeSystemInfo::default()
             },
         };
-        Self { clock, state: Arc::new(Mutex::new(State { stats, trouble: None })) }
+        Self { clock, state: Arc::new(Mutex::new(State { stats, dns: SandboxDns::default(), trouble: None })) }
     }
 
     /// Changes what it is and what is used.
@@ -52,7 +53,12 @@ impl FakeMachine {
         change(&mut self.state().stats);
     }
 
-    /// From now on it cannot be measured, for this reason; or it can again.
+    /// Changes whom it asks for names; at first it asks nobody.
+    pub fn ask(&self, dns: SandboxDns) {
+        self.state().dns = dns;
+    }
+
+    /// From now on it tells nothing, for this reason; or it does again.
     pub fn fail(&self, trouble: Option<&str>) {
         self.state().trouble = trouble.map(str::to_owned);
     }
@@ -75,6 +81,14 @@ impl Machine for FakeMachine {
         match &state.trouble {
             Some(trouble) => Err(io::Error::other(trouble.clone())),
             None => Ok(MachineStats { at: self.clock.now(), ..state.stats.clone() }),
+        }
+    }
+
+    async fn resolver(&self) -> io::Result<SandboxDns> {
+        let state = self.state();
+        match &state.trouble {
+            Some(trouble) => Err(io::Error::other(trouble.clone())),
+            None => Ok(state.dns.clone()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod hold;
 mod identity;
 mod input;
 mod lock;
+mod names;
 mod pod;
 mod privileges;
 mod record;
@@ -72,6 +73,7 @@ use crate::log_file;
 /// | memory | with control groups, of the container, and [`OutOfMemory`](orch_core::runtime::ExitReason::OutOfMemory) is told; else of each process by itself, see [`ProcessConfig::enforce_memory`] |
 /// | processor time, number of processes | with control groups (see [`ProcessConfig::cgroup_parent`]); else not limited |
 /// | stats | with control groups, exactly; else the sum over the processes that live, without those that ended unnoticed |
+/// | whom a pod asks for names, names in `/etc/hosts` | where this process may mount, over the files that the machine has there, until the machine's are replaced; else what the machine has |
 /// | images, host names | not used |
 ///
 /// Standard output and error are one stream, so that their order is right: who attaches gets both as standard output. The
@@ -92,6 +94,8 @@ pub struct ProcessRuntime {
 struct Shared {
     config: ProcessConfig,
     root: RootFolder,
+    /// Whether containers can see files that the machine does not.
+    can_mount: bool,
     /// The group within which each container has one.
     cgroup: Option<Cgroup>,
     pods: Mutex<BTreeMap<PodUid, Arc<Pod>>>,
@@ -164,7 +168,8 @@ impl Shared {
         let last_address = tokio::sync::Mutex::new(latest.or_else(first));
         let pods = Mutex::new(pods);
         let (changes, watches) = Default::default();
-        Ok(Self { config, root, cgroup, pods, last_address, changes, watches, hold: Hold::new(lock) })
+        let (can_mount, hold) = (names::can_mount(), Hold::new(lock));
+        Ok(Self { config, root, can_mount, cgroup, pods, last_address, changes, watches, hold })
     }
 
     /// A panic while the lock is held leaves nothing half done: every critical section is one step.
@@ -210,6 +215,7 @@ impl Shared {
         let path = root.sandbox(&record.spec.pod);
         let write = move || {
             record::make_folder(&root.containers(&written.spec.pod))?;
+            names::write(&root.pod(&written.spec.pod), &written.spec)?;
             record::write(&root.sandbox(&written.spec.pod), &written, Durability::Power)
         };
         let result = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));

@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/lock                                held by the runtime that uses the root
 //! ROOT/pods/UID/sandbox.json               the pod, its address
+//! ROOT/pods/UID/resolv.conf, hosts         what its containers see there in place of the machine's, if anything
 //! ROOT/pods/UID/containers/NAME/latest     the latest attempt, once an attempt was removed
 //! ROOT/pods/UID/containers/NAME/ATTEMPT/   an attempt:
 //!     request.json   what is to run: written before anything is started

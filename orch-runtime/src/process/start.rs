@@ -18,7 +18,7 @@ use super::pod::{Ledger, Pod};
 use super::record::{self, AttemptFolder, Durability, Exit, Launch, Request};
 use super::shim::SHIM;
 use super::trouble::unavailable;
-use super::{Shared, Shim, privileges};
+use super::{Shared, Shim, names, privileges};
 use crate::cgroup::Cgroup;
 
 /// How long a shim may take until the program runs. It is a matter of milliseconds, unless the machine is in trouble.
@@ -55,6 +55,9 @@ fn note(ledger: &mut Ledger, id: &ContainerId) {
 
 fn request(shared: &Shared, id: &ContainerId, folder: &AttemptFolder, spec: ContainerSpec) -> Request {
     let (config, cgroup) = (&shared.config, shared.cgroup(id));
+    // What the container asks for comes later, and hides it.
+    let mut mounts = if shared.can_mount { names::mounts(&shared.root.pod(&id.pod), &spec) } else { Vec::new() };
+    mounts.extend(spec.mounts.iter().cloned());
     let launch = Launch {
         command: spec.command.iter().chain(&spec.args).cloned().collect(),
         env: spec.env.clone(),
@@ -63,7 +66,7 @@ fn request(shared: &Shared, id: &ContainerId, folder: &AttemptFolder, spec: Cont
         // An allocation that fails would not be told from others.
         memory_bytes: spec.limits.memory_bytes.filter(|_| config.enforce_memory && cgroup.is_none()),
         own_folder: folder.work(),
-        mounts: spec.mounts.clone(),
+        mounts,
         privileges: spec.privileges.clone(),
         cgroup,
         input: None,

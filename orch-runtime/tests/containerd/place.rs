@@ -315,6 +315,9 @@ pub(crate) fn sandbox(pod: &str) -> SandboxSpec {
         name: pod.into(),
         hostname: pod.into(),
         host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
     }
 }
 

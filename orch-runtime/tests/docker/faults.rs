@@ -34,7 +34,16 @@ fn end(daemon: &'static Dockerd) {
 
 fn sandbox(uid: &str) -> SandboxSpec {
     let pod: PodUid = uid.parse().expect("a valid uid");
-    SandboxSpec { pod, namespace: "default".into(), name: uid.into(), hostname: uid.into(), host_network: false }
+    SandboxSpec {
+        pod,
+        namespace: "default".into(),
+        name: uid.into(),
+        hostname: uid.into(),
+        host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
+    }
 }
 
 fn web(uid: &str, attempt: u32) -> ContainerId {

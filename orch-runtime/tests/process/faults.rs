@@ -21,7 +21,16 @@ const ROOT: &str = "HELPER_ROOT";
 
 pub(crate) fn sandbox(uid: &str) -> SandboxSpec {
     let pod: PodUid = uid.parse().expect("a valid uid");
-    SandboxSpec { pod, namespace: "default".into(), name: uid.into(), hostname: uid.into(), host_network: false }
+    SandboxSpec {
+        pod,
+        namespace: "default".into(),
+        name: uid.into(),
+        hostname: uid.into(),
+        host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
+    }
 }
 
 pub(crate) fn web(attempt: u32) -> ContainerId {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -209,6 +209,7 @@ impl RuntimeFixture for Place {
             // Their targets are not on this machine; those that are, `privileges.rs` looks at.
             Ability::Mounts | Ability::Hostname => false,
             Ability::Users | Ability::Capabilities | Ability::ReadOnlyRoot => is_root(),
+            Ability::Names => may_mount(),
             Ability::ProcessLimit | Ability::OutOfMemory => self.groups,
             _ => true,
         }
@@ -246,6 +247,13 @@ echo root $root
 
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// Whether this user may give a process mounts of its own.
+pub(crate) fn may_mount() -> bool {
+    let mut tried = Command::new("unshare");
+    tried.args(["--mount", "--propagation", "private", "true"]).stderr(Stdio::null());
+    tried.status().is_ok_and(|status| status.success())
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

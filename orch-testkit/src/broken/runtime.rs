@@ -51,6 +51,10 @@ pub enum Flaw {
     TakesEverySandboxForReady,
     /// Gives containers the name of the node.
     ForgetsHostNames,
+    /// Lets containers ask whom the node asks for names.
+    ForgetsWhomToAsk,
+    /// Gives containers no names beside those that are there anyway.
+    ForgetsHostEntries,
     /// Tells what an ended container used, as if it ran.
     MeasuresTheDead,
     /// Tells 0 for what it cannot measure.
@@ -63,7 +67,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every flaw, with the promise that it breaks.
-    pub const ALL: [(Self, &str); 33] = [
+    pub const ALL: [(Self, &str); 35] = [
         (Self::StartsEndedAttemptsAgain, "R1"),
         (Self::RunsAttemptsTogether, "R2"),
         (Self::ForgetsEndedContainers, "R3"),
@@ -81,6 +85,8 @@ impl Flaw {
         (Self::TrustsItsMemory, "R3"),
         (Self::TakesEverySandboxForReady, "R3"),
         (Self::ForgetsHostNames, "Spec"),
+        (Self::ForgetsWhomToAsk, "Spec"),
+        (Self::ForgetsHostEntries, "Spec"),
         (Self::MeasuresTheDead, "Stats"),
         (Self::MeasuresNothingAsZero, "Stats"),
         (Self::TakesOutOfMemoryForASignal, "R9"),
@@ -206,8 +212,11 @@ impl FlawedRuntime {
 impl Runtime for FlawedRuntime {
     async fn create_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
         let mut spec = spec.clone();
-        if self.flaw == Some(Flaw::ForgetsHostNames) {
-            spec.hostname = "node".to_owned();
+        match self.flaw {
+            Some(Flaw::ForgetsHostNames) => spec.hostname = "node".to_owned(),
+            Some(Flaw::ForgetsWhomToAsk) => spec.dns = None,
+            Some(Flaw::ForgetsHostEntries) => spec.host_entries.clear(),
+            _ => {}
         }
         self.inner.create_sandbox(&spec).await.map(|sandbox| self.report(sandbox))
     }

@@ -23,6 +23,15 @@ strategies! {
         node_name: of(name()),
         scheduler_name: of(name()),
         hostname: of(name()),
+        subdomain: of(name()),
+        dns_policy: of(select(vec![
+            DnsPolicy::ClusterFirst,
+            DnsPolicy::ClusterFirstWithHostNet,
+            DnsPolicy::Default,
+            DnsPolicy::None,
+        ])),
+        dns_config: of(dns_config()),
+        host_aliases: few(host_alias()),
         host_network: any::<bool>(),
         security_context: of(pod_security_context()),
         automount_service_account_token: of(any::<bool>()),
@@ -59,6 +68,16 @@ strategies! {
         supplemental_groups: few(long()),
         fs_group: of(long()),
     }
+
+    pub(super) fn dns_config() -> PodDnsConfig {
+        nameservers: few(address()),
+        searches: few(name()),
+        options: few(dns_option()),
+    }
+
+    pub(super) fn dns_option() -> PodDnsConfigOption { name: of(name()), value: of(text()) }
+
+    pub(super) fn host_alias() -> HostAlias { ip: address(), hostnames: few(name()) }
 
     pub(super) fn pod_condition() -> PodCondition {
         r#type: word(),

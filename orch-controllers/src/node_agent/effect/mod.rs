@@ -17,7 +17,9 @@ use orch_core::controller::ControllerError;
 use orch_core::key::Key;
 use orch_core::kind::Object as _;
 use orch_core::object::Pod;
-use orch_core::runtime::{ContainerId, Images, PodUid, Runtime, RuntimeError, SandboxSpec, VolumeName, Volumes};
+use orch_core::runtime::{
+    ContainerId, Images, Machine, PodUid, Runtime, RuntimeError, SandboxSpec, VolumeName, Volumes,
+};
 use orch_core::store::{Store, StoreExt as _};
 
 pub(super) use background::{AskContainers, PullImages, RunHooks, Told};
@@ -39,6 +41,7 @@ pub(super) struct Hands {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) images: Option<Arc<dyn Images>>,
     pub(super) volumes: Option<Arc<dyn Volumes>>,
+    pub(super) machine: Option<Arc<dyn Machine>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) prober: Prober,
     pub(super) hooks: Hooks,

@@ -5,9 +5,10 @@ use orch_core::runtime::{PodUid, SandboxSpec, SandboxStatus};
 
 use super::super::attempts::Attempts;
 use super::super::environment::hostname;
+use super::super::names::{Names, names};
 use super::super::status::{Observations, pod_status};
 use super::super::troubles::Subject;
-use super::{Look, Step, Steps, circumstances, creating, fail};
+use super::{Look, Step, Steps, circumstances, creating, fail, warning};
 
 /// The first look at a pod: it is told that it was taken on, and gets a sandbox.
 pub(super) fn begin(pod: &Pod, uid: PodUid, look: Look<'_>) -> Steps {
@@ -20,9 +21,11 @@ pub(super) fn begin(pod: &Pod, uid: PodUid, look: Look<'_>) -> Steps {
     }
     let observed = all_wait(pod, None, look);
     let mut steps = Steps::default();
-    steps.tell(pod, pod_status(pod, &observed, circumstances(look, None)), Vec::new());
+    let Names { warnings, .. } = names(pod, look.config, look.found.node_dns.as_ref());
+    let news = warnings.into_iter().map(|(reason, message)| warning(reason, message)).collect();
+    steps.tell(pod, pod_status(pod, &observed, circumstances(look, None)), news);
     steps.tell_troubles(&uid, &look.found.troubles);
-    steps.then(Step::CreateSandbox(sandbox(pod, uid)));
+    steps.then(Step::CreateSandbox(sandbox(pod, uid, look)));
     steps.then_look_again()
 }
 
@@ -38,12 +41,16 @@ pub(super) fn all_wait<'a>(pod: &'a Pod, sandbox: Option<&'a SandboxStatus>, loo
 }
 
 /// What is asked for: the shared part of the pod.
-pub(super) fn sandbox(pod: &Pod, uid: PodUid) -> SandboxSpec {
+pub(super) fn sandbox(pod: &Pod, uid: PodUid, look: Look<'_>) -> SandboxSpec {
+    let Names { dns, domain, host_entries, .. } = names(pod, look.config, look.found.node_dns.as_ref());
     SandboxSpec {
         pod: uid,
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         name: pod.metadata.name.clone(),
         hostname: hostname(pod),
         host_network: pod.spec.host_network,
+        dns,
+        domain,
+        host_entries,
     }
 }

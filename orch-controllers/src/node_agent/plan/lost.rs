@@ -30,7 +30,7 @@ impl Running<'_> {
         if !pod.spec.init_containers.is_empty() {
             steps.steps.extend(self.sandbox.containers.iter().map(|attempt| Step::Forget(attempt.id.clone())));
         }
-        steps.then(Step::CreateSandbox(begin::sandbox(pod, self.uid.clone())));
+        steps.then(Step::CreateSandbox(begin::sandbox(pod, self.uid.clone(), look)));
         steps.then_look_again()
     }
 

@@ -18,12 +18,14 @@ use orch_core::clock::Timestamp;
 use orch_core::controller::EventType;
 use orch_core::object::{Pod, PodStatus};
 use orch_core::runtime::{
-    ContainerId, ContainerName, ContainerSpec, ImageName, PodUid, SandboxSpec, SandboxStatus, VolumeName, VolumeSource,
+    ContainerId, ContainerName, ContainerSpec, ImageName, PodUid, SandboxDns, SandboxSpec, SandboxStatus, VolumeName,
+    VolumeSource,
 };
 
 use super::NodeAgentConfig;
 use super::crash_loop::span;
 use super::hook::{Hook, HookState};
+use super::names;
 use super::probe::{Inquiry, ProbeId, Verdict};
 use super::pull::{Pull, PullState};
 use super::question::Question;
@@ -67,6 +69,8 @@ pub(super) struct Found {
     pub(super) images: Option<BTreeMap<ImageName, ImageFound>>,
     /// The volumes that this process has made; `None` where pods can have no volumes.
     pub(super) volumes: Option<BTreeMap<VolumeName, Made>>,
+    /// How the node finds names, where that is known, and as long as the pod has no sandbox.
+    pub(super) node_dns: Option<SandboxDns>,
     /// What attempts that have ended said about it.
     pub(super) messages: BTreeMap<ContainerId, String>,
 }
@@ -225,7 +229,8 @@ pub(super) fn plan(look: Look<'_>) -> Steps {
     steps
 }
 
-/// The pod's uid, if it and the names of the containers and volumes are fit to name things outside the store.
+/// The pod's uid, if it and the names of the containers and volumes are fit to name things outside the store, and what
+/// it says about names to be written into files.
 fn checked(pod: &Pod) -> Result<PodUid, String> {
     for container in pod.spec.containers.iter().chain(&pod.spec.init_containers) {
         container.name.parse::<ContainerName>().map_err(|error| error.to_string())?;
@@ -233,6 +238,7 @@ fn checked(pod: &Pod) -> Result<PodUid, String> {
     for volume in &pod.spec.volumes {
         volume.name.parse::<VolumeName>().map_err(|error| error.to_string())?;
     }
+    names::check(pod)?;
     PodUid::try_from(&pod.metadata.uid.clone().unwrap_or_default()).map_err(|error| error.to_string())
 }
 

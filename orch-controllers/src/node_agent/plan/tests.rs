@@ -1,6 +1,6 @@
 //! Tables of what is decided about a pod.
 
-use orch_core::object::{Container, ExecAction, ObjectMeta, PodPhase, PodSpec, Probe, RestartPolicy, Uid};
+use orch_core::object::{Container, DnsPolicy, ExecAction, ObjectMeta, PodPhase, PodSpec, Probe, RestartPolicy, Uid};
 use orch_core::runtime::{ContainerState, ContainerStatus, ExitReason};
 
 use super::super::probe::ProbeKind;
@@ -36,7 +36,9 @@ fn pod(policy: RestartPolicy, containers: &[&str]) -> Pod {
     };
     let container = |name: &&str| Container { name: (*name).to_owned(), ..Container::default() };
     let containers = containers.iter().map(container).collect();
-    let spec = PodSpec { containers, restart_policy: Some(policy), ..PodSpec::default() };
+    // What people are told of a cluster without name servers has a test of its own.
+    let dns_policy = Some(DnsPolicy::Default);
+    let spec = PodSpec { containers, restart_policy: Some(policy), dns_policy, ..PodSpec::default() };
     Pod { metadata, spec, ..Pod::default() }
 }
 
@@ -65,6 +67,9 @@ fn sandbox(containers: &[ContainerStatus]) -> SandboxStatus {
         name: "a".into(),
         hostname: "a".into(),
         host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
     };
     SandboxStatus {
         spec,

@@ -39,6 +39,9 @@ fn sandbox(pod: &str) -> SandboxStatus {
         name: pod.to_owned(),
         hostname: pod.to_owned(),
         host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
     };
     let state = ContainerState::Running { started_at: at(0) };
     let web = ContainerStatus { id: id(pod), spec: ContainerSpec::default(), state, process: None, image_id: None };

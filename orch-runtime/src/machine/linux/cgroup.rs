@@ -29,7 +29,7 @@ pub(super) fn limits(kernel: &Kernel<'_>) -> Limits {
     let membership = kernel.text("proc/self/cgroup").unwrap_or_default();
     let mounts = mounts(&kernel.text("proc/self/mountinfo").unwrap_or_default());
     let folders = |controller: &str| folders(&membership, &mounts, controller);
-    let read = |folder: &String, file: &str| kernel.text(&format!("{}/{file}", folder.trim_start_matches('/'))).ok();
+    let read = |folder: &String, file: &str| kernel.text(format!("{}/{file}", folder.trim_start_matches('/'))).ok();
     let number = |folder: &String, file: &str| read(folder, file).and_then(|text| text.trim().parse::<u64>().ok());
 
     let cpu_v2 = |folder| cpu_max(&read(folder, "cpu.max")?);

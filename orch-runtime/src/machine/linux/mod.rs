@@ -4,6 +4,7 @@ mod cgroup;
 mod parse;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use nix::sys::statvfs::statvfs;
 use orch_core::clock::{Clock, SystemClock};
 use orch_core::object::NodeSystemInfo;
-use orch_core::runtime::{Machine, MachineStats, Supply};
+use orch_core::runtime::{Machine, MachineStats, SandboxDns, Supply};
 
 use self::cgroup::{Limits, Supplied};
 
@@ -20,6 +21,9 @@ use self::cgroup::{Limits, Supplied};
 pub struct LinuxMachineConfig {
     /// A folder on the file system that logs, volumes and images are on.
     pub disk: PathBuf,
+    /// The file that says whom the machine asks for names. `None`, which is the default: `/etc/resolv.conf`; or where that
+    /// leads to systemd's own resolver, which listens where pods cannot reach it, the file of those whom that asks.
+    pub resolver: Option<PathBuf>,
     /// Tells when it was measured.
     pub clock: Arc<dyn Clock>,
 }
@@ -28,7 +32,7 @@ impl LinuxMachineConfig {
     /// The defaults: the machine's clock.
     #[must_use]
     pub fn new(disk: impl Into<PathBuf>) -> Self {
-        Self { disk: disk.into(), clock: Arc::new(SystemClock) }
+        Self { disk: disk.into(), resolver: None, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -68,6 +72,24 @@ impl LinuxMachine {
         })
     }
 
+    fn dns(&self) -> io::Result<SandboxDns> {
+        let kernel = Kernel { root: &self.root };
+        let parsed = |path: &Path| kernel.text(path).map(|text| SandboxDns::parse(&text));
+        let (dns, refused) = match &self.config.resolver {
+            Some(path) => parsed(path)?,
+            None => match parsed("etc/resolv.conf".as_ref())? {
+                (stub, _) if stub.nameservers == [SYSTEMD_STUB] => {
+                    parsed("run/systemd/resolve/resolv.conf".as_ref()).unwrap_or((stub, Vec::new()))
+                }
+                own => own,
+            },
+        };
+        if !refused.is_empty() {
+            tracing::debug!(?refused, "words in the machine's resolver configuration that pods do not get");
+        }
+        Ok(dns)
+    }
+
     /// Bytes and files of the file system.
     fn disk(&self) -> Option<(Supply, Option<Supply>)> {
         let told = statvfs(&self.config.disk).ok()?;
@@ -89,7 +111,15 @@ impl Machine for LinuxMachine {
         let machine = self.clone();
         tokio::task::spawn_blocking(move || machine.stats()).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
+
+    async fn resolver(&self) -> io::Result<SandboxDns> {
+        let machine = self.clone();
+        tokio::task::spawn_blocking(move || machine.dns()).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
 }
+
+/// Where systemd-resolved answers its own machine.
+const SYSTEMD_STUB: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53));
 
 /// The kernel's files; in tests, files that look like them.
 struct Kernel<'a> {
@@ -100,7 +130,7 @@ struct Kernel<'a> {
 const LARGEST: u64 = 4 << 20;
 
 impl Kernel<'_> {
-    fn text(&self, path: &str) -> io::Result<String> {
+    fn text(&self, path: impl AsRef<Path>) -> io::Result<String> {
         let path = self.root.join(path);
         let read = || {
             let mut text = String::new();

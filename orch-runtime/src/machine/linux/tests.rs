@@ -25,6 +25,11 @@ impl Made {
     fn stats(&self) -> io::Result<MachineStats> {
         LinuxMachine { config: LinuxMachineConfig::new(&self.0), root: self.0.clone() }.stats()
     }
+
+    fn servers(&self, resolver: Option<PathBuf>) -> io::Result<String> {
+        let config = LinuxMachineConfig { resolver, ..LinuxMachineConfig::new(&self.0) };
+        LinuxMachine { config, root: self.0.clone() }.dns().map(|dns| dns.resolv_conf())
+    }
 }
 
 impl Drop for Made {
@@ -42,6 +47,25 @@ fn a_machine_without_limits_is_all_of_it() {
     assert_eq!(stats.memory, Supply { capacity: 8 * GIB, available: 4 * GIB });
     assert_eq!(stats.processes, None);
     assert_eq!(stats.system.os_image, "Linux");
+}
+
+#[test]
+fn whom_the_machine_asks_for_names_is_whom_pods_can_ask() {
+    const OWN: &str = "etc/resolv.conf";
+    const SYSTEMD: &str = "run/systemd/resolve/resolv.conf";
+    let (own, stub) = ("nameserver 9.9.9.9\n", "nameserver 127.0.0.53\noptions edns0\n");
+    let real = "search lan\nnameserver 192.168.0.1\n";
+    for (name, files, expected) in [
+        ("own", &[(OWN, own), (SYSTEMD, real)][..], own),
+        ("stub", &[(OWN, stub), (SYSTEMD, real)], real),
+        ("stub-alone", &[(OWN, stub)], "nameserver 127.0.0.53\noptions edns0\n"),
+    ] {
+        assert_eq!(Made::new(name, files).servers(None).expect("told"), expected, "{name}");
+    }
+    let made = Made::new("elsewhere", &[(OWN, own), ("other", real)]);
+    assert_eq!(made.servers(Some(made.0.join("other"))).expect("told"), real);
+    let error = Made::new("nowhere", &[]).servers(None).expect_err("there is none");
+    assert!(error.to_string().contains("cannot read") && error.to_string().contains(OWN), "{error}");
 }
 
 #[test]

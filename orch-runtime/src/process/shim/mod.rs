@@ -36,6 +36,7 @@ use orch_core::runtime::{ExitReason, TerminalSize};
 use serde::{Deserialize, Serialize};
 
 use self::input::ProgramInput;
+pub(super) use self::mounts::separate as separate_mounts;
 use self::output::Output;
 use self::supervise::{Ended, Supervised};
 use self::terminal::Terminal;

@@ -29,7 +29,7 @@ pub(super) fn enter(launch: &Launch) -> Result<(), String> {
 }
 
 /// What is mounted from here on is seen by this process and those that it starts.
-fn separate() -> nix::Result<()> {
+pub(in super::super) fn separate() -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
 }

@@ -77,6 +77,8 @@ pub enum Ability {
     Input,
     /// To give a host name. If not, containers see the node's.
     Hostname,
+    /// To give whom a pod asks for names, and names in `/etc/hosts`. If not, containers see what the node has.
+    Names,
     /// To limit the number of processes. If not, they are not limited.
     ProcessLimit,
     /// To tell that a container ended because it used too much memory. If not, it ends in another way, not with 0.

@@ -6,6 +6,7 @@ pub mod contained;
 pub mod ends;
 mod fixture;
 pub mod given;
+pub mod names;
 pub mod output;
 pub mod removals;
 pub mod reports;
@@ -150,6 +151,14 @@ macro_rules! runtime_clauses {
                 "The input of a container is empty unless it asks for one; one that asks waits for what is sent.";
             Spec given::containers_see_the_host_name_of_their_pod
                 "Containers see the host name of their pod.";
+            Spec names::containers_see_whom_their_pod_asks
+                "Containers see in /etc/resolv.conf whom their pod asks for names: in each attempt, under a new runtime, too.";
+            Spec names::other_pods_see_nothing_of_it
+                "What a pod has in /etc/resolv.conf, and what its containers write there, other pods do not see.";
+            Spec names::a_mount_at_the_place_hides_it
+                "A container that mounts something at /etc/resolv.conf sees that.";
+            Spec names::containers_find_names_among_the_hosts
+                "Containers find in /etc/hosts the names that their pod's spec has.";
             Stats stats::they_name_what_runs_and_nothing_else
                 "Stats name every container that runs and no other, in order; those of a pod that is not known are None.";
             Stats stats::what_a_busy_container_uses_grows

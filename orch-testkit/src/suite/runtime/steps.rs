@@ -26,6 +26,9 @@ pub(in crate::suite) fn sandbox(uid: &str) -> SandboxSpec {
         name: uid.into(),
         hostname: uid.into(),
         host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
     }
 }
 

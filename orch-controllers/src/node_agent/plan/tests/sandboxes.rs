@@ -1,6 +1,6 @@
 //! Sandboxes that cannot be made, or were destroyed by others.
 
-use orch_core::object::{PodCondition, is_condition_true};
+use orch_core::object::{PodCondition, PodDnsConfig, is_condition_true};
 
 use super::*;
 
@@ -35,6 +35,34 @@ fn a_pod_that_asks_for_the_network_of_its_node_gets_it() {
         };
         assert_eq!(decide_on(&pod, None, &Found::default(), asked).0[0], host_network.to_string());
     }
+}
+
+#[test]
+fn a_sandbox_is_made_and_made_anew_with_how_its_containers_find_names_and_warnings_come_once() {
+    let node_dns = Some(SandboxDns::parse("nameserver 9.9.9.9\n").0);
+    let found = Found { node_dns, ..Found::default() };
+    let servers = |step: &Step| match step {
+        Step::CreateSandbox(spec) => spec.dns.as_ref().map(SandboxDns::resolv_conf).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let mut pod = pod(RestartPolicy::Always, &["web"]);
+    pod.spec.dns_policy = None;
+    assert_eq!(decide_on(&pod, None, &found, servers).0, ["nameserver 9.9.9.9\n", "again in 0 s"]);
+    let (events, status) = decide_on(&pod, None, &found, told);
+    assert!(events[0].starts_with("MissingClusterDNS: the node agent does not know"), "{events:?}");
+    let begun = Pod { status, ..pod };
+    assert_eq!(decide_on(&begun, None, &found, told).0, ["again in 0 s"], "told once");
+    let lost = destroyed(&[]);
+    assert_eq!(decide_on(&begun, Some(&lost), &found, servers).0[0], "nameserver 9.9.9.9\n");
+}
+
+#[test]
+fn a_pod_that_would_write_lines_of_its_own_into_files_of_names_is_refused() {
+    let mut pod = pod(RestartPolicy::Always, &["web"]);
+    let searches = vec!["a\nnameserver 6.6.6.6".to_owned()];
+    pod.spec.dns_config = Some(PodDnsConfig { searches, ..PodDnsConfig::default() });
+    let (words, status) = decide(&pod, None, &[]);
+    assert_eq!((words, status.reason.as_deref()), (vec!["status Failed".into()], Some("UnexpectedAdmissionError")));
 }
 
 #[test]
