@@ -1,5 +1,5 @@
 //! Runtimes: run a pod's containers on one node. The contract is [`orch_core::runtime::Runtime`]. What
-//! a node agent needs beside a runtime is in [`volumes`] and [`machine`].
+//! a node agent needs beside a runtime is in [`volumes`] and [`machine`]; how pods are connected, in [`pod_network`].
 //!
 //! | type | a container is |
 //! |---|---|
@@ -21,8 +21,10 @@ pub mod fake;
 #[cfg(target_os = "linux")]
 mod log_file;
 pub mod machine;
-#[cfg(all(feature = "docker", target_os = "linux"))]
-mod netns;
+#[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
+pub mod pod_network;
 #[cfg(target_os = "linux")]
 pub mod process;
 #[cfg(all(feature = "docker", target_os = "linux"))]

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use orch_core::runtime::RuntimeError;
 
 use super::error::Failure;
-use super::lock::Lock;
 use super::{Shared, cgroup};
 
 /// Removes what pods share, if there is none.
 pub(super) async fn close(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
     // No pod comes meanwhile: its record is written under the same lock.
-    let _nobody_comes = Lock::take(shared.root.address_lock()).await?;
+    let _nobody_comes = shared.network.addresses().await?;
     if !shared.records(None).await?.is_empty() {
         return Ok(());
     }

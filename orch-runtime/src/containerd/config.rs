@@ -1,10 +1,11 @@
 //! [`ContainerdConfig`]: where containerd is, what is ours in it, and what pods get.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::pod_network::PodNetwork;
 
 /// How a [`ContainerdRuntime`](super::ContainerdRuntime) works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,101 +117,6 @@ impl fmt::Display for ContainerdNamespace {
     }
 }
 
-/// The network that pods are in: one bridge, a pair of virtual devices for each pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodNetwork {
-    /// The bridge, which is made if it is not there.
-    pub bridge: BridgeName,
-    /// The addresses of pods. The first one is the bridge's own, and the pods' gateway.
-    pub subnet: Subnet,
-}
-
-impl Default for PodNetwork {
-    fn default() -> Self {
-        let subnet = Subnet { base: Ipv4Addr::new(10, 88, 0, 0), bits: 16 };
-        Self { bridge: BridgeName("orch0".to_owned()), subnet }
-    }
-}
-
-/// The name of a network device, checked: 1 to 15 letters, digits, `-` and `_`, beginning with a letter.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BridgeName(String);
-
-impl BridgeName {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for BridgeName {
-    type Err = ContainerdConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ContainerdConfigError> {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-        if begins && text.len() <= 15 && text.bytes().all(word) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(ContainerdConfigError::Bridge { text: text.to_owned() })
-    }
-}
-
-impl fmt::Display for BridgeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A range of IPv4 addresses: `10.88.0.0/16`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    base: Ipv4Addr,
-    bits: u8,
-}
-
-impl Subnet {
-    /// How many bits all of its addresses have in common.
-    #[must_use]
-    pub fn bits(self) -> u8 {
-        self.bits
-    }
-
-    /// The first address that can be used: the gateway's.
-    #[must_use]
-    pub fn gateway(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.base) + 1)
-    }
-
-    /// The pods' addresses: all but the network's own, the gateway's and the last, which means everybody.
-    pub(super) fn pods(self) -> std::ops::Range<u32> {
-        let size = 1u32 << (32 - self.bits);
-        let base = u32::from(self.base);
-        base + 2..base + (size - 1)
-    }
-}
-
-impl FromStr for Subnet {
-    type Err = ContainerdConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ContainerdConfigError> {
-        let parsed = || {
-            let (base, bits) = text.split_once('/')?;
-            let (base, bits): (Ipv4Addr, u8) = (base.parse().ok()?, bits.parse().ok()?);
-            let fits = (8..=29).contains(&bits) && u32::from(base).trailing_zeros() >= u32::from(32 - bits);
-            fits.then_some(Self { base, bits })
-        };
-        parsed().ok_or_else(|| ContainerdConfigError::Subnet { text: text.to_owned() })
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.bits)
-    }
-}
-
 /// What is wrong with a part of a [`ContainerdConfig`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -220,18 +126,6 @@ pub enum ContainerdConfigError {
         "{text:?} is no namespace of containerd: use at most 40 of a-z and 0-9, with single '-' or '.' between them"
     )]
     Namespace {
-        /// The text as given.
-        text: String,
-    },
-    /// A name that no bridge can have.
-    #[error("{text:?} is no name of a bridge: use at most 15 letters, digits, '-' and '_', beginning with a letter")]
-    Bridge {
-        /// The text as given.
-        text: String,
-    },
-    /// A range that is none.
-    #[error("{text:?} is no subnet: write an IPv4 network of 8 to 29 bits by its first address, as in 10.88.0.0/16")]
-    Subnet {
         /// The text as given.
         text: String,
     },
@@ -246,19 +140,5 @@ mod tests {
         for text in ["", "-a", "a--b", "A", "a/b", "../a", &"a".repeat(41)] {
             assert!(text.parse::<ContainerdNamespace>().is_err(), "{text:?}");
         }
-        for text in ["", "0a", "a b", "a/b", "..", "abcdefghijklmnop"] {
-            assert!(text.parse::<BridgeName>().is_err(), "{text:?}");
-        }
-        for text in ["", "10.88.0.0", "10.88.0.1/16", "10.88.0.0/30", "10.0.0.0/7", "::/16", "10.88.0.0/x"] {
-            assert!(text.parse::<Subnet>().is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn of_a_subnet_all_but_three_addresses_are_pods() {
-        let subnet: Subnet = "10.1.2.8/29".parse().expect("a subnet");
-        let pods: Vec<String> = subnet.pods().map(|pod| Ipv4Addr::from(pod).to_string()).collect();
-        assert_eq!(pods, ["10.1.2.10", "10.1.2.11", "10.1.2.12", "10.1.2.13", "10.1.2.14"]);
-        assert_eq!((subnet.gateway().to_string(), subnet.to_string()), ("10.1.2.9".into(), "10.1.2.8/29".into()));
     }
 }

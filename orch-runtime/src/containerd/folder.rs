@@ -1,6 +1,7 @@
 //! What is in the root folder, and where:
 //!
 //! ```text
+//! ROOT/addresses.json, addresses.lock       which pod has which address, and which rest
 //! ROOT/locks/UID                            held while a pod is changed
 //! ROOT/namespaces/net.UID, ipc.UID          the pod's namespaces, kept by a mount
 //! ROOT/pods/UID/hosts, hostname, resolv.conf
@@ -28,7 +29,6 @@ impl RootFolder {
         for folder in [root.locks(), root.namespaces(), root.pods()] {
             make_folder(&folder)?;
         }
-        fs::File::options().create(true).append(true).open(root.address_lock())?;
         Ok(root)
     }
 
@@ -38,11 +38,6 @@ impl RootFolder {
 
     pub(super) fn lock(&self, pod: &PodUid) -> PathBuf {
         self.locks().join(pod.as_str())
-    }
-
-    /// What is held while an address is chosen. No pod is called so.
-    pub(super) fn address_lock(&self) -> PathBuf {
-        self.locks().join(".addresses")
     }
 
     pub(super) fn namespaces(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! What a person does with a running container: [`open_exec`], [`attach`], [`port_forward`].
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdTcpStream};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,16 +22,15 @@ use super::error::Failure;
 use super::exec::{Beside, Control, broken};
 use super::pod::no_such_pod;
 use super::settle::{Life, look};
-use super::{ContainerdRuntime, Shared, namespace};
+use super::{ContainerdRuntime, Shared};
 use crate::log_file::{self, Origin};
+use crate::namespace;
 use crate::session;
 
 /// What is read of a pipe at once: all that it holds.
 const CHUNK: usize = 64 << 10;
 /// How long output may still come when a command has ended: something that it started holds its pipe then.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// How long connecting may take. Who listens on the same machine answers at once, unless its queue is full.
-const CONNECT_TAKES: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Interactive for ContainerdRuntime {
@@ -188,21 +187,15 @@ async fn attach(shared: &Arc<Shared>, id: &ContainerId) -> Result<Session, Runti
 async fn port_forward(shared: &Arc<Shared>, pod: &PodUid, port: u16) -> Result<Session, RuntimeError> {
     let found = shared.pod(pod).await?.and_then(|pod| pod.sandbox).ok_or_else(|| no_such_pod(pod))?;
     let refused = |error: io::Error| RuntimeError::Refused { pod: pod.clone(), port, message: error.to_string() };
-    let connect = move || {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = StdTcpStream::connect_timeout(&address, CONNECT_TAKES)?;
-        stream.set_nonblocking(true)?;
-        Ok(stream)
-    };
     let path = shared.root.namespace("net", pod);
     if !found.spec.host_network && !namespace::is_there(&path) {
         return Err(no_such_pod(pod));
     }
-    let connected = tokio::task::spawn_blocking(move || {
-        if found.spec.host_network { connect() } else { namespace::inside(&path, connect) }
-    });
-    let stream = connected.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(refused)?;
-    let (reader, mut writer) = TcpStream::from_std(stream).map_err(refused)?.into_split();
+    let connected = match found.spec.host_network {
+        true => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await,
+        false => namespace::connect(path, port).await,
+    };
+    let (reader, mut writer) = connected.map_err(refused)?.into_split();
     let (input, mut received) = session::input();
     let fed = Fed(tokio::spawn(async move {
         while let Some(input) = received.next().await {

@@ -17,8 +17,6 @@ mod interactive;
 mod lock;
 mod logger;
 mod names;
-mod namespace;
-mod network;
 mod oci;
 mod orphan;
 mod pod;
@@ -32,7 +30,6 @@ mod stop;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,16 +41,14 @@ use orch_core::runtime::{
 };
 
 use self::client::Client;
-pub use self::config::{
-    BridgeName, ContainerdConfig, ContainerdConfigError, ContainerdNamespace, Logger, PodNetwork, Snapshotter, Subnet,
-};
+pub use self::config::{ContainerdConfig, ContainerdConfigError, ContainerdNamespace, Logger, Snapshotter};
 use self::error::{Failure, Meaning};
 use self::folder::RootFolder;
 pub use self::logger::run_logger_if_asked;
-use self::network::Network;
 use self::settle::{Life, look};
 use crate::changes::Changes;
 use crate::log_file;
+use crate::pod_network::{Netlink, Network};
 
 /// Runs containers by containerd 1.6 or later, on this machine, as root. Clones share everything.
 ///
@@ -90,7 +85,6 @@ struct Shared {
     cache: images::Cache,
     changes: Arc<Changes>,
     version: String,
-    last_address: Mutex<Option<Ipv4Addr>>,
     /// Of each record, whether its end is written down and all of its output is in the log. Held while that is done.
     gates: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<bool>>>>,
 }
@@ -123,6 +117,7 @@ impl ContainerdRuntime {
             let message = format!("{parent} is no parent of control groups: give an absolute path without '..'");
             return Err(Failure::new(Meaning::Refused, message).into());
         }
+        let netlink = Netlink::here()?;
         let failed = |error| Failure::io("cannot use the root folder", &config.root, error);
         let root = RootFolder::make(&config.root).map_err(failed)?;
         if root.0.to_str().is_none() {
@@ -132,9 +127,10 @@ impl ContainerdRuntime {
         let client = Arc::new(Client::new(&config.socket, &config.namespace, config.timeout));
         let version = client.version().await?.version;
         check_version(&version)?;
-        let network = Network::open(&config.network)?;
-        let (cache, changes, last_address, gates) = Default::default();
-        let shared = Shared { config, root, client, network, cache, changes, version, last_address, gates };
+        let scope = config.namespace.to_string();
+        let network = Network::new(config.network.clone(), netlink, scope, &root.0);
+        let (cache, changes, gates) = Default::default();
+        let shared = Shared { config, root, client, network, cache, changes, version, gates };
         let shared = Arc::new(shared);
         sweep(&shared).await?;
         let events = tokio::spawn(events::follow(Arc::downgrade(&shared)));
@@ -185,7 +181,7 @@ async fn sweep(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
         tracing::info!(pod = %uid, "it has no record any more; what is left of it is removed");
         remove::remove(shared, uid).await?;
     }
-    Ok(())
+    sandbox::settle_addresses(shared).await
 }
 
 fn check_version(version: &str) -> Result<(), Failure> {
@@ -203,14 +199,6 @@ fn check_version(version: &str) -> Result<(), Failure> {
 impl Shared {
     fn cgroup(&self, record: &str) -> String {
         cgroup::path(&self.config.cgroup_parent, &self.config.namespace, record)
-    }
-
-    fn last_address(&self) -> Option<Ipv4Addr> {
-        *lock(&self.last_address)
-    }
-
-    fn set_last_address(&self, address: Ipv4Addr) {
-        *lock(&self.last_address) = Some(address);
     }
 
     fn gate(&self, record: &str) -> Arc<tokio::sync::Mutex<bool>> {
@@ -258,15 +246,15 @@ impl Runtime for ContainerdRuntime {
     }
 
     async fn list(&self) -> Result<Vec<SandboxStatus>, RuntimeError> {
-        let (pods, devices) = (self.shared.pods().await?, self.shared.network.devices().await?);
-        let status = |pod: &pod::Pod| pod.status(self.shared.is_ready(pod.sandbox.as_ref()?, &devices));
+        let (pods, joined) = (self.shared.pods().await?, self.shared.network.joined().await?);
+        let status = |pod: &pod::Pod| pod.status(self.shared.is_ready(pod.sandbox.as_ref()?, &joined));
         Ok(pods.iter().filter_map(status).collect())
     }
 
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         let Some(pod) = self.shared.pod(pod).await? else { return Ok(None) };
-        let devices = self.shared.network.devices().await?;
-        let ready = pod.sandbox.as_ref().is_some_and(|sandbox| self.shared.is_ready(sandbox, &devices));
+        let joined = self.shared.network.joined().await?;
+        let ready = pod.sandbox.as_ref().is_some_and(|sandbox| self.shared.is_ready(sandbox, &joined));
         Ok(pod.status(ready))
     }
 

@@ -1,4 +1,4 @@
-//! What things are called in containerd and in the kernel: [`sandbox_record`], [`container_record`], [`device`].
+//! What things are called in containerd: [`sandbox_record`], [`container_record`].
 
 use orch_core::runtime::{ContainerId, PodUid};
 use sha2::{Digest as _, Sha256};
@@ -19,11 +19,6 @@ pub(super) fn container_record(id: &ContainerId) -> String {
 /// The same for an attempt of which an earlier start was interrupted: containerd may not be done with that one yet.
 pub(super) fn another_record(id: &ContainerId, number: i128) -> String {
     fitting(format!("{}.{}.{}.{number}", id.pod, id.name, id.attempt), &format!("{id} {number}"))
-}
-
-/// The pod's end of its network in the node's namespace: at most 15 characters.
-pub(super) fn device(namespace: &str, pod: &PodUid) -> String {
-    format!("orch{}", &hash(&format!("{namespace}/{pod}"))[..11])
 }
 
 /// containerd takes no names that are long, or have two separators beside one another. Names of two parts are given to
@@ -58,6 +53,5 @@ mod tests {
             assert!(name.starts_with("h.") && name.len() == 66, "{name}");
         }
         assert_ne!(container_record(&id(&long, &long, 0)), container_record(&id(&long, &long, 1)));
-        assert_eq!(device("orch", &long.parse().expect("a uid")).len(), 15);
     }
 }

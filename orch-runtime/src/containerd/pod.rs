@@ -1,18 +1,19 @@
 //! [`Pod`]: what is known of a pod at one moment; and the calls that ask for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use orch_core::runtime::{ContainerId, ContainerName, ContainerStatus, PodUid, RuntimeError, SandboxStatus};
 
 use super::error::{Failure, Unless as _};
-use super::namespace;
 use super::orphan::reap;
 use super::record::{ATTEMPT, AttemptRecord, NAME, POD, Record, SandboxRecord};
 use super::settle::{Life, look, look_at};
 use super::wire::{Container, FieldMask, GetContainer, ListContainers, ListTasks, Task, UpdateContainer};
 use super::{Shared, names};
+use crate::namespace;
+use crate::pod_network::Joined;
 
 /// What is known of a pod at one moment.
 #[derive(Debug)]
@@ -95,18 +96,15 @@ impl Shared {
         Ok(pods)
     }
 
-    /// Whether what the containers of a pod share is there. `devices` are those of the node.
-    pub(super) fn is_ready(&self, sandbox: &SandboxRecord, devices: &BTreeSet<String>) -> bool {
+    /// Whether what the containers of a pod share is there.
+    pub(super) fn is_ready(&self, sandbox: &SandboxRecord, joined: &Joined) -> bool {
         let pod = &sandbox.spec.pod;
         if !self.root.pod(pod).join("resolv.conf").exists() {
             return false;
         }
-        let there = |kind| namespace::is_there(&self.root.namespace(kind, pod));
-        sandbox.spec.host_network || there("net") && there("ipc") && devices.contains(&self.device(pod))
-    }
-
-    pub(super) fn device(&self, pod: &PodUid) -> String {
-        names::device(self.config.namespace.as_str(), pod)
+        sandbox.spec.host_network
+            || namespace::is_there(&self.root.namespace("ipc", pod))
+                && self.network.is_joined(joined, pod, &self.root.namespace("net", pod))
     }
 
     /// Our records, of one pod or all.

@@ -31,7 +31,7 @@ pub(super) async fn remove(shared: &Arc<Shared>, pod: PodUid) -> Result<(), Runt
     let discarded = futures::future::join_all(attempts.iter().map(|attempt| discard(shared, attempt))).await;
     discarded.into_iter().collect::<Result<Vec<()>, Failure>>()?;
     sandbox::demolish(shared, &pod).await?;
-    shared.client.call(DeleteContainer { id: names::sandbox_record(&pod) }).await.unless_missing()?;
+    sandbox::forget(shared, &pod).await?;
     let tasks = shared.client.call(ListTasks {}).await?.tasks;
     for task in tasks.iter().map(name_of).filter(|task| task.starts_with(&format!("{pod}."))) {
         reap(shared, &task).await?;

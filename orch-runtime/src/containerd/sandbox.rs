@@ -1,24 +1,23 @@
 //! [`create`]: makes what the containers of a pod share.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::sched::CloneFlags;
 use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{PodUid, RuntimeError, SandboxSpec, SandboxStatus};
 
-use super::Shared;
 use super::error::{Failure, Unless as _};
 use super::folder::{RootFolder, make_folder};
 use super::lock::Lock;
-use super::namespace;
-use super::network::next_free;
 use super::pod::{Pod, no_such_pod};
 use super::record::{Record, SandboxRecord};
-use super::wire::CreateContainer;
+use super::wire::{CreateContainer, DeleteContainer};
+use super::{Shared, names};
+use crate::namespace;
 
 /// The most that is taken over of the node's resolver configuration.
 const RESOLVER_LIMIT: usize = 64 << 10;
@@ -33,7 +32,7 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: SandboxSpec) -> Result<Sa
         Some(sandbox) => sandbox,
         None => record(shared, spec).await?,
     };
-    if shared.is_ready(&sandbox, &shared.network.devices().await?) {
+    if shared.is_ready(&sandbox, &shared.network.joined().await?) {
         return status(known, sandbox, true).ok_or_else(|| no_such_pod(&pod));
     }
     if let Some(running) = known.as_ref().and_then(|pod| pod.running(None)) {
@@ -50,53 +49,39 @@ fn status(known: Option<Pod>, sandbox: SandboxRecord, ready: bool) -> Option<San
 
 /// Writes down what is to be there, with an address that nobody else has.
 async fn record(shared: &Arc<Shared>, spec: SandboxSpec) -> Result<SandboxRecord, RuntimeError> {
-    let _one_at_a_time = Lock::take(shared.root.address_lock()).await?;
-    let ip = if spec.host_network { None } else { Some(address(shared).await?) };
+    // Held until it is on record whose the address is.
+    let mut addresses = shared.network.addresses().await?;
+    let ip = if spec.host_network { None } else { Some(addresses.give(&spec.pod).await?) };
     let sandbox = SandboxRecord { spec, ip, created_at: SystemClock.now(), latest: Default::default() };
     shared.client.call(CreateContainer { container: Some(sandbox.container()) }).await.unless_exists()?;
     Ok(sandbox)
 }
 
-async fn address(shared: &Shared) -> Result<Ipv4Addr, RuntimeError> {
-    let records = shared.records(None).await?;
-    let sandboxes = records.iter().filter_map(|record| match record {
-        Record::Sandbox(sandbox) => Some((sandbox.created_at, sandbox.ip?)),
-        Record::Attempt(_) => None,
-    });
-    let sandboxes: Vec<_> = sandboxes.collect();
-    let used: BTreeSet<Ipv4Addr> = sandboxes.iter().map(|(_, ip)| *ip).collect();
-    let last = shared.last_address().or_else(|| sandboxes.iter().max().map(|(_, ip)| *ip));
-    let subnet = shared.config.network.subnet;
-    let Some(address) = next_free(subnet, last, &used) else {
-        let message = format!("every address of {subnet} belongs to a pod: remove pods, or choose a larger subnet");
-        return Err(RuntimeError::Exhausted { what: "pod address", message });
-    };
-    shared.set_last_address(address);
-    Ok(address)
-}
-
 /// Makes everything but the record, whatever there is of it already.
-async fn build(shared: &Arc<Shared>, sandbox: &SandboxRecord) -> Result<(), Failure> {
+async fn build(shared: &Arc<Shared>, sandbox: &SandboxRecord) -> Result<(), RuntimeError> {
     let (root, written) = (shared.root.clone(), sandbox.clone());
     let made = tokio::task::spawn_blocking(move || {
         let spec = &written.spec;
         if !spec.host_network {
-            namespace::make(&root.namespace("net", &spec.pod), &root.namespace("ipc", &spec.pod))?;
+            namespace::make(vec![
+                (CloneFlags::CLONE_NEWNET, root.namespace("net", &spec.pod)),
+                (CloneFlags::CLONE_NEWIPC, root.namespace("ipc", &spec.pod)),
+            ])?;
         }
         write_files(&root, &written)
     });
     let made = made.await.unwrap_or_else(|error| Err(io::Error::other(error)));
     let pod = &sandbox.spec.pod;
     made.map_err(|error| Failure::io("cannot make the sandbox in", &shared.root.pod(pod), error))?;
-    match sandbox.ip {
-        Some(ip) => shared.network.join(&shared.device(pod), &shared.root.namespace("net", pod), ip).await,
-        None => Ok(()),
-    }
+    let Some(ip) = sandbox.ip else { return Ok(()) };
+    let path = shared.root.namespace("net", pod);
+    let net = File::open(&path).map_err(|error| Failure::io("cannot open", &path, error))?;
+    shared.network.join(pod, &net, ip).await
 }
 
 /// Removes everything but the record.
-pub(super) async fn demolish(shared: &Arc<Shared>, pod: &PodUid) -> Result<(), Failure> {
-    shared.network.leave(&shared.device(pod)).await?;
+pub(super) async fn demolish(shared: &Arc<Shared>, pod: &PodUid) -> Result<(), RuntimeError> {
+    shared.network.leave(pod).await?;
     let (root, uid) = (shared.root.clone(), pod.clone());
     let removed = tokio::task::spawn_blocking(move || {
         for kind in ["net", "ipc"] {
@@ -105,7 +90,24 @@ pub(super) async fn demolish(shared: &Arc<Shared>, pod: &PodUid) -> Result<(), F
         super::folder::remove_folder(&root.pod(&uid))
     });
     let removed = removed.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-    removed.map_err(|error| Failure::io("cannot remove", &shared.root.pod(pod), error))
+    Ok(removed.map_err(|error| Failure::io("cannot remove", &shared.root.pod(pod), error))?)
+}
+
+/// Removes the record; the address rests from now on.
+pub(super) async fn forget(shared: &Arc<Shared>, pod: &PodUid) -> Result<(), RuntimeError> {
+    let mut addresses = shared.network.addresses().await?;
+    shared.client.call(DeleteContainer { id: names::sandbox_record(pod) }).await.unless_missing()?;
+    addresses.give_back(pod).await
+}
+
+/// What is on record is so, whatever was written down of addresses.
+pub(super) async fn settle_addresses(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
+    let mut addresses = shared.network.addresses().await?;
+    let pods = shared.records(None).await?.into_iter().filter_map(|record| match record {
+        Record::Sandbox(sandbox) => Some((sandbox.spec.pod, sandbox.ip)),
+        Record::Attempt(_) => None,
+    });
+    addresses.settle(&pods.collect::<BTreeMap<_, _>>()).await
 }
 
 /// The files that all containers of a pod see, and where.

@@ -70,7 +70,7 @@ async fn admit<'a>(
     if let Some(attempt) = pod.latest(&id.name).filter(is_later) {
         return Err(RuntimeError::Superseded { id: ContainerId { attempt, ..id.clone() } });
     }
-    if !shared.is_ready(sandbox, &shared.network.devices().await?) {
+    if !shared.is_ready(sandbox, &shared.network.joined().await?) {
         return Err(no_such_pod(&id.pod));
     }
     Ok(Some(sandbox))

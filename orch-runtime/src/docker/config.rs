@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Scope;
+use crate::pod_network::PodNetwork;
 
 /// How a [`DockerRuntime`](super::DockerRuntime) works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +16,15 @@ pub struct DockerConfig {
     pub root: PathBuf,
     /// What tells the containers of this runtime from those of others on the same daemon.
     pub scope: Scope,
-    /// The daemon's network that pods get their addresses from.
-    pub network: String,
+    /// A network of this runtime's own for pods: a bridge that the daemon knows nothing of, in the network of the thread that
+    /// opens the runtime. `None`: pods are in a network of the daemon's.
+    ///
+    /// Docker's firewall drops what is forwarded and is not its own. Where the kernel shows it bridged packets, too (the
+    /// setting `net.bridge.bridge-nf-call-iptables`), pods reach one another only once it is told to let them:
+    /// `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT`, and the same with `-o`. The runtime does not change others' rules.
+    pub network: Option<PodNetwork>,
+    /// The daemon's network that pods get their addresses from where there is no other.
+    pub daemon_network: String,
     /// How long the daemon may take for a request that does not wait for a container; starting one is the longest.
     pub timeout: Duration,
     /// Of each attempt's output the last bytes are kept: about this many, and at most twice as many.
@@ -31,7 +39,8 @@ impl DockerConfig {
             socket: PathBuf::from("/var/run/docker.sock"),
             root: root.into(),
             scope,
-            network: "bridge".to_owned(),
+            network: None,
+            daemon_network: "bridge".to_owned(),
             timeout: Duration::from_secs(120),
             log_bytes: 10 << 20,
         }

@@ -1,7 +1,7 @@
 //! From what is asked for to what Docker is told, and from what Docker says to a status.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use orch_core::clock::Timestamp;
@@ -24,26 +24,42 @@ const MEMORY_LEAST: u64 = 6 << 20;
 const CPU_SHARES: u64 = 1_024;
 const CPU_SHARES_LEAST: u64 = 2;
 
-/// The sandbox of a pod as a container.
-pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec) -> wire::NewContainer {
-    let network_mode = if spec.host_network { "host".to_owned() } else { config.network.clone() };
+/// The sandbox of a pod as a container. `ip` is the pod's address, where the network is not Docker's.
+pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec, ip: Option<Ipv4Addr>) -> wire::NewContainer {
+    let network_mode = match ip {
+        _ if spec.host_network => "host".to_owned(),
+        Some(_) => "none".to_owned(),
+        None => config.daemon_network.clone(),
+    };
+    let own = ip.into_iter().flat_map(|ip| own_names(spec).into_iter().map(move |name| format!("{name}:{ip}")));
+    let extra_hosts = own.chain(extra_hosts(spec)).collect();
+    let mut labels = pod_labels(config, spec);
+    labels.extend(ip.map(|ip| (label::IP, ip.to_string())));
     wire::NewContainer {
         image: sandbox_image::NAME.to_owned(),
         hostname: (!spec.host_network && !spec.hostname.is_empty()).then(|| spec.hostname.clone()),
         domainname: spec.domain.as_ref().filter(|_| !spec.host_network).map(ToString::to_string),
-        labels: pod_labels(config, spec),
+        labels,
         host_config: wire::HostConfig {
             network_mode,
+            extra_hosts,
             ipc_mode: "shareable".to_owned(),
             log_config: wire::LogConfig { kind: "none", config: BTreeMap::new() },
             security_opt: vec![NO_NEW_PRIVILEGES.to_owned()],
             cap_drop: vec!["ALL".to_owned()],
             readonly_rootfs: true,
-            extra_hosts: extra_hosts(spec),
             ..wire::HostConfig::default()
         },
         ..wire::NewContainer::default()
     }
+}
+
+/// What a pod calls itself. Docker itself writes that only into networks of its own.
+fn own_names(spec: &SandboxSpec) -> Vec<String> {
+    let is_name = !spec.hostname.is_empty() && !spec.hostname.contains([':', ' ']);
+    let Some(hostname) = is_name.then_some(&spec.hostname) else { return Vec::new() };
+    let whole = spec.domain.as_ref().map(|domain| format!("{hostname}.{domain}"));
+    whole.into_iter().chain([hostname.clone()]).collect()
 }
 
 /// What Docker writes into the file `/etc/hosts` that a container has, with those that join its network.
@@ -251,6 +267,8 @@ pub(super) struct Found {
     /// Docker's own id of it.
     pub(super) docker_id: String,
     pub(super) sandbox: SandboxSpec,
+    /// The address of a sandbox that is not in a network of Docker's.
+    pub(super) own_ip: Option<Ipv4Addr>,
     pub(super) role: Role,
     pub(super) created_at: Timestamp,
     pub(super) was_started: bool,
@@ -286,8 +304,10 @@ pub(super) fn found(config: &DockerConfig, container: &wire::Container) -> Optio
         return None;
     }
     let sandbox: SandboxSpec = serde_json::from_str(labels.get(label::SANDBOX)?).ok()?;
+    let own_ip: Option<Ipv4Addr> = labels.get(label::IP).and_then(|ip| ip.parse().ok());
     let role = match labels.get(label::CONTAINER) {
-        None => Role::Sandbox { ip: if sandbox.host_network { None } else { ip(&container.network_settings) } },
+        None if sandbox.host_network => Role::Sandbox { ip: None },
+        None => Role::Sandbox { ip: own_ip.map(IpAddr::V4).or_else(|| ip(&container.network_settings)) },
         Some(name) => {
             let (name, attempt) = (name.parse().ok()?, labels.get(label::ATTEMPT)?.parse().ok()?);
             let id = ContainerId { pod: sandbox.pod.clone(), name, attempt };
@@ -302,6 +322,7 @@ pub(super) fn found(config: &DockerConfig, container: &wire::Container) -> Optio
     (container.name.strip_prefix('/') == Some(&name)).then(|| Found {
         docker_id: container.id.clone(),
         sandbox,
+        own_ip,
         role,
         created_at: time(&container.created).unwrap_or_default(),
         was_started: container.state.status != "created",
@@ -405,8 +426,10 @@ mod tests {
         assert_eq!(mounts, [("/other".to_owned(), RESOLVER.to_owned(), false)]);
         let on_the_host = SandboxSpec { host_network: true, ..pod.clone() };
         assert_eq!(made(&on_the_host, &spec()).1, ["db:10.0.0.1"]);
-        let named =
-            |pod: &SandboxSpec| (sandbox(&config(), pod).domainname, sandbox(&config(), pod).host_config.extra_hosts);
+        let named = |pod: &SandboxSpec| {
+            let made = sandbox(&config(), pod, None);
+            (made.domainname, made.host_config.extra_hosts)
+        };
         let hosts = vec!["db:10.0.0.1".to_owned()];
         assert_eq!(named(&pod), (Some("web.shop.svc.cluster.local".into()), hosts.clone()));
         assert_eq!(named(&on_the_host), (None, hosts));
@@ -430,8 +453,15 @@ mod tests {
         let on_the_host = SandboxSpec { host_network: true, ..pod() };
         let container = container(&config(), around(&on_the_host), &id(), &spec(), "").expect("a container");
         assert_eq!(container.host_config.network_mode, "host");
-        let sandbox = sandbox(&config(), &on_the_host);
-        assert_eq!((sandbox.hostname, sandbox.host_config.network_mode.as_str()), (None, "host"));
+        let on_the_host = sandbox(&config(), &on_the_host, None);
+        assert_eq!((on_the_host.hostname, on_the_host.host_config.network_mode.as_str()), (None, "host"));
+        let joined = sandbox(&config(), &pod(), Some(Ipv4Addr::new(10, 88, 0, 2)));
+        assert_eq!((joined.labels[label::IP].as_str(), &*joined.host_config.network_mode), ("10.88.0.2", "none"));
+        assert_eq!(joined.host_config.extra_hosts, [format!("{}:10.88.0.2", pod().hostname)]);
+        let named = SandboxSpec { domain: Some("web.shop.svc.cluster.local".parse().expect("a domain")), ..pod() };
+        let joined = sandbox(&config(), &named, Some(Ipv4Addr::new(10, 88, 0, 2)));
+        let whole = format!("{}.web.shop.svc.cluster.local:10.88.0.2", pod().hostname);
+        assert_eq!(joined.host_config.extra_hosts, [whole, format!("{}:10.88.0.2", pod().hostname)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::exec::{Ended, Running, Wanted};
 use super::session::{Bound, Decoder, Sink, output};
 use super::stream::Frames;
 use super::{DockerRuntime, Shared, attach};
-use crate::netns;
+use crate::namespace;
 use crate::session::input;
 
 /// The exit code of what is killed with its container.
@@ -68,21 +68,24 @@ impl Shared {
         let Some(pid) = sandbox.and_then(|sandbox| sandbox.pid) else {
             return Err(RuntimeError::NoSuchPod { pod: pod.clone() });
         };
-        let stream = netns::connect(pid, port).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => {
-                RuntimeError::Refused { pod: pod.clone(), port, message: "nothing listens there".to_owned() }
-            }
-            std::io::ErrorKind::TimedOut => RuntimeError::Refused {
-                pod: pod.clone(),
-                port,
-                message: "who listens there does not answer".to_owned(),
-            },
-            kind => {
-                let transient = kind != std::io::ErrorKind::PermissionDenied;
-                let message = format!("cannot reach port {port} of pod {pod}: {error}");
-                RuntimeError::Unavailable { message, transient, source: Some(Box::new(error)) }
-            }
-        })?;
+        let stream =
+            namespace::connect(format!("/proc/{pid}/ns/net").into(), port).await.map_err(|error| {
+                match error.kind() {
+                    std::io::ErrorKind::ConnectionRefused => {
+                        RuntimeError::Refused { pod: pod.clone(), port, message: "nothing listens there".to_owned() }
+                    }
+                    std::io::ErrorKind::TimedOut => RuntimeError::Refused {
+                        pod: pod.clone(),
+                        port,
+                        message: "who listens there does not answer".to_owned(),
+                    },
+                    kind => {
+                        let transient = kind != std::io::ErrorKind::PermissionDenied;
+                        let message = format!("cannot reach port {port} of pod {pod}: {error}");
+                        RuntimeError::Unavailable { message, transient, source: Some(Box::new(error)) }
+                    }
+                }
+            })?;
         let (reader, writer) = stream.into_split();
         let (sink, input) = input();
         let pump = Sink { writer: Some(writer), terminal: false };

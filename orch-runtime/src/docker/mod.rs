@@ -15,6 +15,7 @@ mod kill;
 mod ledger;
 mod logs;
 mod names;
+mod network;
 mod pods;
 mod pull;
 mod removal;
@@ -47,11 +48,13 @@ use self::ledger::Ledger;
 pub use self::names::{Scope, ScopeError};
 use self::pods::Pods;
 use crate::changes::Changes;
+use crate::pod_network::{Netlink, Network};
 
 /// Runs containers by a Docker daemon on this machine, 20.10 or later, over its unix socket.
 ///
 /// A pod's sandbox is a container that does nothing: it holds the network, the host name and the shared memory that the
-/// pod's containers join. Its image is made here, so no registry is needed for it. Everything of this runtime carries its
+/// pod's containers join. Its network is one of Docker's, or one of [the runtime's own](DockerConfig::network), which Docker
+/// knows nothing of. Its image is made here, so no registry is needed for it. Everything of this runtime carries its
 /// [`Scope`] in name and labels, so several runtimes share a daemon without seeing one another, and nothing of anybody
 /// else is touched. The daemon refuses a second container of a name, and the folder [`DockerConfig::root`] remembers what
 /// was started after its container is gone: whatever may be killed at any moment, nothing is started twice.
@@ -75,6 +78,8 @@ struct Shared {
     client: Client,
     version: String,
     pods: Arc<Pods>,
+    /// That of pods, where it is not Docker's.
+    network: Option<Network>,
     changes: Arc<Changes>,
     inputs: Inputs,
     _listening: Listening,
@@ -88,15 +93,21 @@ impl DockerRuntime {
     /// [`RuntimeError::Unavailable`] when the daemon cannot be reached, does not answer or is too old, when another
     /// runtime uses the root folder, or when a record in it cannot be read.
     pub async fn open(config: DockerConfig) -> Result<Self, RuntimeError> {
+        let netlink = config.network.as_ref().map(|_| Netlink::here()).transpose()?;
         let (client, version) = Client::connect(config.socket.clone(), config.timeout).await?;
         let root = config.root.clone();
         let (ledger, records) = tokio::task::spawn_blocking(move || Ledger::open(&root)).await.map_err(panicked)??;
+        let network = config.network.clone().zip(netlink);
+        let network = network
+            .map(|(network, netlink)| Network::new(network, netlink, format!("docker/{}", config.scope), &config.root));
         let changes = Arc::default();
         let pods = Arc::new(Pods::new(ledger, records));
         let listening = events::listen(client.clone(), config.scope.clone(), &pods, Arc::clone(&changes)).await?;
         let inputs = Inputs::default();
-        let shared = Arc::new(Shared { config, client, version, pods, changes, inputs, _listening: listening });
+        let shared =
+            Arc::new(Shared { config, client, version, pods, network, changes, inputs, _listening: listening });
         shared.adopt_all().await?;
+        shared.settle_addresses().await?;
         Ok(Self { shared })
     }
 
@@ -106,6 +117,18 @@ impl DockerRuntime {
         // What a distribution appends says nothing of Docker.
         let version = self.shared.version.split(['+', '~']).next().unwrap_or_default();
         format!("docker://{version}")
+    }
+
+    /// Gives the machine back what no pod needs any more: if there is no pod, the bridge of [`DockerConfig::network`] goes,
+    /// unless somebody else made it or is joined to it. If there is one, everything stays, and containers go on. Clones may
+    /// be left: what they need they make again.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`] when Linux refuses. What is left then does no harm, and the next runtime that is closed
+    /// removes it.
+    pub async fn close(self) -> Result<(), RuntimeError> {
+        let shared = Arc::clone(&self.shared);
+        Self::to_its_end(async move { shared.close_network().await }).await
     }
 
     /// Does something to its end, whether the caller waits for it or not: half of it would have to be found and

@@ -36,6 +36,8 @@ pub(super) mod label {
     pub(in super::super) const POD: &str = "orch.pod";
     /// The pod's sandbox, as JSON.
     pub(in super::super) const SANDBOX: &str = "orch.sandbox";
+    /// The pod's address, where the network is not Docker's.
+    pub(in super::super) const IP: &str = "orch.ip";
     /// The container's name within the pod; a sandbox has none.
     pub(in super::super) const CONTAINER: &str = "orch.container";
     /// The attempt.

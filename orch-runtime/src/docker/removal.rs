@@ -59,6 +59,7 @@ impl Shared {
         for group in [attempts, sandboxes] {
             try_join_all(group.iter().map(|found| self.delete(&found.docker_id))).await?;
         }
+        self.give_back(pod).await?;
         if hold.record().is_some() { hold.remove().await } else { Ok(()) }
     }
 

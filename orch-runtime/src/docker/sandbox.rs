@@ -37,6 +37,7 @@ impl Shared {
         let made = self.run_sandbox(&record).await;
         if made.is_err() && record.containers.is_empty() && self.find_all(Some(&spec.pod)).await?.is_empty() {
             // Nobody was told that it is there, and nothing of it is.
+            self.give_back(&spec.pod).await?;
             hold.remove().await?;
         }
         made
@@ -45,16 +46,19 @@ impl Shared {
     async fn run_sandbox(&self, record: &PodRecord) -> Result<(), RuntimeError> {
         let pod = &record.spec.pod;
         if let Some(sandbox) = self.find_sandbox(pod).await? {
-            if sandbox.running {
+            if sandbox.running && self.is_joined(&sandbox).await? {
                 return Ok(());
             }
             self.nothing_runs(record).await?;
+            if sandbox.running {
+                return self.join(&sandbox).await;
+            }
             self.delete(&sandbox.docker_id).await?;
         } else {
             self.nothing_runs(record).await?;
         }
         let name = self.config.scope.sandbox(pod);
-        let container = convert::sandbox(&self.config, &record.spec);
+        let container = convert::sandbox(&self.config, &record.spec, self.address(&record.spec).await?);
         let create =
             || -> Result<Call, Failure> { Call::post("/containers/create").query("name", &name).json(&container) };
         let created: Result<wire::Created, Failure> = self.client.ask(create()?).await;
@@ -70,7 +74,10 @@ impl Shared {
             self.delete(&created.id).await?;
             return Err(failure.into());
         }
-        Ok(())
+        match self.find_sandbox(pod).await?.filter(|sandbox| sandbox.own_ip.is_some()) {
+            Some(sandbox) => self.join(&sandbox).await,
+            None => Ok(()),
+        }
     }
 
     /// A sandbox is not made anew beside containers that still use what is left of the old one.

@@ -53,7 +53,8 @@ impl Shared {
     }
 
     async fn ready_sandbox(&self, id: &ContainerId) -> Result<Found, RuntimeError> {
-        let sandbox = self.find_sandbox(&id.pod).await?.filter(|sandbox| sandbox.running);
+        let found = self.only_joined(self.find_sandbox(&id.pod).await?.into_iter().collect()).await?;
+        let sandbox = found.into_iter().find(|sandbox| sandbox.running);
         sandbox.ok_or_else(|| RuntimeError::NoSuchPod { pod: id.pod.clone() })
     }
 

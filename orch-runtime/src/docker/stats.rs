@@ -7,6 +7,7 @@ use orch_core::runtime::{ContainerId, ContainerStats, NetworkStats, PodStats, Po
 use super::client::Call;
 use super::convert::Role;
 use super::{Shared, wire};
+use crate::cgroup;
 
 impl Shared {
     pub(super) async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
@@ -36,6 +37,10 @@ impl Shared {
     async fn network_stats(&self, pod: &PodUid) -> Result<Option<NetworkStats>, RuntimeError> {
         let found = self.find_sandbox(pod).await?.filter(|found| matches!(found.role, Role::Sandbox { .. }));
         let Some(sandbox) = found else { return Ok(None) };
+        if let (Some(_), Some(pid)) = (sandbox.own_ip, sandbox.pid) {
+            // Docker knows nothing of it. One that ends meanwhile cannot be measured.
+            return Ok(cgroup::network_of(pid).ok());
+        }
         Ok(self.measure(&sandbox.docker_id).await?.as_ref().and_then(network))
     }
 }

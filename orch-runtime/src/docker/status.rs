@@ -22,7 +22,7 @@ impl Shared {
     pub(super) async fn statuses(&self, only: Option<&PodUid>) -> Result<Vec<SandboxStatus>, RuntimeError> {
         // What is on record both before and after was there meanwhile, so that its container must be, too.
         let before = self.pods.records(only);
-        let found = self.find_all(only).await?;
+        let found = self.only_joined(self.find_all(only).await?).await?;
         let after = self.pods.records(only);
         Ok(assemble(&before, &after, found))
     }
@@ -151,6 +151,7 @@ mod tests {
         Found {
             docker_id: String::new(),
             sandbox: spec(),
+            own_ip: None,
             role,
             created_at: Timestamp::UNIX_EPOCH,
             was_started,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::AddressRange;
+use super::ProcessNetwork;
 
 /// How a [`ProcessRuntime`](super::ProcessRuntime) works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +12,8 @@ pub struct ProcessConfig {
     pub root: PathBuf,
     /// The program that supervises each container.
     pub shim: Shim,
-    /// Where pods get addresses of their own from. `None`: they have none. Runtimes on one machine need ranges that
-    /// do not overlap.
-    pub addresses: Option<AddressRange>,
+    /// The network of pods.
+    pub network: ProcessNetwork,
     /// Where a command is looked up when the container's environment has no `PATH`. The container does not see it.
     pub path: String,
     /// Of each attempt's log the last bytes are kept, the times of its lines included: at least this many, and at most
@@ -32,14 +31,14 @@ pub struct ProcessConfig {
 }
 
 impl ProcessConfig {
-    /// The defaults: the shim is the current program, no addresses, the usual `PATH`, 10 MiB of output, memory is
+    /// The defaults: the shim is the current program, the network is the machine's, the usual `PATH`, 10 MiB of output, memory is
     /// enforced.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
             shim: Shim::CurrentExe,
-            addresses: None,
+            network: ProcessNetwork::Host,
             path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
             log_bytes: 10 << 20,
             enforce_memory: true,

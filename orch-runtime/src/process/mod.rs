@@ -10,6 +10,7 @@ mod identity;
 mod input;
 mod lock;
 mod names;
+mod network;
 mod pod;
 mod privileges;
 mod record;
@@ -22,7 +23,6 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,8 @@ use self::attempt::{Attempt, Life};
 pub use self::config::{ProcessConfig, Shim};
 use self::hold::Hold;
 use self::lock::RootLock;
+use self::network::Connected;
+pub use self::network::ProcessNetwork;
 use self::pod::{Ledger, Pod};
 use self::record::{Durability, RootFolder, SandboxRecord};
 pub use self::shim::run_shim_if_asked;
@@ -51,6 +53,7 @@ use self::trouble::unavailable;
 use crate::cgroup::{Cgroup, Limits};
 use crate::changes::Changes;
 use crate::log_file;
+use crate::pod_network::Netlink;
 
 /// Runs containers as processes of this machine, without a daemon, and without privileges where none are asked for.
 ///
@@ -61,7 +64,8 @@ use crate::log_file;
 ///
 /// A container gets the environment that its spec says and nothing else, not even a `PATH`; its working folder is one of
 /// its own that goes when the attempt is removed. There is deliberately no isolation: a container sees the machine as its
-/// user does, its network included, and one that means to can leave its supervision with the help of others.
+/// user does, its network included unless pods have [their own](ProcessNetwork::Bridge), and one that means to can leave its
+/// supervision with the help of others.
 ///
 /// | asked for | given |
 /// |---|---|
@@ -74,10 +78,11 @@ use crate::log_file;
 /// | processor time, number of processes | with control groups (see [`ProcessConfig::cgroup_parent`]); else not limited |
 /// | stats | with control groups, exactly; else the sum over the processes that live, without those that ended unnoticed |
 /// | whom a pod asks for names, names in `/etc/hosts` | where this process may mount, over the files that the machine has there, until the machine's are replaced; else what the machine has |
+/// | a network | the machine's, or one of the pod's own if this process is root: see [`ProcessNetwork`] |
 /// | images, host names | not used |
 ///
 /// Standard output and error are one stream, so that their order is right: who attaches gets both as standard output. The
-/// ports of a pod are forwarded to its address, or to 127.0.0.1 where it has none of its own.
+/// ports of a pod are forwarded to its address, or to 127.0.0.1 where it has none of its own, or a network of its own.
 ///
 /// If a shim is killed, its program dies with it, and with it everything of the program's session; only a descendant
 /// that had made a session of its own is not found then.
@@ -99,8 +104,9 @@ struct Shared {
     /// The group within which each container has one.
     cgroup: Option<Cgroup>,
     pods: Mutex<BTreeMap<PodUid, Arc<Pod>>>,
-    /// Held while a sandbox is made: the address given last, or where to begin.
-    last_address: tokio::sync::Mutex<Option<Ipv4Addr>>,
+    network: Connected,
+    /// Held while a sandbox is written down, with an address that nobody else has.
+    recording: tokio::sync::Mutex<()>,
     changes: Arc<Changes>,
     watches: Mutex<JoinSet<()>>,
     hold: Hold,
@@ -119,9 +125,12 @@ impl ProcessRuntime {
                            orch_runtime::process::run_shim_if_asked(): add the call, or name a shim by its path";
             return Err(RuntimeError::Unavailable { message: message.to_owned(), transient: false, source: None });
         }
-        let opened = tokio::task::spawn_blocking(move || Shared::open(config)).await;
+        let netlink = config.network.netlink()?;
+        let opened = tokio::task::spawn_blocking(move || Shared::open(config, netlink)).await;
         let shared = Arc::new(opened.map_err(panicked)??);
         found::take_over(&shared).await?;
+        let addresses = network::addresses(shared.pods().values());
+        shared.network.settle(&shared.root, &addresses).await?;
         Ok(Self { shared })
     }
 
@@ -135,6 +144,11 @@ impl ProcessRuntime {
         let watches = async {
             let mut watches = std::mem::take(&mut *self.shared.watches());
             watches.shutdown().await;
+            if self.shared.pods().is_empty()
+                && let Err(error) = self.shared.network.close().await
+            {
+                tracing::warn!(%error, "something of the network of pods is left");
+            }
         };
         self.shared.hold.give_back(watches).await;
     }
@@ -155,7 +169,7 @@ impl ProcessRuntime {
 }
 
 impl Shared {
-    fn open(config: ProcessConfig) -> Result<Self, RuntimeError> {
+    fn open(config: ProcessConfig, netlink: Option<Netlink>) -> Result<Self, RuntimeError> {
         let failed = |error| unavailable("cannot use the root folder", &config.root, error);
         record::make_folder(&config.root).map_err(failed)?;
         let root = RootFolder(config.root.canonicalize().map_err(failed)?);
@@ -164,12 +178,11 @@ impl Shared {
         record::make_folder(&root.pods()).and_then(|()| root.empty_removed()).map_err(failed)?;
         let pods = found::pods(&root)?;
         let latest = pods.values().max_by_key(|pod| pod.record.created_at).and_then(|pod| pod.record.ip);
-        let first = || config.addresses.map(|range| range.address(hash(&root.0)));
-        let last_address = tokio::sync::Mutex::new(latest.or_else(first));
+        let network = config.network.connect(netlink, &root, latest)?;
         let pods = Mutex::new(pods);
-        let (changes, watches) = Default::default();
+        let (recording, changes, watches) = Default::default();
         let (can_mount, hold) = (names::can_mount(), Hold::new(lock));
-        Ok(Self { config, root, can_mount, cgroup, pods, last_address, changes, watches, hold })
+        Ok(Self { config, root, can_mount, cgroup, pods, network, recording, changes, watches, hold })
     }
 
     /// A panic while the lock is held leaves nothing half done: every critical section is one step.
@@ -205,12 +218,35 @@ impl Shared {
     }
 
     async fn create(self: Arc<Self>, spec: SandboxSpec) -> Result<SandboxStatus, RuntimeError> {
-        let mut last_address = self.last_address.lock().await;
-        if let Some(pod) = self.pod(&spec.pod) {
-            return Ok(pod.status());
+        loop {
+            let pod = self.recorded(&spec).await?;
+            if self.is_ready(&pod).await? {
+                return Ok(pod.status(true));
+            }
+            let ledger = pod.ledger.lock().await;
+            if ledger.removed {
+                continue;
+            }
+            // Somebody else may have made it meanwhile.
+            if !self.is_ready(&pod).await? {
+                if let Some(running) = pod.attempts().iter().find(|attempt| !attempt.has_ended()) {
+                    return Err(RuntimeError::StillRunning { id: running.id.clone() });
+                }
+                self.network.make(&self.root, &pod.record).await?;
+            }
+            return Ok(pod.status(true));
         }
-        let ip = self.config.addresses.map(|range| self.address(range, *last_address)).transpose()?;
-        let record = SandboxRecord { spec, ip, created_at: SystemClock.now() };
+    }
+
+    /// The pod, written down if it is not.
+    async fn recorded(&self, spec: &SandboxSpec) -> Result<Arc<Pod>, RuntimeError> {
+        let _one_at_a_time = self.recording.lock().await;
+        if let Some(pod) = self.pod(&spec.pod) {
+            return Ok(pod);
+        }
+        let known = network::addresses(self.pods().values());
+        let (ip, own_network) = self.network.address(spec, &known).await?;
+        let record = SandboxRecord { spec: spec.clone(), ip, own_network, created_at: SystemClock.now() };
         let (root, written) = (self.root.clone(), record.clone());
         let path = root.sandbox(&record.spec.pod);
         let write = move || {
@@ -220,19 +256,18 @@ impl Shared {
         };
         let result = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         result.map_err(|error| unavailable("cannot write", &path, error))?;
-        *last_address = ip.or(*last_address);
         let pod = Arc::new(Pod::new(record, Ledger::default()));
-        let status = pod.status();
-        self.pods().insert(status.spec.pod.clone(), pod);
-        Ok(status)
+        self.pods().insert(spec.pod.clone(), Arc::clone(&pod));
+        Ok(pod)
     }
 
-    fn address(&self, range: AddressRange, last: Option<Ipv4Addr>) -> Result<Ipv4Addr, RuntimeError> {
-        let used = self.pods().values().filter_map(|pod| pod.record.ip).collect();
-        range.next_free(last, &used).ok_or_else(|| {
-            let message = format!("every address of {range} belongs to a pod: remove pods, or choose a larger range");
-            RuntimeError::Exhausted { what: "pod address", message }
-        })
+    /// Whether what the containers of a pod share is there.
+    async fn is_ready(&self, pod: &Pod) -> Result<bool, RuntimeError> {
+        if !pod.record.own_network {
+            return Ok(true);
+        }
+        let networks = self.network.look().await?;
+        Ok(self.network.is_there(&self.root, &networks, &pod.record))
     }
 
     async fn remove_container(self: Arc<Self>, id: ContainerId) -> Result<(), RuntimeError> {
@@ -258,6 +293,7 @@ impl Shared {
         for attempt in &attempts {
             let _commands_have_ended = attempt.commands.write().await;
         }
+        self.network.leave(&self.root, &uid).await?;
         let (root, folder, name) = (self.root.clone(), self.root.pod(&uid), uid.to_string());
         let groups: Vec<Cgroup> = attempts.iter().filter_map(|attempt| attempt.cgroup.clone()).collect();
         let remove = move || {
@@ -267,6 +303,7 @@ impl Shared {
         let removed = tokio::task::spawn_blocking(remove).await;
         let removed = removed.unwrap_or_else(|error| Err(io::Error::other(error)));
         removed.map_err(|error| unavailable("cannot remove", &self.root.pod(&uid), error))?;
+        self.network.give_back(&uid).await?;
         ledger.removed = true;
         self.pods().remove(&uid);
         Ok(())
@@ -300,20 +337,28 @@ impl Runtime for ProcessRuntime {
 
     async fn list(&self) -> Result<Vec<SandboxStatus>, RuntimeError> {
         self.shared.hold.check()?;
-        Ok(self.shared.pods().values().map(|pod| pod.status()).collect())
+        let Shared { network, root, .. } = &*self.shared;
+        let networks = network.look().await?;
+        let status = |pod: &Arc<Pod>| pod.status(network.is_there(root, &networks, &pod.record));
+        Ok(self.shared.pods().values().map(status).collect())
     }
 
     async fn status(&self, pod: &PodUid) -> Result<Option<SandboxStatus>, RuntimeError> {
         self.shared.hold.check()?;
-        Ok(self.shared.pod(pod).map(|pod| pod.status()))
+        let Some(pod) = self.shared.pod(pod) else { return Ok(None) };
+        let ready = self.shared.is_ready(&pod).await?;
+        Ok(Some(pod.status(ready)))
     }
 
     async fn stats(&self, pod: &PodUid) -> Result<Option<PodStats>, RuntimeError> {
         self.shared.hold.check()?;
         let Some(found) = self.shared.pod(pod) else { return Ok(None) };
-        let measure = move || found.attempts().iter().filter_map(|attempt| stats::of(attempt)).collect();
-        let containers = tokio::task::spawn_blocking(measure).await.map_err(panicked)?;
-        Ok(Some(PodStats { pod: pod.clone(), at: SystemClock.now(), network: None, containers }))
+        let measure = move || {
+            let containers = found.attempts().iter().filter_map(|attempt| stats::of(attempt)).collect();
+            (stats::network_of(&found), containers)
+        };
+        let (network, containers) = tokio::task::spawn_blocking(measure).await.map_err(panicked)?;
+        Ok(Some(PodStats { pod: pod.clone(), at: SystemClock.now(), network, containers }))
     }
 
     fn events(&self) -> BoxStream<'static, PodUid> {

@@ -49,11 +49,11 @@ impl Pod {
         self.lock().remove(&(id.name.clone(), id.attempt));
     }
 
-    pub(super) fn status(&self) -> SandboxStatus {
+    pub(super) fn status(&self, ready: bool) -> SandboxStatus {
         SandboxStatus {
             spec: self.record.spec.clone(),
             ip: self.record.ip.map(Into::into),
-            ready: true,
+            ready,
             created_at: self.record.created_at,
             containers: self.lock().values().map(|attempt| attempt.status()).collect(),
         }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! ROOT/lock                                held by the runtime that uses the root
+//! ROOT/addresses.json, addresses.lock      which pod has which address, and which rest, where pods have networks
+//! ROOT/namespaces/net.UID                  the pod's network namespace, kept by a mount
 //! ROOT/pods/UID/sandbox.json               the pod, its address
 //! ROOT/pods/UID/resolv.conf, hosts         what its containers see there in place of the machine's, if anything
 //! ROOT/pods/UID/containers/NAME/latest     the latest attempt, once an attempt was removed
@@ -41,6 +43,9 @@ const LARGEST_RECORD: u64 = 64 << 20;
 pub(super) struct SandboxRecord {
     pub(super) spec: SandboxSpec,
     pub(super) ip: Option<Ipv4Addr>,
+    /// Whether its containers are in a network namespace of the pod's own.
+    #[serde(default)]
+    pub(super) own_network: bool,
     pub(super) created_at: Timestamp,
 }
 
@@ -70,6 +75,9 @@ pub(super) struct Launch {
     pub(super) mounts: Vec<Mount>,
     #[serde(default)]
     pub(super) privileges: Privileges,
+    /// The network namespace that it is in, if not the shim's.
+    #[serde(default)]
+    pub(super) network: Option<PathBuf>,
     /// Whether the kernel limits and counts what it uses.
     #[serde(default)]
     pub(super) cgroup: Option<Cgroup>,
@@ -161,6 +169,16 @@ impl RootFolder {
 
     pub(super) fn attempt(&self, pod: &PodUid, name: &ContainerName, attempt: u32) -> AttemptFolder {
         AttemptFolder(self.containers(pod).join(name.as_str()).join(attempt.to_string()))
+    }
+
+    /// Where networks of pods are.
+    pub(super) fn namespaces(&self) -> PathBuf {
+        self.0.join("namespaces")
+    }
+
+    /// The network namespace of a pod.
+    pub(super) fn network(&self, pod: &PodUid) -> PathBuf {
+        self.namespaces().join(format!("net.{pod}"))
     }
 
     pub(super) fn removed(&self) -> PathBuf {

@@ -23,6 +23,7 @@ use super::start::spawn_exec_shim;
 use super::trouble::unavailable;
 use super::{ProcessRuntime, Shim};
 use crate::log_file::{self, Origin};
+use crate::namespace;
 use crate::session;
 
 /// What is read at once, and how many such pieces wait for whoever reads a session: the program waits for the rest.
@@ -77,9 +78,14 @@ impl Interactive for ProcessRuntime {
     async fn port_forward(&self, uid: &PodUid, port: u16) -> Result<Session, RuntimeError> {
         self.shared.hold.check()?;
         let Some(pod) = self.shared.pod(uid) else { return Err(RuntimeError::NoSuchPod { pod: uid.clone() }) };
-        let address = SocketAddr::from((pod.record.ip.unwrap_or(Ipv4Addr::LOCALHOST), port));
-        let connection = TcpStream::connect(address).await.map_err(|error| {
-            let message = format!("{address}: {error}: does its program listen at the pod's address?");
+        let ip = pod.record.ip.filter(|_| !pod.record.own_network);
+        let address = SocketAddr::from((ip.unwrap_or(Ipv4Addr::LOCALHOST), port));
+        let connection = match pod.record.own_network {
+            true => namespace::connect(self.shared.root.network(uid), port).await,
+            false => TcpStream::connect(address).await,
+        };
+        let connection = connection.map_err(|error| {
+            let message = format!("{address}: {error}: does its program listen there?");
             RuntimeError::Refused { pod: uid.clone(), port, message }
         })?;
         let (from, to) = connection.into_split();

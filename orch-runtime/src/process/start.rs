@@ -35,8 +35,12 @@ pub(super) async fn start(
     if !pod.admit(&ledger, &id)? {
         return Ok(());
     }
+    if !shared.is_ready(&pod).await? {
+        return Err(RuntimeError::NoSuchPod { pod: id.pod });
+    }
     let folder = shared.root.attempt(&id.pod, &id.name, id.attempt);
-    let request = request(&shared, &id, &folder, spec);
+    let mut request = request(&shared, &id, &folder, spec);
+    request.launch.network = pod.record.own_network.then(|| shared.root.network(&id.pod));
     let obstacle = obstacle(&request);
     let result = match obstacle {
         Some(message) => refuse(&pod, &id, &folder, request, message).await,
@@ -68,6 +72,7 @@ fn request(shared: &Shared, id: &ContainerId, folder: &AttemptFolder, spec: Cont
         own_folder: folder.work(),
         mounts,
         privileges: spec.privileges.clone(),
+        network: None,
         cgroup,
         input: None,
         terminal: None,

@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::unistd::{SysconfVar, sysconf};
-use orch_core::runtime::ContainerStats;
+use orch_core::runtime::{ContainerStats, NetworkStats};
 
 use super::attempt::{Attempt, Phase};
 use super::identity::{self, Stat};
+use super::pod::Pod;
 use super::record;
-use crate::cgroup::Usage;
+use crate::cgroup::{self, Usage};
 use crate::log_file;
 
 /// What an attempt uses, if it runs. What cannot be read is left out: it may be ending.
@@ -27,6 +28,16 @@ pub(super) fn of(attempt: &Attempt) -> Option<ContainerStats> {
         log_bytes: log_file::disk_bytes(&attempt.folder.0).ok(),
         ..usage.stats(attempt.id.clone())
     })
+}
+
+/// What went over a pod's network, if it has one of its own and something runs in it.
+pub(super) fn network_of(pod: &Pod) -> Option<NetworkStats> {
+    let pid = |attempt: &Attempt| match attempt.phase() {
+        Phase::Running(process) => u32::try_from(process.pid).ok(),
+        _ => None,
+    };
+    let attempts = pod.attempts().into_iter().filter(|_| pod.record.own_network);
+    { attempts }.find_map(|attempt| cgroup::network_of(pid(&attempt)?).ok())
 }
 
 /// The sum over everything that its shim started. What processes used that have ended counts as long as those live that

@@ -12,7 +12,7 @@ use super::place::{Place, id, sandbox};
 
 /// Whether the bridge is there.
 fn has_bridge(place: &Place) -> bool {
-    let shown = place.ip(&["link", "show", place.config().network.bridge.as_str()]);
+    let shown = place.ip(&["link", "show", place.config().network.bridge().as_str()]);
     shown.status.success()
 }
 
@@ -83,7 +83,7 @@ async fn pods_that_come_while_it_is_closed_have_a_network() {
 #[tokio::test]
 async fn a_bridge_that_others_made_stays() {
     let place = Place::new().await;
-    let bridge = place.config().network.bridge;
+    let bridge = place.config().network.bridge().clone();
     assert!(place.ip(&["link", "add", bridge.as_str(), "type", "bridge"]).status.success());
     let runtime = place.open().await;
     let web = id("a", "web", 0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orch_core::runtime::{ContainerSpec, ContainerState, ExitReason, Mount, Runtime as _, RuntimeError};
 use orch_runtime::containerd::{ContainerdConfig, ContainerdRuntime, Logger};
+use orch_runtime::pod_network::PodNetwork;
 use orch_testkit::suite::runtime::RuntimeFixture as _;
 
 use super::place::{Place, eventually, id, output, sandbox};
@@ -95,8 +96,9 @@ async fn names_that_containerd_does_not_take_are_hidden() {
 async fn a_subnet_that_is_used_up_is_told() {
     let place = Place::new().await;
     let mut config = place.config();
-    config.network.subnet = "10.250.0.0/29".parse().expect("a subnet");
-    let runtime = ContainerdRuntime::open(config).await.expect("a runtime");
+    let network = PodNetwork::new(config.network.bridge().clone(), "10.250.0.0/29".parse().expect("a range"));
+    config.network = network.expect("a network").with_quarantine(Duration::from_secs(5));
+    let runtime = ContainerdRuntime::open(config.clone()).await.expect("a runtime");
     for number in 0..5 {
         runtime.create_sandbox(&sandbox(&format!("a{number}"))).await.expect("a sandbox");
     }
@@ -104,6 +106,11 @@ async fn a_subnet_that_is_used_up_is_told() {
     assert!(matches!(error, RuntimeError::Exhausted { .. }), "{error}");
     assert!(error.to_string().contains("10.250.0.0/29"), "{error}");
     runtime.remove(&"a3".parse().expect("a uid")).await.expect("removed");
+    let resting = runtime.create_sandbox(&sandbox("one-more")).await.expect_err("it rests");
+    assert!(resting.to_string().contains("4 belong to pods and 1 rest"), "{resting}");
+    drop(runtime);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let runtime = ContainerdRuntime::open(config).await.expect("a runtime");
     runtime.create_sandbox(&sandbox("one-more")).await.expect("one was given back");
     for pod in runtime.list().await.expect("a list") {
         runtime.remove(&pod.spec.pod).await.expect("removed");

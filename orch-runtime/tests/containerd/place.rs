@@ -15,6 +15,7 @@ use orch_core::runtime::{
     Runtime as _, SandboxSpec,
 };
 use orch_runtime::containerd::{ContainerdConfig, ContainerdRuntime, Logger};
+use orch_runtime::pod_network::PodNetwork;
 use orch_testkit::daemon::{Containerd, Registry, RegistryAccess, RegistryFault, busybox_image};
 use orch_testkit::suite::images::{ImagesFixture, RegistryNames};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
@@ -79,9 +80,9 @@ impl Place {
         let mut config = ContainerdConfig::new(self.containerd().folder().join(namespace));
         config.socket = self.containerd().socket();
         config.namespace = namespace.parse().expect("a namespace");
-        config.network.bridge = format!("t{}-{half}", self.number).parse().expect("a name");
-        let subnet = format!("10.{}.{}.0/25", self.number, half);
-        config.network.subnet = subnet.parse().expect("a subnet");
+        let bridge = format!("t{}-{half}", self.number).parse().expect("a name");
+        let subnet = format!("10.{}.{}.0/25", self.number, half).parse().expect("a range");
+        config.network = PodNetwork::new(bridge, subnet).expect("a network");
         config.logger = Logger::Path(env!("CARGO_BIN_EXE_orch-logger").into());
         config.log_bytes = 1 << 20;
         config.cgroup_parent = self.containerd().cgroup_parent().into();
@@ -223,8 +224,8 @@ impl RuntimeFixture for Place {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
         let ours = |line: &&str| line.contains(&root) || line.contains(&format!("/{}/", self.namespace));
         traces.extend(mounts.lines().filter(ours).map(str::to_owned));
-        let bridge = self.config().network.bridge;
-        let bridge = bridge.as_str();
+        let network = self.config().network;
+        let bridge = network.bridge().as_str();
         let links = self.ip(&["-brief", "link", "show", "master", bridge]).stdout;
         let links = String::from_utf8_lossy(&links).into_owned();
         traces.extend(links.lines().map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()));

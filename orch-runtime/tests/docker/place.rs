@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use orch_core::runtime::{ContainerId, ContainerSpec, PodUid, Runtime as _};
 use orch_runtime::docker::{DockerConfig, DockerRuntime, Scope};
+use orch_runtime::pod_network::PodNetwork;
 use orch_testkit::daemon::{Dockerd, busybox_image};
 use orch_testkit::suite::runtime::{Beside, Program, RuntimeFixture};
 use tokio::sync::OnceCell;
@@ -17,6 +18,8 @@ pub(crate) struct Place {
     daemon: &'static Dockerd,
     folder: PathBuf,
     scope: String,
+    /// The number of its own network, if pods have one that Docker knows nothing of.
+    network: Option<u8>,
 }
 
 /// The environment variable by which processes are found.
@@ -49,7 +52,34 @@ impl Place {
         let scope = format!("t-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(format!("orch-docker-{scope}.place"));
         fs::create_dir(&folder).expect("a folder of its own");
-        Self { daemon, folder, scope }
+        Self { daemon, folder, scope, network: None }
+    }
+
+    /// A place whose pods are joined to a bridge of the runtime's own, in the daemon's network. So is the thread from now on.
+    pub(crate) fn with_bridge() -> Self {
+        Self::new().bridged()
+    }
+
+    /// The same on another daemon.
+    pub(crate) fn bridged(mut self) -> Self {
+        static NUMBER: AtomicU8 = AtomicU8::new(0);
+        // Each test has a thread of its own, which ends with it: it need not come back.
+        std::mem::forget(self.daemon.host().enter());
+        self.network = Some(NUMBER.fetch_add(1, Ordering::Relaxed));
+        self
+    }
+
+    /// The bridge of a scope.
+    pub(crate) fn network_of(&self, scope: &str) -> Option<PodNetwork> {
+        let (number, half) = (self.network?, u8::from(scope != self.scope));
+        let subnet = format!("10.{}.{number}.0/24", 100 + half).parse().expect("a range");
+        Some(PodNetwork::new(format!("d{number}-{half}").parse().expect("a name"), subnet).expect("a network"))
+    }
+
+    /// What `ip` answers in the network that the daemon is in.
+    pub(crate) fn ip(&self, arguments: &[&str]) -> String {
+        let output = self.daemon.host().command("/bin/ip").args(arguments).output().expect("the program ip");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     pub(crate) fn config(&self) -> DockerConfig {
@@ -57,10 +87,12 @@ impl Place {
     }
 
     fn config_of(&self, scope: &str) -> DockerConfig {
+        let network = self.network_of(scope);
         let scope: Scope = scope.parse().expect("a scope");
         let mut config = DockerConfig::new(self.folder.join(scope.to_string()), scope);
         config.socket = self.daemon.socket();
         config.log_bytes = 1 << 20;
+        config.network = network;
         config
     }
 
@@ -201,6 +233,10 @@ impl RuntimeFixture for Place {
         let filter = format!("label=orch.scope={}", self.scope);
         let listed = self.daemon.docker(["ps", "--all", "--no-trunc", "--format", "{{.Names}}", "--filter", &filter]);
         traces.extend(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned));
+        if let Some(network) = self.network_of(&self.scope) {
+            let links = self.ip(&["-brief", "link", "show", "master", network.bridge().as_str()]);
+            traces.extend(links.lines().filter_map(|line| line.split(['@', ' ']).next().map(str::to_owned)));
+        }
         traces
     }
 

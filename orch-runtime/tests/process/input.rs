@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use orch_core::runtime::{ContainerSpec, ContainerState, ExitReason, ResourceLimits, Runtime as _, RuntimeError};
+use orch_runtime::process::ProcessNetwork;
 use orch_testkit::suite::run;
 use orch_testkit::suite::runtime::RuntimeFixture as _;
 
@@ -110,7 +111,7 @@ fn every_pod_has_an_address_of_its_own_until_there_is_none_left() {
     run(async {
         let place = Place::new();
         let mut config = place.config();
-        config.addresses = Some("127.77.1.0/30".parse().expect("a range"));
+        config.network = ProcessNetwork::Loopback("127.77.1.0/30".parse().expect("a range"));
         let runtime = orch_runtime::process::ProcessRuntime::open(config).await.expect("a runtime");
         let address = async |uid: &str| runtime.create_sandbox(&sandbox(uid)).await.map(|pod| pod.ip.expect("one"));
         let (a, b) = (address("a").await.expect("one"), address("b").await.expect("another"));

@@ -1,5 +1,6 @@
 //! [`Place`]: a folder for process runtimes, and a shell for what containers do.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
-use orch_core::runtime::{ContainerId, ContainerSpec, ContainerState, ExitReason, LogOptions, Runtime as _};
-use orch_runtime::process::{ProcessConfig, ProcessRuntime, Shim};
+use orch_core::runtime::{ContainerId, ContainerSpec, ContainerState, ExitReason, LogOptions, PodUid, Runtime as _};
+use orch_runtime::pod_network::PodNetwork;
+use orch_runtime::process::{ProcessConfig, ProcessNetwork, ProcessRuntime, Shim};
 use orch_testkit::suite::runtime::{Ability, Beside, Program, RuntimeFixture};
 
 /// Every process of its containers carries its name in the environment; what is left at the end is killed.
@@ -18,6 +20,8 @@ pub(crate) struct Place {
     folder: PathBuf,
     /// Whether its containers have groups of the kernel.
     groups: bool,
+    /// If its pods have networks of their own, joined to a bridge in the network of this thread: what keeps that one.
+    pub(crate) network: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Where the groups are.
@@ -33,7 +37,7 @@ impl Place {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let folder = std::env::temp_dir().join(format!("orch-process-{}-{number}.place", std::process::id()));
             match fs::create_dir(&folder) {
-                Ok(()) => return Self { folder, groups: false },
+                Ok(()) => return Self { folder, groups: false, network: None },
                 // It is left of an earlier process of the same number.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => panic!("no folder {}: {error}", folder.display()),
@@ -48,11 +52,25 @@ impl Place {
         place
     }
 
+    /// Where the network of a pod is.
+    pub(crate) fn net(&self, pod: &PodUid) -> PathBuf {
+        self.root().join("namespaces").join(format!("net.{pod}"))
+    }
+
+    fn bridge(number: u8) -> ProcessNetwork {
+        let bridge = format!("pods{number}").parse().expect("a name");
+        let subnet = format!("10.77.{number}.0/24").parse().expect("a range");
+        ProcessNetwork::Bridge(PodNetwork::new(bridge, subnet).expect("a network"))
+    }
+
     /// The configuration of the runtimes that [`open`](RuntimeFixture::open) makes.
     pub(crate) fn config(&self) -> ProcessConfig {
         let mut config = ProcessConfig::new(self.folder.join("node"));
         config.shim = Shim::Path(env!("CARGO_BIN_EXE_orch-shim").into());
-        config.addresses = Some("127.77.0.0/24".parse().expect("a range"));
+        config.network = ProcessNetwork::Loopback("127.77.0.0/24".parse().expect("a range"));
+        if self.network.is_some() {
+            config.network = Self::bridge(1);
+        }
         config.log_bytes = 1 << 20;
         config.cgroup_parent = self.groups.then(|| GROUPS.into());
         config
@@ -82,12 +100,14 @@ impl Place {
     }
 
     /// A container that runs this program once more, as the server that `serves` is.
-    fn serving(&self, port: u16) -> ContainerSpec {
+    pub(crate) fn serving(&self, port: u16) -> ContainerSpec {
         let program = std::env::current_exe().expect("this program").display().to_string();
         let args = ["--ignored", "--exact", "--nocapture", "sessions::serves"].map(str::to_owned);
         let mut spec = self.script("");
         spec.command = [program].into_iter().chain(args).collect();
         spec.env.push(("SERVED_PORT".into(), port.to_string()));
+        // A pod that has a loopback device of its own is forwarded to there.
+        spec.env.extend(self.network.as_ref().map(|_| ("SERVED_AT".into(), "0.0.0.0".into())));
         spec
     }
 
@@ -122,6 +142,10 @@ impl Drop for Place {
             // It may have ended by itself.
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
         }
+        for net in fs::read_dir(self.root().join("namespaces")).into_iter().flatten().flatten() {
+            // It may be none any more.
+            let _ = Command::new("umount").arg("-l").arg(net.path()).status();
+        }
         // What cannot be removed is in a folder for temporary files.
         let _ = fs::remove_dir_all(&self.folder);
         for folder in group_folders().into_iter().filter(|_| self.groups) {
@@ -142,7 +166,7 @@ impl RuntimeFixture for Place {
     async fn open_stranger(&self) -> ProcessRuntime {
         let mut config = self.config();
         config.root = self.folder.join("stranger");
-        config.addresses = None;
+        config.network = if self.network.is_some() { Self::bridge(2) } else { ProcessNetwork::Host };
         ProcessRuntime::open(config).await.expect("a runtime")
     }
 
@@ -201,6 +225,13 @@ impl RuntimeFixture for Place {
     async fn traces(&self) -> BTreeSet<String> {
         let mut traces = self.processes().await;
         files(&self.folder, &mut traces);
+        if self.network.is_some() {
+            let devices = fs::read_to_string("/proc/thread-self/net/dev").expect("devices");
+            traces.extend(devices.lines().filter(|line| line.starts_with("orch")).map(|line| line[..15].to_owned()));
+            let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
+            let folder = self.folder.display().to_string();
+            traces.extend(mounts.lines().filter(|line| line.contains(&folder)).map(str::to_owned));
+        }
         traces
     }
 
@@ -213,6 +244,11 @@ impl RuntimeFixture for Place {
             Ability::ProcessLimit | Ability::OutOfMemory => self.groups,
             _ => true,
         }
+    }
+
+    async fn destroy_sandbox(&self, pod: &PodUid) -> bool {
+        self.network.is_some()
+            && Command::new("umount").arg("-l").arg(self.net(pod)).status().is_ok_and(|status| status.success())
     }
 
     async fn kill_behind_back(&self, id: &ContainerId) -> bool {

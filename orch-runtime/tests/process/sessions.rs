@@ -7,7 +7,8 @@ use std::net::TcpListener;
 #[ignore = "it is the server that containers run"]
 fn serves() {
     let variable = |name: &str| std::env::var(name).expect("started as a container");
-    let address = std::env::var("POD_IP").unwrap_or_else(|_| "127.0.0.1".to_owned());
+    let address = std::env::var("SERVED_AT").or_else(|_| std::env::var("POD_IP"));
+    let address = address.unwrap_or_else(|_| "127.0.0.1".to_owned());
     let port = variable("SERVED_PORT").parse::<u16>().expect("a number");
     let listener = TcpListener::bind((address, port)).expect("the machine has the address");
     loop {

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use orch_controllers::node_agent::NodeParts;
+use orch_core::network::CidrError;
 use orch_core::runtime::{Images, Interactive, Machine, Runtime, RuntimeError, VolumeError, Volumes};
-use orch_runtime::containerd::{ContainerdConfig, ContainerdConfigError, ContainerdRuntime, PodNetwork};
+use orch_runtime::containerd::{ContainerdConfig, ContainerdConfigError, ContainerdRuntime};
 use orch_runtime::docker::{DockerConfig, DockerRuntime, ScopeError};
 use orch_runtime::machine::{LinuxMachine, LinuxMachineConfig};
-use orch_runtime::process::{AddressRangeError, ProcessConfig, ProcessRuntime};
+use orch_runtime::pod_network::{PodNetwork, PodNetworkError};
+use orch_runtime::process::{AddressRangeError, ProcessConfig, ProcessNetwork, ProcessRuntime};
 use orch_runtime::volumes::{NodeVolumes, NodeVolumesConfig};
 
 use super::{LocalNode, RuntimeChoice, RuntimeKind};
@@ -41,7 +43,9 @@ impl NodeBundle {
         let (runtime, version): (Arc<dyn Interactive>, String) = match choice {
             RuntimeChoice::Process => {
                 let mut config = ProcessConfig::new(folder.clone());
-                config.addresses = node.loopback.map(|range| range.to_string().parse()).transpose()?;
+                if let Some(range) = node.loopback {
+                    config.network = ProcessNetwork::Loopback(range.to_string().parse()?);
+                }
                 let opened = ProcessRuntime::open(config).await.map_err(failed)?;
                 process = Some(opened.clone());
                 (Arc::new(opened), format!("process://{}", env!("CARGO_PKG_VERSION")))
@@ -58,8 +62,7 @@ impl NodeBundle {
                 let mut config = ContainerdConfig::new(folder.clone());
                 config.socket.clone_from(socket);
                 config.namespace = layout.mark(number).parse()?;
-                config.network =
-                    PodNetwork { bridge: layout.bridge(number).parse()?, subnet: node.subnet.to_string().parse()? };
+                config.network = PodNetwork::new(layout.bridge(number).parse()?, node.subnet)?;
                 let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
                 containerd = Some(ContainerdRuntime::clone(&opened));
                 images = Some(Arc::clone(&opened) as _);
@@ -173,4 +176,10 @@ pub(crate) enum OpenError {
     /// The layout.
     #[error(transparent)]
     Containerd(#[from] ContainerdConfigError),
+    /// The layout.
+    #[error(transparent)]
+    Network(#[from] PodNetworkError),
+    /// The layout.
+    #[error(transparent)]
+    Range(#[from] CidrError),
 }

@@ -8,6 +8,7 @@ use std::os::unix::process::{CommandExt as _, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
@@ -50,6 +51,11 @@ fn become_program(launch: &Launch, shim: u32) -> Result<std::convert::Infallible
     if let Some(cgroup) = &launch.cgroup {
         cgroup.join().map_err(|error| format!("the limits of the container cannot be set: {error}"))?;
     }
+    if let Some(network) = &launch.network {
+        enter_network(network).map_err(|error| {
+            format!("the network of the pod, {}, cannot be entered: {error}: was it removed?", network.display())
+        })?;
+    }
     mounts::enter(launch)?;
     std::env::set_current_dir(&launch.working_dir).map_err(|error| {
         format!("working directory {:?} cannot be entered: {error}: create it, or choose another", launch.working_dir)
@@ -66,6 +72,10 @@ fn become_program(launch: &Launch, shim: u32) -> Result<std::convert::Infallible
     command.envs(launch.env.iter().map(|(name, value)| (name, value)));
     let error = command.exec();
     Err(explain(program, &path, &error))
+}
+
+fn enter_network(path: &Path) -> io::Result<()> {
+    Ok(setns(File::open(path)?, CloneFlags::CLONE_NEWNET)?)
 }
 
 fn look_up(program: &str, launch: &Launch) -> Result<PathBuf, String> {
