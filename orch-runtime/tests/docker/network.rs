@@ -23,7 +23,16 @@ fn web(pod: &str, attempt: u32) -> ContainerId {
 
 async fn created(runtime: &DockerRuntime, pod: &str) -> IpAddr {
     let (namespace, name, hostname) = ("default".into(), pod.into(), pod.into());
-    let spec = SandboxSpec { pod: uid(pod), namespace, name, hostname, host_network: false };
+    let spec = SandboxSpec {
+        pod: uid(pod),
+        namespace,
+        name,
+        hostname,
+        domain: None,
+        host_entries: Vec::new(),
+        dns: None,
+        host_network: false,
+    };
     let made = runtime.create_sandbox(&spec).await.expect("a sandbox");
     assert!(made.ready, "{made:?}");
     made.ip.expect("an address")
