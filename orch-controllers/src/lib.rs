@@ -18,6 +18,7 @@ pub mod namespace;
 pub mod node_agent;
 pub mod node_lifecycle;
 pub mod pod_cidr;
+pub mod pod_routes;
 pub mod replica_set;
 mod rest;
 mod reverse_index;

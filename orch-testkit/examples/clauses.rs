@@ -24,5 +24,6 @@ fn main() {
     orch_testkit::images_clauses! { [print_clauses] ["Images" count] }
     orch_testkit::volumes_clauses! { [print_clauses] ["Volumes" count] }
     orch_testkit::proxy_clauses! { [print_clauses] ["ServiceProxy" count] }
+    orch_testkit::routes_clauses! { [print_clauses] ["PodRoutes" count] }
     println!("\n{count} clauses");
 }

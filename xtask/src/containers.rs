@@ -11,7 +11,7 @@ use crate::tidy::Tree;
 pub(crate) const WITHOUT: &str = "--without-containers";
 
 /// What a test says that starts real containers or makes networks: the daemons and hosts of `orch_testkit::daemon`, and the
-/// world around a proxy of the kernel.
+/// worlds around proxies and routes of the kernel.
 const SIGNS: [&str; 4] = ["Dockerd::", "Containerd::", "Host::new", "Kernel::new"];
 
 /// The names of the test targets of a workspace.

@@ -28,6 +28,15 @@ impl Cidr {
         Ok(range)
     }
 
+    /// The addresses whose first `bits` bits are those of `address`, which may be any of them. `None` when there are not so
+    /// many bits.
+    #[must_use]
+    pub fn around(address: IpAddr, bits: u8) -> Option<Self> {
+        let range = Self { base: address, bits };
+        let first = range.number_to_address(number(address) & !range.mask());
+        Self::new(first, bits).ok()
+    }
+
     /// How many bits all addresses of the range begin with.
     #[must_use]
     pub fn bits(&self) -> u8 {
@@ -179,6 +188,8 @@ mod tests {
         assert_eq!(cidr("10.0.0.0/24").address(256), None);
         assert_eq!(cidr("10.0.0.0/24").place("10.0.1.0".parse().expect("an address")), None);
         assert_eq!(cidr("0.0.0.0/0").place("::".parse().expect("an address")), None);
+        assert_eq!(Cidr::around([10, 0, 7, 9].into(), 23), Some(cidr("10.0.6.0/23")));
+        assert_eq!(Cidr::around([10, 0, 7, 9].into(), 33), None);
         assert_eq!((cidr("10.0.0.0/24").size(), cidr("::/0").size()), (256, u128::MAX));
     }
 

@@ -10,6 +10,7 @@ pub mod interactive;
 pub mod omission;
 pub mod proxy;
 pub mod racing_store;
+pub mod routes;
 pub mod runtime;
 pub mod scheduler;
 pub mod shards;

@@ -6,7 +6,10 @@
 pub mod controller;
 pub mod images;
 pub mod interactive;
+#[cfg(feature = "daemon")]
+mod namespace;
 pub mod proxy;
+pub mod routes;
 pub mod runtime;
 pub mod scheduler;
 pub mod store;

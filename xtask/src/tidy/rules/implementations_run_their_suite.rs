@@ -17,6 +17,7 @@ const SUITES: &[(&str, &str)] = &[
     (" Interactive for ", "interactive_suite!"),
     (" Images for ", "images_suite!"),
     (" ServiceProxy for ", "proxy_suite!"),
+    (" PodRoutes for ", "routes_suite!"),
     (" Volumes for ", "volumes_suite!"),
 ];
 

@@ -1,6 +1,5 @@
 //! [`Kernel`]: the world around a proxy of the kernel.
 
-mod namespace;
 mod world;
 
 use std::collections::BTreeMap;
@@ -15,7 +14,7 @@ use tokio::net::{TcpSocket, UdpSocket};
 
 use super::sockets::{self, Backend};
 use super::{Ability, Caller, Connection, Datagrams, ProxyFixture};
-use namespace::{Namespace, Stay};
+use crate::suite::namespace::{Namespace, Stay};
 pub use world::Family;
 use world::{Member, World};
 

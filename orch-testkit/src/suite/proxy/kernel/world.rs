@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::namespace::{Namespace, Stay};
 use crate::daemon::require_root;
+use crate::suite::namespace::{Namespace, Stay};
 
 /// How many pods there are, in which backends run.
 pub(super) const PODS: usize = 3;

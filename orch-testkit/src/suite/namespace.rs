@@ -13,11 +13,11 @@ use crate::daemon::program;
 /// A network namespace that is there as long as something has it open: this, a socket, a thread in it. So nothing of it
 /// is left behind, however the process ends.
 #[derive(Debug)]
-pub(super) struct Namespace(File);
+pub(in crate::suite) struct Namespace(File);
 
 /// The calling thread's stay in a namespace. It goes back when this is dropped on the same thread.
 #[derive(Debug)]
-pub(super) struct Stay {
+pub(in crate::suite) struct Stay {
     before: File,
     thread: ThreadId,
 }
@@ -27,7 +27,7 @@ impl Namespace {
     ///
     /// # Panics
     /// When Linux refuses.
-    pub(super) fn new() -> Self {
+    pub(in crate::suite) fn new() -> Self {
         let make = || {
             unshare(CloneFlags::CLONE_NEWNET).expect("root may make a network namespace");
             own()
@@ -37,25 +37,25 @@ impl Namespace {
     }
 
     /// A path that leads to it as long as this process runs, as `ip link set DEVICE netns PATH` takes.
-    pub(super) fn path(&self) -> String {
+    pub(in crate::suite) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", process::id(), self.0.as_raw_fd())
     }
 
     /// Does something in it. Sockets that are opened there stay there.
-    pub(super) fn inside<T>(&self, act: impl FnOnce() -> T) -> T {
+    pub(in crate::suite) fn inside<T>(&self, act: impl FnOnce() -> T) -> T {
         let _back_after = self.enter();
         act()
     }
 
     /// Moves the calling thread into it.
-    pub(super) fn enter(&self) -> Stay {
+    pub(in crate::suite) fn enter(&self) -> Stay {
         let before = own();
         setns(&self.0, CloneFlags::CLONE_NEWNET).expect("root may enter a network namespace");
         Stay { before, thread: thread::current().id() }
     }
 
     /// Has the program `ip` obey these lines in it, about addresses of this family where they do not say.
-    pub(super) fn ip(&self, family: &str, lines: &str) {
+    pub(in crate::suite) fn ip(&self, family: &str, lines: &str) {
         let mut command = program::with_clean_environment(Command::new(program::path_of("ip", "iproute2")));
         command.args([family, "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = self.inside(|| command.spawn()).expect("`ip` starts");
@@ -68,8 +68,16 @@ impl Namespace {
         );
     }
 
+    /// What the program `ip` answers in it.
+    pub(in crate::suite) fn asked(&self, arguments: &[&str]) -> String {
+        let mut command = program::with_clean_environment(Command::new(program::path_of("ip", "iproute2")));
+        let output = self.inside(|| command.args(arguments).output()).expect("`ip` starts");
+        assert!(output.status.success(), "`ip {arguments:?}`: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Sets a variable of the kernel's network, if this kernel has it.
-    pub(super) fn set(&self, variable: &str, value: u8) {
+    pub(in crate::suite) fn set(&self, variable: &str, value: u8) {
         // What `/proc/sys/net` shows depends on who looks.
         self.inside(|| {
             let path = format!("/proc/sys/net/{variable}");
