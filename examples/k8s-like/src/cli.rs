@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use orch_core::network::Cidr;
@@ -9,7 +10,9 @@ use orch_core::object::{GoDuration, GoDurationError};
 
 use crate::commands::{Format, Ports, Where};
 use crate::hello_web::HelloWeb;
+use crate::node::PodNetworkKind;
 use crate::proxy::ProxyKind;
+use crate::routes::RoutesKind;
 use crate::runtimes::{RuntimeChoice, RuntimeKind};
 use crate::store::StoreChoice;
 
@@ -220,6 +223,10 @@ pub(crate) struct ControlPlane {
     /// root. [default: those that the cluster has, or 10.96.0.0/16]
     #[arg(long, value_name = "RANGE")]
     pub(crate) service_cidr: Option<Cidr>,
+    /// How long nothing may be heard of a node before it counts as lost, and requests go elsewhere. Several times the
+    /// interval in which nodes are heard of, a quarter of their --node-lease-duration. [default: 40s]
+    #[arg(long, value_name = "SPAN", value_parser = span, hide_short_help = true)]
+    pub(crate) node_monitor_grace_period: Option<Duration>,
     /// More about what goes on, on standard error; twice for still more.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -232,7 +239,7 @@ pub(crate) struct Node {
     pub(crate) member: Option<Member>,
     /// No cluster: the pods of this folder. Each file in it that ends in .yaml, .yml or .json is a manifest of one or
     /// several pods. What is no pod, and a pod that needs other objects, is refused.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "store", "node_ip", "proxy"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "store", "node_ip", "proxy", "pod_network", "pod_routes"])]
     pub(crate) static_pods: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) pods: PodOptions,
@@ -254,6 +261,20 @@ pub(crate) struct Member {
     /// What leads to services on this node.
     #[arg(long, value_enum, default_value_t = ProxyKind::Userspace)]
     pub(crate) proxy: ProxyKind,
+    /// What network pods have. [default: bridge where this runs as root, host otherwise]
+    #[arg(long, value_enum)]
+    pub(crate) pod_network: Option<PodNetworkKind>,
+    /// What leads to pods of other nodes: direct routes to hosts that share a link, or a tunnel to hosts anywhere. [default: direct where this runs as root, none otherwise]
+    #[arg(long, value_enum)]
+    pub(crate) pod_routes: Option<RoutesKind>,
+    /// How long the lease counts by which this node is heard of; it is renewed four times as often. When a node counts as
+    /// lost is for the control plane to say: --node-monitor-grace-period. [default: 40s]
+    #[arg(long, value_name = "SPAN", value_parser = span, hide_short_help = true)]
+    pub(crate) node_lease_duration: Option<Duration>,
+    /// How often rules and routes of the kernel are compared with what they should be; routes whenever the kernel tells of a
+    /// change, too. [default: 30s, 60s for rules of iptables]
+    #[arg(long, value_name = "SPAN", value_parser = span, hide_short_help = true)]
+    pub(crate) sync_period: Option<Duration>,
 }
 
 /// How pods are run, and where.
@@ -298,8 +319,13 @@ impl Up {
 
 /// `90s`, `10m`, `2h`
 fn seconds(text: &str) -> Result<u64, String> {
+    span(text).map(|span| span.as_secs())
+}
+
+/// As above; no less than a second.
+fn span(text: &str) -> Result<Duration, String> {
     let span: GoDuration = text.parse().map_err(|error: GoDurationError| error.to_string())?;
-    Ok(span.0.as_secs().max(1))
+    Ok(span.0.max(Duration::from_secs(1)))
 }
 
 fn namespace(text: &str) -> Result<String, String> {

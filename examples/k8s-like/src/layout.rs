@@ -103,6 +103,8 @@ impl Layout {
             ip: Ipv4Addr::LOCALHOST.into(),
             loopback: Some(range([127, self.block, number, 0])),
             subnet: range([10, self.block, number, 0]),
+            is_bridged: false,
+            mtu: None,
         }
     }
 

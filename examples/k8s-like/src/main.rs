@@ -21,6 +21,7 @@ mod nodes;
 mod proxy;
 mod pulse;
 mod retire;
+mod routes;
 mod runtimes;
 mod show;
 mod start_error;

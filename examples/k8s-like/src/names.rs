@@ -1,4 +1,4 @@
-//! [`NodeNames`]: answers pods of a node for the names of services.
+//! [`NodeNames`]: answers pods of this machine's nodes for the names of services.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,12 +12,12 @@ use orch_net::{DnsConfig, DnsError, DnsServer};
 
 use crate::local_range;
 
-/// Answers pods of a node for the names of services and pods, at the address that their packets leave by. So a question never
-/// leaves the node, and is answered whichever other nodes are gone.
+/// Answers pods of this machine's nodes for the names of services and pods, at the addresses that their packets leave by. So a
+/// question never leaves the machine, and is answered whichever other nodes are gone.
 #[derive(Debug)]
 pub(crate) struct NodeNames {
     board: Arc<NameBoard>,
-    gateway: Cidr,
+    gateways: Vec<Cidr>,
     _server: DnsServer,
 }
 
@@ -27,22 +27,15 @@ const RESOLVERS: &str = "/etc/resolv.conf";
 const RESOLVERS_MAX: usize = 3;
 
 impl NodeNames {
-    /// A name server for the pods that have addresses of this range.
-    pub(crate) async fn open(pods: Cidr) -> Result<Self, NamesError> {
-        let address = pods.address(1).ok_or(NamesError::NoAddress { pods })?;
-        let gateway = Cidr::new(address, if pods.is_ipv4() { 32 } else { 128 });
-        let gateway = gateway.map_err(|_| NamesError::NoAddress { pods })?;
-        // The bridge has it as soon as there is a pod; until then nobody could listen there.
-        local_range::add(gateway).await.map_err(|source| NamesError::NotLocal { address, source })?;
-        let text = std::fs::read_to_string(RESOLVERS).unwrap_or_default();
-        let upstreams = upstreams(&text).filter(|upstream| upstream.ip() != address).take(RESOLVERS_MAX).collect();
-        let config = DnsConfig { addresses: vec![(address, 53).into()], upstreams, ..DnsConfig::default() };
-        let board = Arc::<NameBoard>::default();
-        match DnsServer::start(config, Arc::clone(&board)).await {
-            Ok(server) => Ok(Self { board, gateway, _server: server }),
+    /// A name server for the pods that have addresses of these ranges.
+    pub(crate) async fn open(pods: &[Cidr]) -> Result<Self, NamesError> {
+        let servers = pods.iter().map(|range| name_server(*range)).collect::<Result<Vec<_>, _>>()?;
+        let gateways: Vec<Cidr> = servers.iter().filter_map(|server| Cidr::around(*server, 32)).collect();
+        match start(&servers, &gateways).await {
+            Ok((board, server)) => Ok(Self { board, gateways, _server: server }),
             Err(error) => {
-                let _ = local_range::remove(gateway).await;
-                Err(error.into())
+                let _ = remove(&gateways).await;
+                Err(error)
             }
         }
     }
@@ -54,8 +47,35 @@ impl NodeNames {
 
     /// Answers no more, and leaves nothing of it on this machine.
     pub(crate) async fn close(self) -> io::Result<()> {
-        local_range::remove(self.gateway).await
+        remove(&self.gateways).await
     }
+}
+
+/// Where pods that have addresses of this range ask for names: at their gateway.
+pub(crate) fn name_server(pods: Cidr) -> Result<IpAddr, NamesError> {
+    pods.address(1).filter(|_| pods.is_ipv4()).ok_or(NamesError::NoAddress { pods })
+}
+
+async fn start(servers: &[IpAddr], gateways: &[Cidr]) -> Result<(Arc<NameBoard>, DnsServer), NamesError> {
+    for (gateway, address) in gateways.iter().zip(servers) {
+        // The bridge has it as soon as there is a pod; until then nobody could listen there.
+        local_range::add(*gateway).await.map_err(|source| NamesError::NotLocal { address: *address, source })?;
+    }
+    let text = std::fs::read_to_string(RESOLVERS).unwrap_or_default();
+    let upstreams = upstreams(&text).filter(|upstream| !servers.contains(&upstream.ip())).take(RESOLVERS_MAX);
+    let addresses = servers.iter().map(|server| (*server, 53).into()).collect();
+    let config = DnsConfig { addresses, upstreams: upstreams.collect(), ..DnsConfig::default() };
+    let board = Arc::<NameBoard>::default();
+    let server = DnsServer::start(config, Arc::clone(&board)).await?;
+    Ok((board, server))
+}
+
+async fn remove(gateways: &[Cidr]) -> io::Result<()> {
+    let mut result = Ok(());
+    for gateway in gateways {
+        result = result.and(local_range::remove(*gateway).await);
+    }
+    result
 }
 
 fn upstreams(resolvers: &str) -> impl Iterator<Item = SocketAddr> {

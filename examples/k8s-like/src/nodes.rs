@@ -9,18 +9,22 @@ use std::time::Duration;
 use futures::future::join_all;
 use orch_controllers::backoff::Backoff;
 use orch_controllers::engine::{Engine, EngineHandle, RunOptions};
-use orch_controllers::node_agent::{ImageCollection, NodeAgentConfig, NodeAgentController};
+use orch_controllers::node_agent::{ClusterDns, Heartbeat, ImageCollection, NodeAgentConfig, NodeAgentController};
+use orch_controllers::pod_routes::PodRoutesController;
 use orch_controllers::service_proxy::ServiceProxyController;
 use orch_core::client::Client;
+use orch_core::dns::Zone;
 use orch_core::object::Quantity;
 use tokio::time::{sleep, timeout};
 
 use crate::api::Api;
+use crate::causes::with_causes;
 use crate::cli::PodOptions;
 use crate::layout::Layout;
 use crate::machine::Machine;
-use crate::names::NodeNames;
+use crate::names::{NodeNames, name_server};
 use crate::proxy::ProxyHandle;
+use crate::routes::RoutesHandle;
 use crate::runtimes::{LocalNode, NodeBundle, RuntimeKind, Runtimes};
 use crate::show::{ShowController, Voice};
 use crate::start_error::{StartError, StopError};
@@ -36,9 +40,22 @@ pub(crate) struct Nodes {
     tenancy: Tenancy,
     engines: Vec<EngineHandle>,
     proxy: Option<ProxyHandle>,
-    names: Option<NodeNames>,
+    routes: Option<RoutesHandle>,
+    names: Names,
+    heartbeat: Heartbeat,
     /// Answers what people ask.
     api: Option<Api>,
+}
+
+/// How pods of this machine find names of the cluster.
+#[derive(Debug)]
+enum Names {
+    /// Not at all, by design: nobody would reach a name server of theirs alone, or there are no services.
+    None,
+    /// Not at all, although they should.
+    Failed,
+    /// They ask at their gateways.
+    Answered(NodeNames),
 }
 
 /// How long engines get to stop: their actions are short but for the stopping of containers, which goes on after.
@@ -65,7 +82,9 @@ impl Nodes {
         voice: &Voice,
     ) -> Result<Self, StartError> {
         let (tenancy, leftovers) = Tenancy::begin(&client, layout.state_dir(), tenant, store).await?;
-        let mut nodes = Self { client, runtimes, tenancy, engines: Vec::new(), proxy: None, names: None, api: None };
+        let (engines, proxy, routes, api) = Default::default();
+        let (names, heartbeat) = (Names::None, Heartbeat::default());
+        let mut nodes = Self { client, runtimes, tenancy, engines, proxy, routes, names, heartbeat, api };
         nodes.sort_out(leftovers, store, voice).await?;
         nodes.runtimes.clear_former().await.map_err(StartError::Leftovers)?;
         for archive in &options.image_archive {
@@ -98,7 +117,9 @@ impl Nodes {
     pub(crate) fn start_agents(&mut self) -> Result<(), StartError> {
         let machine = Machine::measure();
         for node in self.runtimes.nodes() {
-            let config = agent_config(node, machine, self.runtimes.nodes().len());
+            let mut config = agent_config(node, machine, self.runtimes.nodes().len());
+            config.heartbeat = self.heartbeat;
+            config.cluster_dns = self.cluster_dns(node);
             let agent = NodeAgentController::new(config, node.parts(), Arc::clone(self.client.store()))?;
             let options = RunOptions { workers: AGENT_WORKERS, backoff: AGENT_BACKOFF, budget: None };
             let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
@@ -116,13 +137,52 @@ impl Nodes {
         Ok(())
     }
 
-    /// From now on pods of this machine are answered for names.
-    pub(crate) fn start_names(&mut self, names: NodeNames) -> Result<(), StartError> {
-        let controller = names.controller();
-        self.names = Some(names);
-        let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
-        self.engines.push(engine.controller(controller).start()?);
+    /// From now on this machine, which is one node, leads to pods of others.
+    pub(crate) fn start_routes(&mut self, routes: RoutesHandle) -> Result<(), StartError> {
+        if let (Some(routes), Some(node)) = (routes.routes(), self.runtimes.nodes().first()) {
+            let controller = PodRoutesController::new(Arc::clone(routes), node.name());
+            let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
+            self.engines.push(engine.controller(Arc::new(controller)).start()?);
+        }
+        self.routes = Some(routes);
         Ok(())
+    }
+
+    /// How often nodes show that they are alive, which agents that are started later do.
+    pub(crate) fn beat(&mut self, heartbeat: Heartbeat) {
+        self.heartbeat = heartbeat;
+    }
+
+    /// From now on pods of this machine are answered for names, those that have networks of their own. Their agents, which
+    /// are started later, tell them where.
+    pub(crate) async fn start_names(&mut self, voice: &Voice) -> Result<(), StartError> {
+        let bridged = self.runtimes.nodes().iter().filter(|node| node.has_bridge());
+        let ranges: Vec<_> = bridged.map(|node| node.node().subnet).collect();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        self.names = match NodeNames::open(&ranges).await {
+            Ok(names) => {
+                let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
+                self.engines.push(engine.controller(names.controller()).start()?);
+                Names::Answered(names)
+            }
+            Err(error) => {
+                voice.say(&format!("warning: pods are not answered for names: {}", with_causes(&error)));
+                Names::Failed
+            }
+        };
+        Ok(())
+    }
+
+    /// Whom pods of a node ask for names of the cluster. `None`: nobody, although they should.
+    fn cluster_dns(&self, node: &NodeBundle) -> Option<ClusterDns> {
+        let servers = match self.names {
+            Names::Answered(_) if node.has_bridge() => vec![name_server(node.node().subnet).ok()?],
+            Names::Failed if node.has_bridge() => return None,
+            _ => Vec::new(),
+        };
+        Some(ClusterDns { servers, zone: Zone::default() })
     }
 
     /// Answers people.
@@ -173,7 +233,12 @@ impl Nodes {
         {
             tracing::warn!(%error, "the service proxy was not cleared");
         }
-        if let Some(names) = self.names
+        if let Some(routes) = self.routes
+            && let Err(error) = routes.clear().await
+        {
+            tracing::warn!(%error, "routes to pods of other nodes may be left");
+        }
+        if let Names::Answered(names) = self.names
             && let Err(error) = names.close().await
         {
             tracing::warn!(%error, "the address of the name server may still be this machine's");

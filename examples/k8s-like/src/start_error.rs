@@ -14,8 +14,9 @@ use orch_core::store::StoreError;
 
 use crate::api::ServeError;
 use crate::charter::CharterError;
-use crate::node::{AddressError, RegisterError};
+use crate::node::{AddressError, PodNetworkChoiceError, RegisterError};
 use crate::proxy::{ProxyChoiceError, ProxyOpenError};
+use crate::routes::RoutesOpenError;
 use crate::runtimes::{ImportError, OpenError};
 use crate::store::{StoreChoice, StoreOpenError};
 use crate::tenancy::{TenancyError, TenantRecord};
@@ -63,6 +64,15 @@ pub(crate) enum StartError {
     /// The node's object.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// The network of pods cannot be had.
+    #[error(transparent)]
+    PodNetwork(#[from] PodNetworkChoiceError),
+    /// The link to other nodes.
+    #[error("cannot ask the kernel how large packets of this machine may be: {0}")]
+    Link(std::io::Error),
+    /// Routes to pods.
+    #[error(transparent)]
+    Routes(#[from] RoutesOpenError),
     /// The proxy cannot be had.
     #[error(transparent)]
     ProxyChoice(#[from] ProxyChoiceError),

@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use crate::cli::Up;
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, ControlPlaneConfig};
 use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::lifetime::{Signals, failed, stop};
 use crate::nodes::Nodes;
-use crate::proxy::{ProxyHandle, Ranges, lacking};
+use crate::proxy::{ProxyContext, ProxyHandle, lacking};
 use crate::pulse;
 use crate::retire::retire_nodes;
-use crate::runtimes::{LocalNode, Runtimes};
+use crate::runtimes::{LocalNode, RuntimeKind, Runtimes};
 use crate::show::{Sight, Voice, show};
 use crate::start_error::StartError;
 use crate::store::{StoreChoice, client_of};
@@ -66,10 +66,8 @@ pub(crate) async fn up(options: Up) -> ExitCode {
 async fn start(layout: &Layout, options: &Up, voice: &Voice) -> Result<(Nodes, ControlPlane), StartError> {
     let (kind, pods) = (options.proxy, &options.pods);
     kind.check(pods.runtime, true)?;
-    if kind.is_kernels() {
-        for trouble in lacking(kind, pods.runtime) {
-            voice.say(&format!("warning: {trouble}"));
-        }
+    if let Some(trouble) = lacking(kind, pods.runtime != RuntimeKind::Process) {
+        voice.say(&format!("warning: {trouble}"));
     }
     let local: Vec<LocalNode> = (1..=options.nodes).map(|number| layout.node(number)).collect();
     // First, since it keeps every other process out of the folder.
@@ -78,7 +76,7 @@ async fn start(layout: &Layout, options: &Up, voice: &Voice) -> Result<(Nodes, C
     let store = choice.open(layout.state_dir()).await?;
     let client = client_of(&store);
     let services = if kind.is_kernels() { layout.kernel_service_addresses() } else { layout.service_addresses() };
-    let control_plane = ControlPlane::new(store, services, None)?;
+    let control_plane = ControlPlane::new(store, services, ControlPlaneConfig::default())?;
     let mut nodes = Nodes::open(layout, runtimes, client.clone(), (Tenant::Cluster, &choice), pods, voice).await?;
     // Before what ran on nodes that an earlier run had, and this one has not, is started elsewhere.
     for node in retire_nodes(&client, &local.into_iter().map(|node| node.name).collect()).await? {
@@ -86,12 +84,14 @@ async fn start(layout: &Layout, options: &Up, voice: &Voice) -> Result<(Nodes, C
     }
     // What the store says may be how things were before this program was stopped. So the agents say first what is so, then
     // the control plane makes all else agree with it, and only that is shown.
+    nodes.start_names(voice).await?;
     nodes.start_agents()?;
     nodes.serve(layout)?;
     nodes.first_look().await;
     nodes.along(control_plane.start()?);
-    let ranges = Ranges { services, pods: kind.is_kernels().then(|| layout.pod_networks()), node: None };
-    nodes.start_proxy(ProxyHandle::open(kind, layout, &ranges).await?, None)?;
+    let pods = kind.is_kernels().then(|| layout.pod_networks());
+    let context = ProxyContext { services, pods, node: None, check_every: None };
+    nodes.start_proxy(ProxyHandle::open(kind, layout, &context).await?, None)?;
     nodes.first_look().await;
     Ok((nodes, control_plane))
 }

@@ -44,7 +44,8 @@ pub struct NodeAgentConfig {
     pub parallel_pulls: usize,
     /// What stands before `://` in the ids of containers: the name of the runtime.
     pub container_id_prefix: String,
-    /// Whom pods ask for names that ask for the cluster's. `None`: they ask whom the node asks, and are told.
+    /// Whom pods ask for names that ask for the cluster's. `None`: it is not known, so they ask whom the node asks, and
+    /// people are told.
     pub cluster_dns: Option<ClusterDns>,
     /// How long a container that ends again and again waits before it is started again.
     pub backoff: CrashLoopBackoff,

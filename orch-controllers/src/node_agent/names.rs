@@ -11,7 +11,8 @@ use super::NodeAgentConfig;
 /// The cluster's name servers, as pods of this node reach them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterDns {
-    /// Their addresses.
+    /// Their addresses. None where the cluster has no name servers by design: its pods find names as their nodes do, and
+    /// nobody is told.
     pub servers: Vec<IpAddr>,
     /// The domain of the cluster.
     pub zone: Zone,
@@ -47,13 +48,14 @@ pub(super) fn check(pod: &Pod) -> Result<(), String> {
 
 /// How the containers of a pod find names, as a kubelet has it. `node` is how the node does, if that is known.
 pub(super) fn names(pod: &Pod, config: &NodeAgentConfig, node: Option<&SandboxDns>) -> Names {
-    let cluster = config.cluster_dns.as_ref().filter(|cluster| !cluster.servers.is_empty());
+    let cluster = config.cluster_dns.as_ref();
     // What cannot be read was refused.
     let additions = additions(pod).unwrap_or_default();
     let mut warnings = Vec::new();
     let base = match (origin(pod), cluster) {
         (Origin::Nobody, _) => Some(SandboxDns::default()),
         (Origin::Node, _) => node.cloned(),
+        (Origin::Cluster, Some(cluster)) if cluster.servers.is_empty() => node.cloned(),
         (Origin::Cluster, Some(cluster)) => Some(of_cluster(pod, cluster, node)),
         (Origin::Cluster, None) => {
             let policy = pod.spec.dns_policy();

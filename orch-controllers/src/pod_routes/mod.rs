@@ -21,7 +21,7 @@ use table::TableIndex;
 /// A node's pod ranges are those of its spec, its addresses the `InternalIP`s of its status. It keeps a table of all nodes
 /// from the changes that it is shown, and hands it on after it changed, and whenever the routes say that others may have
 /// altered them. A node that is not ready keeps its routes: its pods may run, and whoever cannot reach them finds out.
-/// Those of a node that was deleted go.
+/// Those of a node that was deleted go. One whose agent has not said yet where it is, is waited for.
 ///
 /// A node that cannot be led to does not stop the others. One that is wrong, or that claims an address or a range of an
 /// older node, is left out; so is one that the routes refuse, and that is tried again with a growing pause. Either is

@@ -160,6 +160,10 @@ fn wanted(node: &Node) -> Result<Host, String> {
         ranges.insert(range);
         host.pod_ranges.push(range);
     }
+    // Its agent has not said yet where it is: that it cannot be led to is no news.
+    if node.status.addresses.is_empty() {
+        host.pod_ranges.clear();
+    }
     host.problem().map_or(Ok(host), Err)
 }
 

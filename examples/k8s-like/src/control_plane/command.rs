@@ -19,7 +19,7 @@ use orch_core::object::{Event, Uid};
 use orch_core::store::Transact;
 use tokio::time::sleep;
 
-use super::ControlPlane;
+use super::{ControlPlane, ControlPlaneConfig};
 use crate::causes::with_causes;
 use crate::charter::{Charter, CharterError};
 use crate::cli;
@@ -84,7 +84,7 @@ struct Seat {
     store: Arc<dyn Transact>,
     client: Client,
     charter: Charter,
-    ranges: PodCidrConfig,
+    config: ControlPlaneConfig,
     show: Arc<ShowController>,
 }
 
@@ -93,15 +93,17 @@ impl Seat {
         if !options.store.is_shared() {
             return Err(StartError::NotShared(options.store.clone()));
         }
-        let ranges = pod_ranges(options.pod_cidr, options.node_cidr_bits)?;
+        let pods = Some(pod_ranges(options.pod_cidr, options.node_cidr_bits)?);
+        let mut config = ControlPlaneConfig { pods, ..ControlPlaneConfig::default() };
+        config.lost.grace = options.node_monitor_grace_period.unwrap_or(config.lost.grace);
         // It keeps nothing on this machine.
         let store = options.store.open(Path::new("")).await?;
         let client = client_of(&store);
         let services = services(options.service_cidr, Charter::read(&client).await?)?;
         let charter = Charter { services, pods: options.pod_cidr };
-        let seat = Self { store, client, charter, ranges, show: Arc::new(show) };
+        let seat = Self { store, client, charter, config, show: Arc::new(show) };
         // What is wrong with the ranges is told now, and not first when it leads.
-        ControlPlane::new(Arc::clone(&seat.store), services, Some(seat.ranges.clone()))?;
+        ControlPlane::new(Arc::clone(&seat.store), services, seat.config.clone())?;
         Ok(seat)
     }
 
@@ -147,7 +149,7 @@ impl Seat {
         loop {
             let token = self.elected(candidacy, voice).await;
             let fenced = self.fenced(&token)?;
-            let control_plane = ControlPlane::new(fenced, self.charter.services, Some(self.ranges.clone()))?;
+            let control_plane = ControlPlane::new(fenced, self.charter.services, self.config.clone())?;
             let term = async {
                 let _engines = self.begin(&control_plane, voice).await?;
                 match manifest {

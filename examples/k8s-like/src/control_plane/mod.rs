@@ -35,21 +35,30 @@ pub(crate) struct ControlPlane {
     client: Client,
     allocator: Arc<ServiceAllocator>,
     services: ServiceAddressConfig,
-    pods: Option<PodCidrConfig>,
+    config: ControlPlaneConfig,
+}
+
+/// What a control plane must be told of nodes that are elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ControlPlaneConfig {
+    /// The addresses of pods, where those do not follow from something else.
+    pub(crate) pods: Option<PodCidrConfig>,
+    /// When nodes count as lost.
+    pub(crate) lost: NodeLifecycleConfig,
 }
 
 impl ControlPlane {
-    /// Services get addresses of a range, and nodes ranges for their pods, where those do not follow from something else.
+    /// Services get addresses of a range.
     pub(crate) fn new(
         store: Arc<dyn Transact>,
         services: Cidr,
-        pods: Option<PodCidrConfig>,
+        config: ControlPlaneConfig,
     ) -> Result<Self, StartError> {
         let client = client_of(&store);
         let services = ServiceAddressConfig { ranges: vec![services], ..ServiceAddressConfig::default() };
         let entropy = Arc::new(SeededEntropy::from_os());
         let allocator = ServiceAllocator::new(store, Arc::new(SystemClock), entropy, services.clone())?;
-        Ok(Self { client, allocator: Arc::new(allocator), services, pods })
+        Ok(Self { client, allocator: Arc::new(allocator), services, config })
     }
 
     /// By which the controllers read and write.
@@ -67,10 +76,10 @@ impl ControlPlane {
             .controller(Arc::new(ReplicaSetController))
             .controller(Arc::new(BindingController::new(Box::new(FilterScoreScheduler::default()))))
             .controller(Arc::new(EndpointSliceController::default()))
-            .controller(Arc::new(NodeLifecycleController::new(Arc::clone(store), NodeLifecycleConfig::default())))
+            .controller(Arc::new(NodeLifecycleController::new(Arc::clone(store), self.config.lost)))
             .controller(Arc::new(ServiceAddressController::new(Arc::clone(store), self.services.clone())))
             .controller(Arc::new(GarbageController::new(Arc::clone(store))));
-        if let Some(pods) = &self.pods {
+        if let Some(pods) = &self.config.pods {
             engine = engine.controller(Arc::new(PodCidrController::new(Arc::clone(store), pods.clone())?));
         }
         Ok(engine.start()?)

@@ -1,14 +1,17 @@
 //! `k8s-like node`: one node, of a cluster or by itself.
 
 mod address;
+mod docker_firewall;
 mod leave;
 mod member;
+mod network;
 mod register;
 mod static_pods;
 
 use std::process::ExitCode;
 
 pub(crate) use self::address::AddressError;
+pub(crate) use self::network::{PodNetworkChoiceError, PodNetworkKind};
 pub(crate) use self::register::RegisterError;
 use crate::cli::Node;
 use crate::lifetime::failed;

@@ -10,6 +10,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orch_core::network::Cidr;
 use orch_core::proxy::{ProxyError, ServiceProxy};
@@ -38,13 +39,15 @@ pub(crate) struct ProxyHandle {
 
 /// What a proxy must know of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ranges {
+pub(crate) struct ProxyContext {
     /// The addresses of services.
     pub(crate) services: Cidr,
     /// The addresses of pods, where those have networks of their own.
     pub(crate) pods: Option<Cidr>,
     /// The addresses of this node at which node ports are served, besides 127.0.0.1. The kernel serves at all but that one.
     pub(crate) node: Option<IpAddr>,
+    /// How often rules of the kernel are looked at, if not as often as usual.
+    pub(crate) check_every: Option<Duration>,
 }
 
 /// Chains of iptables have the same names in every cluster, so one at a time has them. The name is of a socket without a
@@ -53,24 +56,24 @@ const IPTABLES_LOCK: &str = "orch-k8s-like-iptables";
 
 impl ProxyHandle {
     /// A proxy that serves nothing yet. What an earlier one of the same kind left serves on until the first table.
-    pub(crate) async fn open(kind: ProxyKind, layout: &Layout, ranges: &Ranges) -> Result<Self, ProxyOpenError> {
+    pub(crate) async fn open(kind: ProxyKind, layout: &Layout, context: &ProxyContext) -> Result<Self, ProxyOpenError> {
         let record = layout.state_dir().join("proxy");
         let written = std::fs::read_to_string(&record).unwrap_or_default();
         for former in ProxyKind::ALL.into_iter().filter(|former| *former != kind && former.word() == written.trim()) {
-            let (proxy, alone) = made(former, layout, ranges)?;
-            clear(former, &*proxy, ranges.services)
+            let (proxy, alone) = made(former, layout, context)?;
+            clear(former, &*proxy, context.services)
                 .await
                 .map_err(|source| ProxyOpenError::Former { former, source })?;
             drop(alone);
         }
-        let (proxy, alone) = made(kind, layout, ranges)?;
+        let (proxy, alone) = made(kind, layout, context)?;
         std::fs::write(&record, kind.word())
             .map_err(|source| ProxyOpenError::Record { file: record.clone(), source })?;
-        if needs_route(kind, ranges.services) {
-            let failed = |source| ProxyOpenError::NotLocal { range: ranges.services, source };
-            local_range::add(ranges.services).await.map_err(failed)?;
+        if needs_route(kind, context.services) {
+            let failed = |source| ProxyOpenError::NotLocal { range: context.services, source };
+            local_range::add(context.services).await.map_err(failed)?;
         }
-        Ok(Self { kind, proxy, services: ranges.services, record, _alone: alone })
+        Ok(Self { kind, proxy, services: context.services, record, _alone: alone })
     }
 
     /// What is shown the services.
@@ -91,12 +94,12 @@ impl ProxyHandle {
 fn made(
     kind: ProxyKind,
     layout: &Layout,
-    ranges: &Ranges,
+    context: &ProxyContext,
 ) -> Result<(Arc<dyn ServiceProxy>, Option<UnixListener>), ProxyOpenError> {
     Ok(match kind {
         ProxyKind::Userspace => {
             let node_addresses: BTreeSet<IpAddr> =
-                [Some(Ipv4Addr::LOCALHOST.into()), ranges.node].into_iter().flatten().collect();
+                [Some(Ipv4Addr::LOCALHOST.into()), context.node].into_iter().flatten().collect();
             let config = UserspaceConfig { node_addresses, ..UserspaceConfig::default() };
             (Arc::new(UserspaceProxy::new(config)), None)
         }
@@ -106,12 +109,16 @@ fn made(
                 io::ErrorKind::AddrInUse => ProxyOpenError::IptablesInUse,
                 _ => ProxyOpenError::Lock { source },
             })?;
-            let pods = ranges.pods.and_then(|range| Some((range.address(0)?, range.bits())));
-            let config = IptablesConfig { pod_networks: pods.into_iter().collect(), ..IptablesConfig::default() };
+            let pods = context.pods.and_then(|range| Some((range.address(0)?, range.bits())));
+            let usual = IptablesConfig::default();
+            let check_interval = context.check_every.or(usual.check_interval);
+            let config = IptablesConfig { pod_networks: pods.into_iter().collect(), check_interval, ..usual };
             (Arc::new(IptablesProxy::new(config)), Some(alone))
         }
         ProxyKind::Nftables => {
-            let config = NftablesConfig { table: layout.short_name().parse()?, ..NftablesConfig::default() };
+            let usual = NftablesConfig::default();
+            let check_every = context.check_every.unwrap_or(usual.check_every);
+            let config = NftablesConfig { table: layout.short_name().parse()?, check_every, ..usual };
             (Arc::new(NftablesProxy::new(config)), None)
         }
     })

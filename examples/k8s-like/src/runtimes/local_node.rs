@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use orch_core::network::Cidr;
 
+use super::RuntimeKind;
+
 /// A node that runs from a state folder of this machine: what the rest of the cluster knows it by, and where its pods get
 /// their addresses from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,15 +16,19 @@ pub(crate) struct LocalNode {
     pub(crate) name: String,
     /// Its own address, which pods have that get none.
     pub(crate) ip: IpAddr,
-    /// Loopback addresses, for pods that are processes. `None`: those have the node's.
+    /// Loopback addresses, for pods that are processes and not joined to a bridge. `None`: those have the node's.
     pub(crate) loopback: Option<Cidr>,
     /// Addresses of pods that have networks of their own.
     pub(crate) subnet: Cidr,
+    /// Whether processes and containers of Docker are joined to the node's bridge, as containers of containerd always are.
+    pub(crate) is_bridged: bool,
+    /// How large a packet of a pod may be, if that is not what the machine's link carries.
+    pub(crate) mtu: Option<u32>,
 }
 
 impl LocalNode {
-    /// The only node of its machine, to which a control plane gave this range of pod addresses.
-    pub(crate) fn member(name: String, ip: IpAddr, range: Cidr) -> Self {
-        Self { number: 1, name, ip, loopback: None, subnet: range }
+    /// Whether pods have networks of their own on the node's bridge.
+    pub(crate) fn has_bridge(&self, runtime: RuntimeKind) -> bool {
+        self.is_bridged || runtime == RuntimeKind::Containerd
     }
 }

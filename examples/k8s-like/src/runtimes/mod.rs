@@ -42,7 +42,9 @@ impl Runtimes {
             let is_current = |number: u8| kind == choice.kind() && nodes.iter().any(|node| node.number == number);
             let left = (1..=u8::MAX).filter(|number| !is_current(*number));
             for number in left.filter(|number| layout.node_dir(*number, kind).exists()) {
-                let opened = NodeBundle::open(layout, &layout.node(number), &options.runtime_at(kind)).await;
+                let known = nodes.iter().find(|node| node.number == number).cloned();
+                let node = known.unwrap_or_else(|| layout.node(number));
+                let opened = NodeBundle::open(layout, &node, &options.runtime_at(kind)).await;
                 former.push(opened.map_err(|error| match error {
                     OpenError::Runtime { node, source } => OpenError::Former { kind: kind.word(), node, source },
                     other => other,
@@ -128,7 +130,7 @@ async fn stop_pod(node: &NodeBundle, pod: &SandboxStatus, forget: bool) -> Resul
         let message = format!("cannot remove the volumes of pod {uid}: {error}");
         return Err(RuntimeError::Unavailable { message, transient: false, source: Some(Box::new(error)) });
     }
-    // Of processes nothing is left but records in the state folder, in which the next run finds their logs. Elsewhere a pod
-    // that is stopped still has its network, in a daemon that is not ours.
-    if forget || node.kind() != RuntimeKind::Process { runtime.remove(uid).await } else { Ok(()) }
+    // Of processes without networks of their own nothing is left but records in the state folder, in which the next run
+    // finds their logs. Elsewhere a pod that is stopped still has its network, or a sandbox in a daemon that is not ours.
+    if forget || node.kind() != RuntimeKind::Process || node.has_bridge() { runtime.remove(uid).await } else { Ok(()) }
 }

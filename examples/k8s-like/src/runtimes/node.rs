@@ -26,11 +26,17 @@ pub(crate) struct NodeBundle {
     images: Option<Arc<dyn Images>>,
     volumes: Arc<dyn Volumes>,
     machine: Arc<dyn Machine>,
-    /// Gives its folder back when it is closed, and not before.
-    process: Option<ProcessRuntime>,
-    /// Leaves a bridge behind until it is closed.
-    containerd: Option<ContainerdRuntime>,
+    /// What gives back what no pod needs when it is closed, and not before: a folder, or a bridge.
+    closing: Closing,
     folder: PathBuf,
+}
+
+/// A runtime that is to be closed.
+#[derive(Clone, Debug)]
+enum Closing {
+    Process(ProcessRuntime),
+    Docker(Arc<DockerRuntime>),
+    Containerd(Arc<ContainerdRuntime>),
 }
 
 impl NodeBundle {
@@ -39,35 +45,37 @@ impl NodeBundle {
         let (name, number) = (&node.name, node.number);
         let folder = layout.node_dir(number, choice.kind());
         let failed = |source| OpenError::Runtime { node: name.clone(), source };
-        let (mut process, mut containerd, mut images): (_, _, Option<Arc<dyn Images>>) = (None, None, None);
-        let (runtime, version): (Arc<dyn Interactive>, String) = match choice {
+        let mut images: Option<Arc<dyn Images>> = None;
+        let (runtime, version, closing): (Arc<dyn Interactive>, String, Closing) = match choice {
             RuntimeChoice::Process => {
                 let mut config = ProcessConfig::new(folder.clone());
-                if let Some(range) = node.loopback {
-                    config.network = ProcessNetwork::Loopback(range.to_string().parse()?);
-                }
+                config.network = match node.loopback {
+                    _ if node.is_bridged => ProcessNetwork::Bridge(pod_network(layout, node)?),
+                    Some(range) => ProcessNetwork::Loopback(range.to_string().parse()?),
+                    None => ProcessNetwork::Host,
+                };
                 let opened = ProcessRuntime::open(config).await.map_err(failed)?;
-                process = Some(opened.clone());
-                (Arc::new(opened), format!("process://{}", env!("CARGO_PKG_VERSION")))
+                let version = format!("process://{}", env!("CARGO_PKG_VERSION"));
+                (Arc::new(opened.clone()), version, Closing::Process(opened))
             }
             RuntimeChoice::Docker(socket) => {
                 let mut config = DockerConfig::new(folder.clone(), layout.mark(number).parse()?);
                 config.socket.clone_from(socket);
+                config.network = node.is_bridged.then(|| pod_network(layout, node)).transpose()?;
                 let opened = Arc::new(DockerRuntime::open(config).await.map_err(failed)?);
                 images = Some(Arc::clone(&opened) as _);
                 let version = opened.version();
-                (opened, version)
+                (Arc::clone(&opened) as _, version, Closing::Docker(opened))
             }
             RuntimeChoice::Containerd(socket) => {
                 let mut config = ContainerdConfig::new(folder.clone());
                 config.socket.clone_from(socket);
                 config.namespace = layout.mark(number).parse()?;
-                config.network = PodNetwork::new(layout.bridge(number).parse()?, node.subnet)?;
+                config.network = pod_network(layout, node)?;
                 let opened = Arc::new(ContainerdRuntime::open(config).await.map_err(failed)?);
-                containerd = Some(ContainerdRuntime::clone(&opened));
                 images = Some(Arc::clone(&opened) as _);
                 let version = opened.version();
-                (opened, version)
+                (Arc::clone(&opened) as _, version, Closing::Containerd(opened))
             }
         };
         let volumes = NodeVolumes::open(NodeVolumesConfig::new(layout.volumes_dir(number))).await;
@@ -79,8 +87,7 @@ impl NodeBundle {
             images,
             volumes: Arc::new(volumes),
             machine: Arc::new(LinuxMachine::new(LinuxMachineConfig::new(layout.state_dir()))),
-            process,
-            containerd,
+            closing,
             folder,
             node: node.clone(),
         })
@@ -99,6 +106,11 @@ impl NodeBundle {
     /// What it is.
     pub(crate) fn kind(&self) -> RuntimeKind {
         self.kind
+    }
+
+    /// Whether its pods have networks of their own on its bridge.
+    pub(crate) fn has_bridge(&self) -> bool {
+        self.node.has_bridge(self.kind)
     }
 
     /// Its name and version, as a node tells them: `docker://20.10.24`.
@@ -133,9 +145,15 @@ impl NodeBundle {
 
     /// Gives the machine back what no pod needs, now that none runs; a pod that does keeps what it has.
     pub(crate) async fn give_back(&self) -> Result<(), RuntimeError> {
-        match &self.containerd {
-            Some(containerd) => containerd.clone().close().await,
-            None => Ok(()),
+        match &self.closing {
+            // It gives its folder back as well, for which it is too early.
+            Closing::Process(_) if !self.has_bridge() => Ok(()),
+            Closing::Process(process) => {
+                process.clone().close().await;
+                Ok(())
+            }
+            Closing::Docker(docker) => DockerRuntime::clone(docker).close().await,
+            Closing::Containerd(containerd) => ContainerdRuntime::clone(containerd).close().await,
         }
     }
 
@@ -144,14 +162,22 @@ impl NodeBundle {
         if let Err(error) = self.give_back().await {
             tracing::warn!(node = self.node.name, %error, "something of the node is left");
         }
-        let Self { runtime, images, process, folder, .. } = self;
+        let Self { runtime, images, closing, folder, .. } = self;
         drop((runtime, images));
-        if let Some(process) = process {
+        if let Closing::Process(process) = closing {
             process.close().await;
         }
         // What is left is looked at again by the next run, and removed then.
         let _ = tokio::fs::remove_dir_all(folder).await;
     }
+}
+
+fn pod_network(layout: &Layout, node: &LocalNode) -> Result<PodNetwork, OpenError> {
+    let network = PodNetwork::new(layout.bridge(node.number).parse()?, node.subnet)?;
+    Ok(match node.mtu {
+        Some(mtu) => network.with_mtu(mtu)?,
+        None => network,
+    })
 }
 
 /// Why a runtime could not be opened.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use orch_testkit::daemon::{Containerd, busybox_image};
 
-use crate::hosts::{Hosts, ip, names, places, resolve, runtime, web};
+use crate::hosts::{Hosts, names, places, resolve, runtime, web};
 
-const IMAGE: &str = "orch.example/busybox:1";
+pub(crate) const IMAGE: &str = "orch.example/busybox:1";
 
 /// A server that tells its pod's name.
 pub(crate) fn server() -> String {
@@ -62,7 +62,7 @@ fn pods_of_two_hosts_reach_a_service(proxy: &str) {
     let pods = hosts.settle(4);
     assert_eq!(places(&pods).len(), 2, "on both");
     let (service, node_port) = hosts.service();
-    let gateways = lead_between_nodes(&hosts);
+    let gateways = gateways(&hosts);
     for host in 1..=2 {
         hosts.all_answer(host, &service, &names(&pods));
     }
@@ -94,14 +94,11 @@ fn pods_of_two_hosts_reach_a_service(proxy: &str) {
     }
 }
 
-/// Each host knows where the pods of the other are. Returns, for each host, the address that its pods' packets leave by.
-fn lead_between_nodes(hosts: &Hosts) -> Vec<(usize, String)> {
-    let mut gateways = Vec::new();
-    for node in hosts.get("nodes") {
-        let range = node["spec"]["podCIDR"].as_str().expect("a range").to_owned();
-        let (own, other) = if node["metadata"]["name"] == "a" { (1, 2) } else { (2, 1) };
-        ip(&hosts.hosts[other], &format!("route add {range} via {}", hosts.address(own)));
-        gateways.push((own, range.replace(".0/24", ".1")));
-    }
-    gateways
+/// For each host, the address that its pods' packets leave by.
+fn gateways(hosts: &Hosts) -> Vec<(usize, String)> {
+    let of = |node: &serde_json::Value| {
+        let range = node["spec"]["podCIDR"].as_str().expect("a range");
+        (if node["metadata"]["name"] == "a" { 1 } else { 2 }, range.replace(".0/24", ".1"))
+    };
+    hosts.get("nodes").iter().map(of).collect()
 }

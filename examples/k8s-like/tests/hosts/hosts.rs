@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 /// How long anything may take before a test gives up; nothing waits that long when all is well.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Where etcd is for every host.
 const ETCD: &str = "10.99.0.1:2379";
 
@@ -30,7 +30,8 @@ pub(crate) struct Hosts {
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) etcd: Etcd,
     folder: PathBuf,
-    _switch: Host,
+    switch: Host,
+    is_routed: bool,
 }
 
 /// A running `k8s-like`.
@@ -53,6 +54,15 @@ impl Hosts {
 
     /// So many, and an etcd like this.
     pub(crate) fn with(test: &str, count: u8, etcd: EtcdConfig) -> Self {
+        Self::linked(test, count, etcd, false)
+    }
+
+    /// So many that share no link: each has a network of its own, and a router is between them that knows nothing of pods.
+    pub(crate) fn routed(test: &str, count: u8) -> Self {
+        Self::linked(test, count, EtcdConfig::default(), true)
+    }
+
+    fn linked(test: &str, count: u8, etcd: EtcdConfig, is_routed: bool) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let token = format!("{test}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(format!("k8s-like-hosts-{token}"));
@@ -61,15 +71,28 @@ impl Hosts {
         ip(&switch, "link add br0 type bridge");
         ip(&switch, "addr add 10.99.0.1/24 dev br0");
         ip(&switch, "link set br0 up");
-        let hosts: Vec<Arc<Host>> = (1..=count).map(|number| Arc::new(connected(&switch, number))).collect();
+        let hosts: Vec<Arc<Host>> = (1..=count).map(|number| Arc::new(connected(&switch, number, is_routed))).collect();
+        if is_routed {
+            forward(&switch);
+        }
         let etcd = runtime().block_on(Etcd::start_with(etcd));
         lead(&switch, &etcd);
-        Self { token, hosts, etcd, folder, _switch: switch }
+        Self { token, hosts, etcd, folder, switch, is_routed }
     }
 
     /// The address of a host, counted from 0.
     pub(crate) fn address(&self, host: usize) -> String {
-        format!("10.99.0.{}", host + 11)
+        if self.is_routed { format!("10.99.{}.2", host + 11) } else { format!("10.99.0.{}", host + 11) }
+    }
+
+    /// Pulls the plug of a host.
+    pub(crate) fn cut_off(&self, host: usize) {
+        ip(&self.switch, &format!("link set port{} down", host + 1));
+    }
+
+    /// Puts it back in.
+    pub(crate) fn heal(&self, host: usize) {
+        ip(&self.switch, &format!("link set port{} up", host + 1));
     }
 
     /// By which the hosts know the store.
@@ -101,8 +124,14 @@ impl Hosts {
 
     /// Starts a control plane on the first host that follows the manifest.
     pub(crate) fn control_plane(&self, name: &str) -> Running {
+        self.control_plane_with(name, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn control_plane_with(&self, name: &str, options: &[&str]) -> Running {
         let manifest = self.file("manifest.yaml").display().to_string();
-        self.start(0, name, &["control-plane", "--store", &self.store(), "-f", &manifest])
+        let store = self.store();
+        self.start(0, name, &[&["control-plane", "--store", &store, "-f", &manifest], options].concat())
     }
 
     /// Starts a node on a host, with further options.
@@ -125,6 +154,14 @@ impl Hosts {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// The pods of a cluster in one process, which runs from this state folder on a host.
+    pub(crate) fn pods_here(&self, host: usize, state: &str) -> Vec<Value> {
+        let state = self.file(state).display().to_string();
+        let output = self.ask(host, &["get", "pods", "-A", "-o", "json", "--state-dir", &state]);
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
     /// The pods that are ready.
     pub(crate) fn ready(&self) -> Vec<Value> {
         let mut pods = self.get("pods");
@@ -142,10 +179,17 @@ impl Hosts {
 
     /// Waits until there is something to see.
     pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        self.until_or(what, || look().ok_or_else(String::new))
+    }
+
+    /// The same, for who can say what is seen instead.
+    pub(crate) fn until_or<T>(&self, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
         let end = Instant::now() + PATIENCE;
+        let mut last = String::new();
         while Instant::now() < end {
-            if let Some(seen) = look() {
-                return seen;
+            match look() {
+                Ok(seen) => return seen,
+                Err(instead) => last = instead,
             }
             std::thread::park_timeout(Duration::from_millis(100));
         }
@@ -154,7 +198,7 @@ impl Hosts {
         let logs = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
         let logs: Vec<String> =
             logs.map(|log| format!("{}:\n{}", log.display(), fs::read_to_string(&log).unwrap_or_default())).collect();
-        panic!("waited in vain until {what}; pods:\n{}\n{}", pods.join("\n"), logs.join("\n"));
+        panic!("waited in vain until {what}: {last}; pods:\n{}\n{}", pods.join("\n"), logs.join("\n"));
     }
 
     /// The processes that this test's pods run at the moment, where those are processes.
@@ -185,24 +229,28 @@ impl Hosts {
     pub(crate) fn service(&self) -> (String, u64) {
         self.until("the service has an address", || {
             let services = self.get("services");
-            let spec = &services.first()?["spec"];
+            let spec = &services.iter().find(|service| service["metadata"]["name"] == "web")?["spec"];
             Some((format!("{}:8080", spec["clusterIP"].as_str()?), spec["ports"][0]["nodePort"].as_u64()?))
         })
     }
 
-    /// What is left in a host of what leads to services: rules, tables and routes, in words.
+    /// What a program says in a host.
+    pub(crate) fn said_by(&self, host: usize, line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = self.hosts[host].command(words[0]).args(&words[1..]).output().expect("it runs");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What is left in a host of what leads to services and pods: rules, tables, routes and devices, in words.
     pub(crate) fn leftovers(&self, host: usize) -> Vec<String> {
-        let of = |program: &str, arguments: &[&str]| {
-            let output = self.hosts[host].command(program).args(arguments).output().expect("it runs");
-            assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
-        let text =
-            [of("nft", &["list", "tables"]), of("iptables-save", &[]), of("ip", &["route", "show", "table", "local"])];
-        let is_ours = |line: &&str| {
-            line.contains("ORCH") || line.contains("k8s-like") || line.contains("10.96.") || line.contains("10.244.")
-        };
-        text.concat().lines().filter(is_ours).map(str::to_owned).collect()
+        let looks = ["nft list tables", "iptables-save", "ip route show table all"];
+        let text: Vec<String> = looks.into_iter().map(|look| self.said_by(host, look)).collect();
+        let ours = ["ORCH", "k8s-like", "10.96.", "10.244."];
+        let is_ours = |line: &&str| ours.iter().any(|word| line.contains(word));
+        let devices = self.said_by(host, "ip -br link");
+        let devices = devices.lines().filter(|line| !line.starts_with("lo ") && !line.starts_with("eth0@"));
+        text.concat().lines().filter(is_ours).chain(devices).map(str::to_owned).collect()
     }
 }
 
@@ -273,18 +321,29 @@ impl Drop for Running {
     }
 }
 
-/// A host that is connected to the others, and forwards packets.
-fn connected(switch: &Host, number: u8) -> Host {
+/// A host that is connected to the others, and forwards packets: by a switch, or by a router.
+fn connected(switch: &Host, number: u8, is_routed: bool) -> Host {
     let host = Host::new();
     ip(switch, &format!("link add port{number} type veth peer name eth0 netns {}", host.name()));
-    ip(switch, &format!("link set port{number} master br0 up"));
-    ip(&host, &format!("addr add 10.99.0.{}/24 dev eth0", number + 10));
+    let (address, router) = if is_routed {
+        let network = format!("10.99.{}", number + 10);
+        ip(switch, &format!("addr add {network}.1/24 dev port{number}"));
+        ip(switch, &format!("link set port{number} up"));
+        (format!("{network}.2"), format!("{network}.1"))
+    } else {
+        ip(switch, &format!("link set port{number} master br0 up"));
+        (format!("10.99.0.{}", number + 10), "10.99.0.1".to_owned())
+    };
+    ip(&host, &format!("addr add {address}/24 dev eth0"));
     ip(&host, "link set eth0 up");
-    ip(&host, "route add default via 10.99.0.1");
+    ip(&host, &format!("route add default via {router}"));
+    host
+}
+
+fn forward(host: &Host) {
     let _inside = host.enter();
     // What this shows depends on who looks.
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("root may let a host forward");
-    host
 }
 
 /// Has the program `ip` do something in a host.
@@ -319,10 +378,15 @@ fn lead(switch: &Host, etcd: &Etcd) {
 
 /// What a web server answers, as a host sees it.
 pub(crate) fn fetch(host: &Host, address: &str) -> Option<String> {
+    fetch_within(host, address, Duration::from_secs(5))
+}
+
+/// The same, for who has no more patience.
+pub(crate) fn fetch_within(host: &Host, address: &str, patience: Duration) -> Option<String> {
     let _inside = host.enter();
     let address = address.parse().expect("an address and a port");
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("more than nothing");
+    let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
+    stream.set_read_timeout(Some(patience)).expect("more than nothing");
     stream.write_all(b"GET / HTTP/1.0\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
@@ -378,7 +442,7 @@ spec:
     )
 }
 
-/// A server that is a process of its host, at the host's address: so one on each.
+/// A server that is a process, at its pod's address.
 pub(crate) fn hello(token: &str) -> String {
     format!(
         "        - name: web
@@ -386,8 +450,13 @@ pub(crate) fn hello(token: &str) -> String {
           env:
             - {{name: POD_NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
             - {{name: POD_IP, valueFrom: {{fieldRef: {{fieldPath: status.podIP}}}}}}
-          ports: [{{name: http, containerPort: 8080, hostPort: 8080}}]"
+          ports: [{{name: http, containerPort: 8080}}]"
     )
+}
+
+/// The same at its host's address: so one on each.
+pub(crate) fn hello_at_host(token: &str) -> String {
+    hello(token).replace("containerPort: 8080", "containerPort: 8080, hostPort: 8080")
 }
 
 /// The addresses that a name server answers for a name, as a host sees it.

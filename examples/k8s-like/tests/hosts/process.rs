@@ -1,6 +1,6 @@
-//! Three nodes whose pods are processes, by each proxy.
+//! Three nodes whose pods are processes in their hosts' networks, by each proxy.
 
-use crate::hosts::{Hosts, Running, fetch, hello, names, places, web};
+use crate::hosts::{Hosts, Running, fetch, hello_at_host, names, places, web};
 
 /// Each with what leads to services.
 macro_rules! by_each_proxy {
@@ -16,9 +16,9 @@ by_each_proxy!(userspace, iptables, nftables);
 
 fn three_hosts_are_one_cluster(proxy: &str) {
     let hosts = Hosts::new(proxy, 4);
-    hosts.write(&web(3, &hello(&hosts.token)));
+    hosts.write(&web(3, &hello_at_host(&hosts.token)));
     let control_plane = hosts.control_plane("control-plane");
-    let start = |host: usize, name: &str| hosts.node(host, name, &["--proxy", proxy]);
+    let start = |host: usize, name: &str| hosts.node(host, name, &["--pod-network", "host", "--proxy", proxy]);
     let (a, b, c) = (start(1, "a"), start(2, "b"), start(3, "c"));
     let pods = hosts.settle(3);
     assert_eq!(places(&pods).len(), 3, "one on each");

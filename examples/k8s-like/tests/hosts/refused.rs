@@ -22,6 +22,11 @@ fn what_does_not_go_together_is_refused_and_nothing_is_started() {
             &["node", "--name", "a", "--store", &store, "--node-ip", "127.0.0.1", "--proxy", "nftables"],
             &["--proxy nftables", "loopback"],
         ),
+        (
+            &["node", "--name", "a", "--store", &store, "--runtime", "containerd", "--pod-network", "host"],
+            &["--pod-network host is for --runtime process", "hostNetwork: true"],
+        ),
+        (&["node", "--static-pods", "/x", "--pod-routes", "vxlan"], &["cannot be used with", "--pod-routes"]),
         (&["up", "-f", &manifest, "--proxy", "iptables", "--state-dir", &state], &["loopback", "--runtime containerd"]),
         (&["get", "pods", "--store", "embedded"], &["etcd://HOST:PORT"]),
     ];

@@ -11,7 +11,7 @@ fn one_node_joins(hosts: &Hosts, store: &str) {
     let control_plane = hosts.start(0, "control-plane", &["control-plane", "--store", store, "-f", &manifest]);
     let state = hosts.file("state-a").display().to_string();
     let node = hosts.start(1, "a", &["node", "--name", "a", "--store", store, "--state-dir", &state]);
-    hosts.until("the pod is ready", || node.has_said(&["pod shop/web-", "is ready at 10.99.0.12"]).then_some(()));
+    hosts.until("the pod is ready", || node.has_said(&["pod shop/web-", "is ready at 10.244."]).then_some(()));
     let listed = hosts.ask(0, &["get", "pods", "-A", "--store", store]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("Running"), "{listed:?}");
     node.stop();

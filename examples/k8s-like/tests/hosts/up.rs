@@ -1,7 +1,7 @@
 //! `k8s-like up` with proxies of the kernel, on one host.
 
 use crate::containerd::{containerd, server};
-use crate::hosts::{Hosts, Running, fetch, web};
+use crate::hosts::{Hosts, Running, fetch, names, web};
 
 fn up(hosts: &Hosts, options: &[String], proxy: &str) -> Running {
     let (manifest, state) = (hosts.file("manifest.yaml"), hosts.file("state"));
@@ -30,6 +30,15 @@ fn the_kernel_leads_to_services_and_nothing_is_left_whichever_proxy_served_befor
     let first = up(&hosts, &options, "nftables");
     let place = answers(&hosts, &first, 1);
     assert!(place.starts_with("10."), "{place}");
+    for name in ["web", "web.shop.svc.cluster.local"] {
+        let pod = names(&hosts.pods_here(0, "state")).pop_first().expect("a pod");
+        let state = hosts.file("state").display().to_string();
+        let script = format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {name} 8080 | tail -n 1 | grep web");
+        hosts.until_or("pods find the service by its name", || {
+            let asked = hosts.ask(0, &["exec", "-n", "shop", &pod, "--state-dir", &state, "--", "sh", "-c", &script]);
+            if asked.status.success() { Ok(()) } else { Err(format!("{asked:?}")) }
+        });
+    }
     first.crash();
     assert!(fetch(&hosts.hosts[0], &place).is_some(), "rules and pods serve on");
     assert!(hosts.leftovers(0).iter().any(|line| line.contains("k8s-like-")), "the table has the cluster's name");

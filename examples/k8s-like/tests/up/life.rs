@@ -22,6 +22,7 @@ fn three_pods_answer_at_one_address_and_ctrl_c_leaves_nothing_behind() {
     });
     assert!(answers.iter().all(|answer| answer.starts_with(&format!("{} from web-", place.token))), "{answers:?}");
     assert_eq!(place.processes().len(), 3);
+    assert!(!up.has_heard(&["warning"]), "nothing is wrong with a first run");
     up.stop();
     assert_eq!(place.processes(), BTreeSet::new());
 }

@@ -36,9 +36,11 @@ fn only_what_leads_somewhere_else_is_a_change() {
     let mut index = TableIndex::new("a".to_owned());
     put(&mut index, node("a", 3, "192.0.2.1", "10.244.0.0/24"));
     put(&mut index, node("b", 2, "192.0.2.2", "10.244.1.0/24"));
-    put(&mut index, node("new", 1, "", ""));
+    // Its agent has not said yet where it is.
+    put(&mut index, node("new", 1, "", "10.244.2.0/24"));
     let changes = index.changes();
     assert_eq!(names(&index), ["a", "b", "new"]);
+    assert_eq!(index.table().get("new"), Some(&Host::default()));
     let mut ready = node("b", 2, "192.0.2.2", "10.244.1.0/24");
     ready.spec.unschedulable = true;
     put(&mut index, ready);
@@ -68,7 +70,7 @@ fn the_older_node_keeps_what_a_younger_one_claims_and_the_younger_has_it_after()
 #[test]
 fn what_is_wrong_is_said() {
     for (address, range, said) in [
-        ("", "10.244.0.0/24", "give it an IPv4 address"),
+        ("2001:db8::1", "10.244.0.0/24", "give it an IPv4 address"),
         ("192.0.2.1", "10.244.0.7/24", "does not begin with its first address, which is 10.244.0.0"),
         ("192.0.2.1", "fd00::/64", "is of IPv6"),
         ("here", "10.244.0.0/24", "its InternalIP \"here\" is no address"),
