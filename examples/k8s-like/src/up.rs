@@ -66,7 +66,7 @@ pub(crate) async fn up(options: Up) -> ExitCode {
 async fn start(layout: &Layout, options: &Up, voice: &Voice) -> Result<(Nodes, ControlPlane), StartError> {
     let (kind, pods) = (options.proxy, &options.pods);
     kind.check(pods.runtime, true)?;
-    if let Some(trouble) = lacking(kind, pods.runtime != RuntimeKind::Process) {
+    if let Some(trouble) = lacking(kind, pods.runtime == RuntimeKind::Docker) {
         voice.say(&format!("warning: {trouble}"));
     }
     let local: Vec<LocalNode> = (1..=options.nodes).map(|number| layout.node(number)).collect();

@@ -19,9 +19,10 @@ pub struct DockerConfig {
     /// A network of this runtime's own for pods: a bridge that the daemon knows nothing of, in the network of the thread that
     /// opens the runtime. `None`: pods are in a network of the daemon's.
     ///
-    /// Docker's firewall drops what is forwarded and is not its own. Where the kernel shows it bridged packets, too (the
-    /// setting `net.bridge.bridge-nf-call-iptables`), pods reach one another only once it is told to let them:
-    /// `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT`, and the same with `-o`. The runtime does not change others' rules.
+    /// What pods send is routed, to their neighbours, too, so it passes Docker's firewall. Where Docker was the first to turn
+    /// routing on, that drops what is not its own (`iptables -S FORWARD` shows `-P FORWARD DROP`), and pods reach one another
+    /// and the world only once it is told to let them: `iptables -I DOCKER-USER -i BRIDGE -j ACCEPT`, and the same with `-o`.
+    /// The runtime does not change others' rules.
     pub network: Option<PodNetwork>,
     /// The daemon's network that pods get their addresses from where there is no other.
     pub daemon_network: String,

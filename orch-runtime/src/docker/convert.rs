@@ -31,8 +31,8 @@ pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec, ip: Option<Ipv4
         Some(_) => "none".to_owned(),
         None => config.daemon_network.clone(),
     };
-    let own = ip.into_iter().flat_map(|ip| own_names(spec).into_iter().map(move |name| format!("{name}:{ip}")));
-    let extra_hosts = own.chain(extra_hosts(spec)).collect();
+    let own = ip.and_then(|ip| Some(format!("{}:{ip}", own_names(spec)?)));
+    let extra_hosts = own.into_iter().chain(extra_hosts(spec)).collect();
     let mut labels = pod_labels(config, spec);
     labels.extend(ip.map(|ip| (label::IP, ip.to_string())));
     wire::NewContainer {
@@ -54,12 +54,13 @@ pub(super) fn sandbox(config: &DockerConfig, spec: &SandboxSpec, ip: Option<Ipv4
     }
 }
 
-/// What a pod calls itself. Docker itself writes that only into networks of its own.
-fn own_names(spec: &SandboxSpec) -> Vec<String> {
-    let is_name = !spec.hostname.is_empty() && !spec.hostname.contains([':', ' ']);
-    let Some(hostname) = is_name.then_some(&spec.hostname) else { return Vec::new() };
-    let whole = spec.domain.as_ref().map(|domain| format!("{hostname}.{domain}"));
-    whole.into_iter().chain([hostname.clone()]).collect()
+/// What a pod calls itself, as Docker writes it only into networks of its own: on one line, the whole name first, which is
+/// what a program is told that asks for it.
+fn own_names(spec: &SandboxSpec) -> Option<String> {
+    let SandboxSpec { hostname, domain, .. } = spec;
+    let is_name = !hostname.is_empty() && !hostname.contains(|part: char| part == ':' || part.is_whitespace());
+    let whole = domain.as_ref().map(|domain| format!("{hostname}.{domain} ")).unwrap_or_default();
+    is_name.then(|| format!("{whole}{hostname}"))
 }
 
 /// What Docker writes into the file `/etc/hosts` that a container has, with those that join its network.
@@ -460,8 +461,9 @@ mod tests {
         assert_eq!(joined.host_config.extra_hosts, [format!("{}:10.88.0.2", pod().hostname)]);
         let named = SandboxSpec { domain: Some("web.shop.svc.cluster.local".parse().expect("a domain")), ..pod() };
         let joined = sandbox(&config(), &named, Some(Ipv4Addr::new(10, 88, 0, 2)));
-        let whole = format!("{}.web.shop.svc.cluster.local:10.88.0.2", pod().hostname);
-        assert_eq!(joined.host_config.extra_hosts, [whole, format!("{}:10.88.0.2", pod().hostname)]);
+        let hostname = pod().hostname;
+        let names = format!("{hostname}.web.shop.svc.cluster.local {hostname}:10.88.0.2");
+        assert_eq!(joined.host_config.extra_hosts, [names]);
     }
 
     #[test]

@@ -1,19 +1,15 @@
 //! The bridge: made when a pod is to join, looked at whenever one does, and repaired where others changed it.
 
-use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
 
 use orch_core::runtime::RuntimeError;
 use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec};
 
-use super::netlink::{Link, unavailable};
+use super::netlink::Link;
 use super::network::{Network, Port};
 
 /// The alias of a bridge that a runtime made: others' are not ours to remove.
 const MADE: &str = "made by orch-runtime";
-/// Whether the kernel leads packets from one device to another.
-const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 /// How an address of Ethernet that stands for one of IPv4 begins.
 const ETHERNET: [u8; 2] = [0x0a, 0x58];
 
@@ -37,8 +33,8 @@ impl Network {
             let change = mtu.into_iter().fold(LinkUnspec::new_with_index(bridge.index).up(), LinkMessageBuilder::mtu);
             self.netlink.change("turn the bridge on", change.build()).await?;
         }
+        self.netlink.set("ip_forward", "1", "without which pods reach nobody").await?;
         if made || !*was_looked_after {
-            self.forward().await?;
             self.join_again(bridge.index).await?;
             *was_looked_after = true;
         }
@@ -83,24 +79,6 @@ impl Network {
         Ok(links.iter().find(|link| link.index == index).map(|link| link.mtu))
     }
 
-    /// What pods send to others than pods of this bridge, the kernel has to pass on.
-    async fn forward(&self) -> Result<(), RuntimeError> {
-        let forwarded = self
-            .netlink
-            .act(|| if fs::read_to_string(FORWARD)?.trim() == "1" { Ok(()) } else { fs::write(FORWARD, "1") });
-        forwarded.await.map_err(|error: io::Error| {
-            let told = unavailable("cannot set net.ipv4.ip_forward to 1, without which pods reach nothing else", error);
-            match told {
-                RuntimeError::Unavailable { message, source, .. } => RuntimeError::Unavailable {
-                    message: format!("{message}: set it where this process may not"),
-                    transient: false,
-                    source,
-                },
-                other => other,
-            }
-        })
-    }
-
     /// Pods that are joined to a bridge lose it when others remove it: they are joined to the one that took its place.
     async fn join_again(&self, bridge: u32) -> Result<(), RuntimeError> {
         for link in self.netlink.links().await? {
@@ -115,8 +93,7 @@ impl Network {
                 );
                 let joined = LinkUnspec::new_with_index(link.index).controller(bridge).up();
                 self.netlink.change("join a pod again", joined.build()).await?;
-                let hairpin = LinkBridgePort::new(link.index).hairpin(true);
-                self.netlink.change("set up a pod's place at the bridge", hairpin.build()).await?;
+                self.netlink.change("set up a pod's place at the bridge", place(link.index).build()).await?;
             }
         }
         Ok(())
@@ -133,6 +110,13 @@ impl Network {
         }
         self.netlink.delete("remove the bridge", bridge.index).await
     }
+}
+
+/// A pod's place at the bridge. Where the kernel shows packet filters what a bridge carries (`bridge-nf-call-iptables`), it
+/// bridges what they lead to another pod, or back to the same one, and routes it otherwise. So packets may leave where they
+/// came in, and places are not isolated from each other.
+pub(super) fn place(index: u32) -> LinkMessageBuilder<LinkBridgePort> {
+    LinkBridgePort::new(index).hairpin(true)
 }
 
 /// The address of Ethernet that goes with one of IPv4: who had this address before a pod had the same, so that what others

@@ -1,6 +1,6 @@
 //! [`Netlink`]: what is asked of the kernel about devices, in one network namespace.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,7 +8,7 @@ use futures::TryStreamExt as _;
 use nix::errno::Errno;
 use orch_core::runtime::RuntimeError;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope};
 use rtnetlink::{Handle, RouteMessageBuilder};
 
 use crate::namespace;
@@ -127,11 +127,30 @@ impl Netlink {
         }
     }
 
-    /// Leads everything that has no other route to a gateway.
-    pub(super) async fn default_route(&self, index: u32, gateway: Ipv4Addr) -> Result<(), RuntimeError> {
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).output_interface(index);
-        let added = self.handle.route().add(route.build()).execute().await;
-        added.map_err(|error| failed("set a pod's route", &error))
+    /// Leads everything to a gateway, the only neighbour that the device has.
+    pub(super) async fn lead_to(&self, gateway: Ipv4Addr, index: u32) -> Result<(), RuntimeError> {
+        let route = || RouteMessageBuilder::<Ipv4Addr>::new().output_interface(index);
+        let neighbour = route().destination_prefix(gateway, 32).scope(RouteScope::Link);
+        for route in [neighbour, route().gateway(gateway)] {
+            let added = self.handle.route().add(route.build()).execute().await;
+            added.map_err(|error| failed("set a pod's route", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Sets what the kernel does with packets of IPv4: a file below `net/ipv4`, and why it is to be so.
+    pub(super) async fn set(&self, setting: &str, value: &'static str, why: &str) -> Result<(), RuntimeError> {
+        let file = format!("/proc/sys/net/ipv4/{setting}");
+        // What is as it is to be may be where nobody can write.
+        let set = move || if fs::read_to_string(&file)?.trim() == value { Ok(()) } else { fs::write(&file, value) };
+        self.act(set).await.map_err(|error| {
+            let name = setting.replace('/', ".");
+            let message = format!(
+                "the network of pods: cannot set net.ipv4.{name} to {value}, {why}: {error}: let this process write to \
+                 /proc/sys, or set it on the node yourself"
+            );
+            RuntimeError::Unavailable { message, transient: false, source: Some(Box::new(error)) }
+        })
     }
 
     /// The device by which everything is reached that has no other route.

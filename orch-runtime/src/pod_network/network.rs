@@ -11,17 +11,19 @@ use std::sync::Arc;
 use orch_core::clock::SystemClock;
 use orch_core::runtime::{PodUid, RuntimeError};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth};
-use rtnetlink::{LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 use sha2::{Digest as _, Sha256};
 
 use super::addresses::Addresses;
-use super::bridge::ethernet;
+use super::bridge::{ethernet, place};
 use super::config::PodNetwork;
 use super::netlink::{Link, Netlink, unavailable};
 use crate::namespace;
 
 /// What a pod calls its device.
 const POD_DEVICE: &str = "eth0";
+/// Either makes a pod take a shorter way of which it is told.
+const HEEDS_REDIRECTS: [&str; 2] = ["conf/all/accept_redirects", "conf/eth0/accept_redirects"];
 /// How the alias of a pod's device begins, once the pod is joined.
 const JOINED: &str = "pod of ";
 
@@ -104,17 +106,26 @@ impl Network {
                 format!("the network of pods: pod {pod} has a device {POD_DEVICE} already, made by somebody else");
             return Err(RuntimeError::Unavailable { message, transient: true, source: None });
         }
-        let inside = Netlink::inside(namespace).await?;
+        self.prepare(&Netlink::inside(namespace).await?, ip).await?;
+        // The alias comes last, and says that it is done.
+        let port = place(self.netlink.own(&device).await?.index);
+        let port = port.alias(Port::alias(self.config.bridge().as_str(), number));
+        self.netlink.change("set up a pod's place at the bridge", port.build()).await
+    }
+
+    /// What a pod sees: its own address, and one neighbour, the gateway. So what it sends to another pod of the bridge, or to
+    /// itself by way of a service, passes the node's routing as everything else does.
+    async fn prepare(&self, inside: &Netlink, ip: Ipv4Addr) -> Result<(), RuntimeError> {
+        // The gateway tells of a shorter way to a pod of the same bridge.
+        for setting in HEEDS_REDIRECTS {
+            inside.set(setting, "0", "without which a pod sends past services").await?;
+        }
         let loopback = inside.own("lo").await?.index;
         inside.change("turn a pod's loopback on", LinkUnspec::new_with_index(loopback).up().build()).await?;
         let index = inside.own(POD_DEVICE).await?.index;
-        inside.address(index, ip, subnet.bits()).await?;
+        inside.address(index, ip, 32).await?;
         inside.change("turn a pod's device on", LinkUnspec::new_with_index(index).up().build()).await?;
-        inside.default_route(index, self.config.gateway()).await?;
-        // The alias comes last, and says that it is done.
-        let port = LinkBridgePort::new(self.netlink.own(&device).await?.index);
-        let port = port.hairpin(true).alias(Port::alias(self.config.bridge().as_str(), number));
-        self.netlink.change("set up a pod's place at the bridge", port.build()).await
+        inside.lead_to(self.config.gateway(), index).await
     }
 
     /// Removes a pod's device, if it is there, and with it the one in the pod.

@@ -3,6 +3,7 @@
 mod closing;
 mod faults;
 mod input;
+mod network;
 mod place;
 
 use self::place::Place;

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use orch_core::runtime::{ContainerId, PodUid, Runtime as _, RuntimeError, SandboxSpec};
+use orch_core::runtime::{ContainerId, HostEntry, PodUid, Runtime as _, RuntimeError, SandboxSpec};
 use orch_runtime::docker::DockerRuntime;
-use orch_testkit::daemon::Dockerd;
+use orch_testkit::daemon::{Dockerd, program};
 use orch_testkit::suite::run;
 use orch_testkit::suite::runtime::{Program, RuntimeFixture as _};
 
@@ -21,19 +21,21 @@ fn web(pod: &str, attempt: u32) -> ContainerId {
     ContainerId { pod: uid(pod), name: "web".parse().expect("a name"), attempt }
 }
 
-async fn created(runtime: &DockerRuntime, pod: &str) -> IpAddr {
-    let (namespace, name, hostname) = ("default".into(), pod.into(), pod.into());
-    let spec = SandboxSpec {
+fn sandbox(pod: &str) -> SandboxSpec {
+    SandboxSpec {
         pod: uid(pod),
-        namespace,
-        name,
-        hostname,
+        namespace: "default".into(),
+        name: pod.into(),
+        hostname: pod.into(),
         domain: None,
         host_entries: Vec::new(),
         dns: None,
         host_network: false,
-    };
-    let made = runtime.create_sandbox(&spec).await.expect("a sandbox");
+    }
+}
+
+async fn created(runtime: &DockerRuntime, pod: &str) -> IpAddr {
+    let made = runtime.create_sandbox(&sandbox(pod)).await.expect("a sandbox");
     assert!(made.ready, "{made:?}");
     made.ip.expect("an address")
 }
@@ -60,33 +62,83 @@ async fn is_ready(runtime: &DockerRuntime, pod: &str) -> bool {
     runtime.status(&uid(pod)).await.expect("a status").expect("the pod").ready
 }
 
+/// Whether what serves there answers a container.
+async fn reaches(runtime: &DockerRuntime, from: &ContainerId, to: impl std::fmt::Display) -> bool {
+    said(runtime, from, &format!("echo hello | timeout 2 nc {to} {PORT}")).await == "hello\n"
+}
+
+async fn said(runtime: &DockerRuntime, id: &ContainerId, script: &str) -> String {
+    let command = ["sh", "-c", script].map(str::to_owned);
+    let said = runtime.exec(id, &command, Duration::from_secs(20)).await.expect("it ends");
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
+/// Changes the firewall of the network of this thread.
+fn iptables(arguments: &str) {
+    let output = program("iptables", "iptables").args(arguments.split(' ')).output().expect("the program iptables");
+    assert!(output.status.success(), "iptables {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn pods_reach_one_another_by_addresses_that_docker_does_not_know() {
     run(async {
         let place = Place::with_bridge();
-        // Where bridged packets pass the firewall, Docker's lets through only those of its own containers.
-        std::fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0")
-            .expect("a setting of the daemon's own network");
         let runtime = place.open().await;
         let (a, b) = (serving(&runtime, &place, "a", 0).await, created(&runtime, "b").await);
-        let subnet = place.config().network.expect("a network").subnet();
-        assert_eq!((subnet.place(a), subnet.place(b)), (Some(2), Some(3)));
+        let network = place.config().network.expect("a network");
+        assert_eq!((network.subnet().place(a), network.subnet().place(b)), (Some(2), Some(3)));
         runtime.start(&web("b", 0), &place.container(Program::Runs)).await.expect("started");
-        let ask = format!("echo hello | timeout 5 nc {a} {PORT}; grep {b} /etc/hosts; ip -o -4 address show eth0");
-        let command = ["sh", "-c", &ask].map(str::to_owned);
-        let said = runtime.exec(&web("b", 0), &command, Duration::from_secs(10)).await.expect("it ends");
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        assert!(said.starts_with("hello\n"), "{said}");
-        assert!(said.contains(&format!("{b}\tb")) && said.contains(&format!("inet {b}/24")), "{said}");
+        let (web_a, web_b, bridge) = (web("a", 0), web("b", 0), network.bridge().to_string());
+        // As Docker does where it is the first to have packets led from one device to another.
+        iptables("-w -P FORWARD DROP");
+        assert!(!reaches(&runtime, &web_b, a).await, "what is forwarded passes Docker's firewall");
+        for direction in ["-i", "-o"] {
+            iptables(&format!("-w -I DOCKER-USER {direction} {bridge} -j ACCEPT"));
+        }
+        let service = "10.99.0.1";
+        iptables(&format!("-w -t nat -I PREROUTING -d {service} -j DNAT --to {a}"));
+        iptables(&format!("-w -t nat -I POSTROUTING -s {a} -d {a} -j MASQUERADE"));
+        for bridged in ["0", "1"] {
+            std::fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", bridged)
+                .expect("a setting of the daemon's own");
+            assert!(reaches(&runtime, &web_b, a).await, "bridged {bridged}");
+            assert!(reaches(&runtime, &web_b, service).await, "bridged {bridged}: a neighbour by a service");
+            assert!(reaches(&runtime, &web_a, service).await, "bridged {bridged}: itself by a service");
+        }
+        let shown =
+            said(&runtime, &web_b, &format!("ping -c 3 -W 2 {a}; ip route get {a}; ip -o -4 address show eth0")).await;
+        assert!(shown.contains("3 packets received") && shown.contains("via "), "{shown}");
+        assert!(shown.contains(&format!("inet {b}/32")), "{shown}");
         let stats = runtime.stats(&uid("b")).await.expect("stats").expect("the pod");
         assert!(stats.network.is_some_and(|network| network.sent_bytes > 0), "{stats:?}");
         for pod in ["a", "b"] {
             runtime.remove(&uid(pod)).await.expect("removed");
         }
-        let bridge = place.config().network.expect("a network").bridge().to_string();
         assert!(place.ip(&["link"]).contains(&bridge));
         runtime.close().await.expect("closed");
         assert!(!place.ip(&["link"]).contains(&bridge), "nothing needs it any more");
+    });
+}
+
+#[test]
+fn a_pod_finds_its_whole_name_first_in_networks_of_docker_and_in_ours() {
+    run(async {
+        for place in [Place::new(), Place::with_bridge()] {
+            let runtime = place.open().await;
+            let entry = HostEntry { ip: [10, 0, 0, 1].into(), names: vec!["db".parse().expect("a name")] };
+            let domain = Some("web.shop.svc.cluster.local".parse().expect("a domain"));
+            let spec = SandboxSpec { hostname: "web-0".into(), domain, host_entries: vec![entry], ..sandbox("a") };
+            let ip = runtime.create_sandbox(&spec).await.expect("a sandbox").ip.expect("an address");
+            runtime.start(&web("a", 0), &place.container(Program::Runs)).await.expect("started");
+            let shown = said(&runtime, &web("a", 0), "hostname; hostname -f; hostname -i; cat /etc/hosts").await;
+            let whole = "web-0.web.shop.svc.cluster.local";
+            assert!(shown.starts_with(&format!("web-0\n{whole}\n{ip}\n")), "{shown}");
+            assert!(
+                shown.contains(&format!("\n{ip}\t{whole} web-0\n")) && shown.contains("\n10.0.0.1\tdb\n"),
+                "{shown}"
+            );
+            runtime.remove(&uid("a")).await.expect("removed");
+        }
     });
 }
 

@@ -246,3 +246,23 @@ fn output_of_a_container_that_was_read_is_followed_across_pieces() {
         runtime.remove(&web(0).pod).await.expect("removed");
     });
 }
+
+#[test]
+fn hundreds_of_processes_end_as_soon_as_one() {
+    run(async {
+        let place = Place::new();
+        let runtime = place.open().await;
+        runtime.create_sandbox(&sandbox("a")).await.expect("a sandbox");
+        let many = "i=0; while [ $i -lt 500 ]; do sleep 100000 & i=$((i+1)); done; echo ready; wait";
+        runtime.start(&web(0), &place.script(many)).await.expect("a start");
+        eventually(async || (output(&runtime, &web(0)).await == "ready\n").then_some(())).await;
+        let before = tokio::time::Instant::now();
+        runtime.stop(&web(0), Duration::ZERO).await.expect("a stop");
+        let took = before.elapsed();
+        println!("500 processes ended in {took:?}");
+        // To look at all processes of the machine for each of them takes longer than a stop may.
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(place.processes().await.is_empty());
+        runtime.remove(&web(0).pod).await.expect("removed");
+    });
+}

@@ -6,6 +6,7 @@ mod network;
 #[path = "../process/place.rs"]
 #[expect(dead_code, reason = "not all of it is needed here")]
 mod place;
+mod routed;
 #[path = "../process/sessions.rs"]
 mod sessions;
 

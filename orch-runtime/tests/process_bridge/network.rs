@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, setns};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
 use orch_core::runtime::{ContainerId, ContainerSpec, ExitReason, PodUid, Runtime as _, RuntimeError, SandboxSpec};
 use orch_runtime::pod_network::PodNetwork;
 use orch_runtime::process::{ProcessConfig, ProcessNetwork, ProcessRuntime, Shim};
@@ -18,11 +19,11 @@ use crate::bridged;
 use crate::place::{Place, ended, eventually, output};
 
 /// The port that containers serve.
-const PORT: u16 = 8080;
+pub(crate) const PORT: u16 = 8080;
 /// How the helper is told where to work.
 const ROOT: &str = "HELPER_ROOT";
 
-fn uid(name: &str) -> PodUid {
+pub(crate) fn uid(name: &str) -> PodUid {
     name.parse().expect("a uid")
 }
 
@@ -50,7 +51,7 @@ async fn created(runtime: &ProcessRuntime, pod: &str) -> IpAddr {
 }
 
 /// A pod that serves.
-async fn serving(runtime: &ProcessRuntime, place: &Place, pod: &str) -> IpAddr {
+pub(crate) async fn serving(runtime: &ProcessRuntime, place: &Place, pod: &str) -> IpAddr {
     let ip = created(runtime, pod).await;
     runtime.start(&web(pod), &place.serving(PORT)).await.expect("started");
     let own = place.net(&uid(pod));
@@ -59,29 +60,37 @@ async fn serving(runtime: &ProcessRuntime, place: &Place, pod: &str) -> IpAddr {
 }
 
 /// Whether a pod answers somebody in a network namespace, or on the node.
-fn answers(from: Option<PathBuf>, ip: IpAddr) -> bool {
+pub(crate) fn answers(from: Option<PathBuf>, ip: IpAddr) -> bool {
     let ask = move || {
-        if let Some(path) = from {
-            setns(File::open(path).expect("a namespace"), CloneFlags::CLONE_NEWNET).expect("root may");
-        }
         let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, PORT), Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"x")?;
         stream.read_exact(&mut [0])
     };
-    // It begins in the network of this thread.
-    std::thread::spawn(ask).join().expect("no panic").is_ok()
+    match from {
+        Some(net) => inside(net, ask).is_ok(),
+        None => ask().is_ok(),
+    }
+}
+
+/// Does something in a network namespace.
+pub(crate) fn inside<T: Send + 'static>(net: PathBuf, act: impl FnOnce() -> T + Send + 'static) -> T {
+    let act = || {
+        setns(File::open(net).expect("a namespace"), CloneFlags::CLONE_NEWNET).expect("root may");
+        act()
+    };
+    std::thread::spawn(act).join().expect("no panic")
 }
 
 /// Waits until pods answer: who asked in vain a moment before asks for the way only once a second.
-async fn reached(whom: &[(Option<PathBuf>, IpAddr)]) {
+pub(crate) async fn reached(whom: &[(Option<PathBuf>, IpAddr)]) {
     for (from, to) in whom {
         eventually(async || answers(from.clone(), *to).then_some(())).await;
     }
 }
 
 /// What a script says that runs in a pod.
-async fn said(runtime: &ProcessRuntime, pod: &str, spec: &ContainerSpec) -> String {
+pub(crate) async fn said(runtime: &ProcessRuntime, pod: &str, spec: &ContainerSpec) -> String {
     let id = ContainerId { name: "says".parse().expect("a name"), ..web(pod) };
     runtime.start(&id, spec).await.expect("started");
     assert_eq!(eventually(async || ended(runtime, &id).await).await, (ExitReason::Exited, 0));
@@ -91,10 +100,15 @@ async fn said(runtime: &ProcessRuntime, pod: &str, spec: &ContainerSpec) -> Stri
 }
 
 /// What `ip` answers on the node.
-fn ip(arguments: &str) -> String {
+pub(crate) fn ip(arguments: &str) -> String {
     let output = Command::new("ip").args(arguments.split(' ')).output().expect("the program ip");
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Changes what the node's kernel does with packets.
+pub(crate) fn setting(name: &str, value: &str) {
+    std::fs::write(format!("/proc/sys/net/{name}"), value).expect("a setting of the test's own network");
 }
 
 fn network(place: &Place) -> PodNetwork {
@@ -115,11 +129,16 @@ fn pods_reach_one_another_and_the_node_them_and_each_listens_where_it_likes() {
             assert!(answers(from.map(|pod| place.net(&uid(pod))), to), "{from:?} reaches {to}");
         }
         let shown = said(&runtime, "a", &place.script("ip -o -4 address; ip route; ip neigh; ip link show eth0")).await;
-        for words in ["inet 127.0.0.1/8", "inet 10.77.1.2/24", "default via 10.77.1.1", "0a:58:0a:4d:01:02"] {
+        for words in [
+            "inet 127.0.0.1/8",
+            "inet 10.77.1.2/32",
+            "default via 10.77.1.1",
+            "10.77.1.1 dev eth0 proto static scope link",
+            "0a:58:0a:4d:01:02",
+        ] {
             assert!(shown.contains(words), "{words}: {shown}");
         }
-        let ports = ip("-details link show master pods1");
-        assert_eq!(ports.matches("hairpin on").count(), 2, "{ports}");
+        assert!(!shown.contains("10.77.1.3"), "it knows of no neighbour but the gateway: {shown}");
         let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").expect("a setting");
         assert_eq!(forward.trim(), "1");
         let stats = runtime.stats(&uid("a")).await.expect("stats").expect("the pod").network.expect("its network");
@@ -151,11 +170,10 @@ fn what_others_do_to_the_bridge_is_repaired() {
         let pods = runtime.list().await.expect("a list");
         assert!(pods.iter().all(|pod| pod.ready), "{pods:?}");
         reached(&[(None, a), (Some(b_net.clone()), a)]).await;
-        let ports = ip("-details link show master pods1");
-        assert_eq!(ports.matches("hairpin on").count(), 2, "{ports}");
 
         ip("address flush dev pods1");
         ip("link set pods1 down");
+        setting("ipv4/ip_forward", "0");
         created(&runtime, "c").await;
         reached(&[(None, a), (None, b), (Some(b_net), a)]).await;
 
@@ -334,6 +352,42 @@ fn what_makes_a_network_impossible_is_told() {
         let error = ProcessRuntime::open(config).await.expect_err("it is damaged");
         assert!(error.to_string().contains(&book.display().to_string()), "{error}");
         assert!(error.to_string().contains("move it away"), "{error}");
+    });
+}
+
+/// Gives this thread, and those that it starts, a view of the files that nobody else has.
+fn look_at_files_alone() {
+    unshare(CloneFlags::CLONE_NEWNS).expect("root may");
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).expect("root may");
+}
+
+#[test]
+fn settings_that_cannot_be_made_are_told() {
+    let place = bridged();
+    setting("ipv4/ip_forward", "0");
+    look_at_files_alone();
+    let settings = "/proc/sys";
+    mount(Some(settings), settings, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("root may");
+    let again = MsFlags::MS_REMOUNT | MsFlags::MS_BIND;
+    let may_write = |flag| mount(None::<&str>, settings, None::<&str>, again | flag, None::<&str>).expect("root may");
+    run(async {
+        let runtime = place.open().await;
+        may_write(MsFlags::MS_RDONLY);
+        let refused = async |words: [&str; 2]| {
+            let error = runtime.create_sandbox(&sandbox("a", false)).await.expect_err("the settings cannot be made");
+            assert!(words.iter().all(|words| error.to_string().contains(words)), "{error}");
+            assert!(!error.is_transient(), "{error}");
+            let pods = runtime.list().await.expect("a list");
+            assert!(pods.len() == 1 && !pods[0].ready, "{pods:?}");
+        };
+        refused(["net.ipv4.ip_forward to 1", "set it on the node"]).await;
+        may_write(MsFlags::empty());
+        setting("ipv4/ip_forward", "1");
+        may_write(MsFlags::MS_RDONLY);
+        refused(["net.ipv4.conf.all.accept_redirects to 0", "without which a pod"]).await;
+        may_write(MsFlags::empty());
+        created(&runtime, "a").await;
+        runtime.remove(&uid("a")).await.expect("removed");
     });
 }
 

@@ -21,7 +21,7 @@ use crate::cli::{Member, PodOptions};
 use crate::layout::Layout;
 use crate::lifetime::{Signals, failed, stop};
 use crate::nodes::Nodes;
-use crate::proxy::{ProxyContext, ProxyHandle, lacking};
+use crate::proxy::{ProxyContext, ProxyHandle};
 use crate::pulse;
 use crate::routes::{RoutesHandle, RoutesKind};
 use crate::runtimes::{LocalNode, RuntimeKind, Runtimes};
@@ -103,7 +103,7 @@ async fn start(
     // What the store says may be how things were before this program was stopped, so the agent says first what is so.
     nodes.start_agents()?;
     nodes.serve(layout)?;
-    network.start(layout, member, charter, &mut nodes, voice).await?;
+    network.start(layout, member, charter, &mut nodes).await?;
     if network.is_bridged
         && options.runtime == RuntimeKind::Docker
         && let Some(trouble) = docker_firewall::in_the_way(&layout.bridge(1)).await
@@ -150,11 +150,7 @@ impl Network {
         member: &Member,
         Charter { services, pods }: Charter,
         nodes: &mut Nodes,
-        voice: &Voice,
     ) -> Result<(), StartError> {
-        if let Some(trouble) = lacking(member.proxy, self.is_bridged) {
-            voice.say(&format!("warning: {trouble}"));
-        }
         nodes.start_routes(RoutesHandle::open(self.routes, layout, member.sync_period).await?)?;
         let context = ProxyContext { services, pods: Some(pods), node: Some(self.ip), check_every: member.sync_period };
         nodes.start_proxy(ProxyHandle::open(member.proxy, layout, &context).await?, Some(member.name.clone()))

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use orch_core::runtime::ExitReason;
 
@@ -141,7 +141,12 @@ pub(super) fn kill_descendants() -> io::Result<()> {
 fn end_descendants() -> io::Result<()> {
     loop {
         kill_descendants()?;
-        if waitpid(None, None) == Err(Errno::ECHILD) {
+        let mut ended = waitpid(None, None);
+        // A look at all processes of the machine for each that ends takes many seconds when there are hundreds.
+        while ended.is_ok_and(|status| status != WaitStatus::StillAlive) {
+            ended = waitpid(None, Some(WaitPidFlag::WNOHANG));
+        }
+        if ended == Err(Errno::ECHILD) {
             return Ok(());
         }
     }
