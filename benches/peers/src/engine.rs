@@ -186,7 +186,7 @@ async fn kube_controller(client: kube::Client, again: UnboundedReceiver<()>, pro
     let controller = KubeController::new(pods, watcher::Config::default()).reconcile_all_on(again);
     let controller = controller.with_config(Config::default().concurrency(AT_A_TIME));
     let reconciled = controller.run(reconcile, never, progress);
-    reconciled.for_each(|one| std::future::ready(drop(one.expect("the API server answers as it should")))).await;
+    reconciled.for_each(async |one| drop(one.expect("the API server answers as it should"))).await;
 }
 
 /// Answers listings page by page, and takes watches on which nothing ever happens.

@@ -5,6 +5,7 @@
 mod engine;
 mod measure;
 mod objects;
+mod proxy;
 mod queue;
 mod row;
 mod runtime;
@@ -19,19 +20,20 @@ use row::Row;
 const PACKAGES: [&str; 6] = ["k8s-openapi", "kube", "kube-runtime", "prost", "tokio", "tonic"];
 
 /// What is measured. Arguments choose among the parts; without any all are.
-const PARTS: [(&str, fn()); 5] = [
+const PARTS: [(&str, fn()); 6] = [
     ("store", store::run),
     ("queue", || Row::print_table([queue::rows()])),
     ("engine", || Row::print_table([engine::rows()])),
     ("sched", || Row::print_table([sched::rows()])),
     ("runtime", runtime::run),
+    ("proxy", proxy::run),
 ];
 
 fn main() -> ExitCode {
     // Runtimes start this program once more for each container.
     orch_runtime::process::run_shim_if_asked();
     orch_runtime::containerd::run_logger_if_asked();
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, name] = &wanted[..]
         && flag == store::LOAD
     {
@@ -44,13 +46,19 @@ fn main() -> ExitCode {
         runtime::agent(what, pods.parse().expect("a number of pods"));
         return ExitCode::SUCCESS;
     }
+    if let Err(wrong) = proxy::options() {
+        eprintln!("{wrong}");
+        return ExitCode::from(2);
+    }
+    wanted.retain(|wanted| !proxy::has_option(wanted));
     if let Some(unknown) = wanted.iter().find(|wanted| PARTS.iter().all(|(part, _)| part != wanted)) {
         let parts: Vec<&str> = PARTS.iter().map(|(part, _)| *part).collect();
         eprintln!("there is no part `{unknown}`, only {}", parts.join(", "));
         return ExitCode::from(2);
     }
     let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
-    if let Some(obstacle) = runtime::obstacle().filter(|_| is_wanted("runtime")) {
+    let needs_root = ["runtime", "proxy"].into_iter().any(is_wanted);
+    if let Some(obstacle) = runtime::obstacle().filter(|_| needs_root) {
         eprintln!("{obstacle}");
         return ExitCode::from(2);
     }

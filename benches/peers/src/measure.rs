@@ -50,6 +50,15 @@ pub async fn cost_with_programs<T>(daemons: &[u32], operations: usize, run: impl
     cost
 }
 
+/// As [`cost`], with the processor time of all programs that this process started, whether they have ended or not.
+pub fn cost_with_children<T>(operations: usize, run: impl FnOnce() -> T) -> Cost {
+    let watch = Stopwatch::start(Others::Children);
+    let kept = run();
+    let cost = watch.stop(operations);
+    drop(std::hint::black_box(kept));
+    cost
+}
+
 /// Runs a future on a runtime of one thread: on a shared machine two threads would measure the others' work.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
@@ -90,12 +99,22 @@ impl<T> Measured<T> {
 
 /// Measures all sides in turn, after one round that does not count. Every other round goes backwards, so that nobody
 /// always comes first.
-pub fn in_turn<T, const N: usize>(mut sides: [Side<'_, T>; N]) -> [Measured<T>; N] {
-    let mut costs: [Vec<T>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
-    for side in &mut sides {
-        (side.run)();
+pub fn in_turn<T, const N: usize>(sides: [Side<'_, T>; N]) -> [Measured<T>; N] {
+    in_turn_within(Duration::MAX, sides)
+}
+
+/// As [`in_turn`], but begins no round once so much time has gone by. If that is after the one that does not count, it
+/// does.
+pub fn in_turn_within<T, const N: usize>(limit: Duration, mut sides: [Side<'_, T>; N]) -> [Measured<T>; N] {
+    let start = Instant::now();
+    let mut costs: [Vec<T>; N] = std::array::from_fn(|_| Vec::with_capacity(1 + ROUNDS));
+    for (side, costs) in sides.iter_mut().zip(&mut costs) {
+        costs.push((side.run)());
     }
     for round in 0..ROUNDS {
+        if start.elapsed() >= limit {
+            break;
+        }
         let mut order: Vec<usize> = (0..N).collect();
         if round % 2 == 1 {
             order.reverse();
@@ -103,6 +122,9 @@ pub fn in_turn<T, const N: usize>(mut sides: [Side<'_, T>; N]) -> [Measured<T>; 
         for index in order {
             costs[index].push((sides[index].run)());
         }
+    }
+    for costs in costs.iter_mut().filter(|costs| costs.len() > 1) {
+        costs.remove(0);
     }
     let mut sides = sides.into_iter();
     costs.map(|costs| Measured { name: sides.next().expect("as many").name, costs })
@@ -127,34 +149,38 @@ enum Others<'a> {
     Server(u32),
     /// These with all that was started and waited for.
     Programs(&'a [u32]),
+    /// All that was started.
+    Children,
 }
 
 impl<'a> Stopwatch<'a> {
+    // What it takes to ask about others is not counted.
     fn start(others: Others<'a>) -> Self {
-        let cpu = others.processor_time();
+        let theirs = others.processor_time();
+        let cpu = theirs + usage(UsageWho::RUSAGE_SELF);
         Self { others, cpu, wall: Instant::now() }
     }
 
     fn stop(self, operations: usize) -> Cost {
         let wall = self.wall.elapsed();
+        let own = usage(UsageWho::RUSAGE_SELF);
         // Of what is told in hundredths of a second the sum may seem to go back.
-        let cpu = self.others.processor_time().saturating_sub(self.cpu);
+        let cpu = (own + self.others.processor_time()).saturating_sub(self.cpu);
         let each = |time: Duration| time.as_nanos() as f64 / operations as f64;
         Cost { wall: each(wall), cpu: each(cpu) }
     }
 }
 
 impl Others<'_> {
-    /// Of this process and the others.
     fn processor_time(self) -> Duration {
-        let own = usage(UsageWho::RUSAGE_SELF);
         match self {
-            Self::Nobody => own,
-            Self::Server(server) => own + processor_time_of(server, false),
+            Self::Nobody => Duration::ZERO,
+            Self::Server(server) => processor_time_of(server, false),
             Self::Programs(daemons) => {
                 let daemons = daemons.iter().map(|daemon| processor_time_of(*daemon, true));
-                own + usage(UsageWho::RUSAGE_CHILDREN) + daemons.sum::<Duration>()
+                usage(UsageWho::RUSAGE_CHILDREN) + daemons.sum::<Duration>()
             }
+            Self::Children => usage(UsageWho::RUSAGE_CHILDREN) + processor_time_of_children(),
         }
     }
 }
@@ -174,4 +200,15 @@ fn processor_time_of(process: u32, with_children: bool) -> Duration {
     let wanted = if with_children { 11..15 } else { 11..13 };
     let ticks = fields[wanted].iter().map(|field| field.parse::<u64>().expect("a number of ticks"));
     Duration::from_millis(10 * ticks.sum::<u64>())
+}
+
+/// Of the programs that this process started and that still run.
+fn processor_time_of_children() -> Duration {
+    let threads = fs::read_dir("/proc/self/task").expect("Linux").filter_map(Result::ok);
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let numbers: Vec<String> =
+        children.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    // In nanoseconds, the first of three numbers.
+    let told = numbers.iter().filter_map(|child| fs::read_to_string(format!("/proc/{child}/schedstat")).ok());
+    told.filter_map(|times| Some(Duration::from_nanos(times.split(' ').next()?.parse().ok()?))).sum()
 }

@@ -9,7 +9,7 @@ pub struct Row {
     peer: String,
     theirs: Vec<Cost>,
     remark: String,
-    goal: Option<Goal>,
+    goals: Vec<Goal>,
 }
 
 /// What a row should show.
@@ -39,7 +39,7 @@ impl Row {
             peer: peer.name.clone(),
             theirs: peer.costs.clone(),
             remark: String::new(),
-            goal: None,
+            goals: Vec::new(),
         }
     }
 
@@ -55,14 +55,20 @@ impl Row {
         self
     }
 
-    /// Says what the row should show.
+    /// Adds a remark about ours that nothing in the row tells.
+    pub fn note(mut self, note: &str) -> Self {
+        self.remark = format!("; {note}");
+        self
+    }
+
+    /// Says what the row should show, beside what was said before.
     pub fn goal(self, goal: Goal) -> Self {
         self.goal_if(true, goal)
     }
 
     /// Says what the row should show, if the goal is about such rows.
     pub fn goal_if(mut self, is_about_it: bool, goal: Goal) -> Self {
-        self.goal = is_about_it.then_some(goal);
+        self.goals.extend(is_about_it.then_some(goal));
         self
     }
 
@@ -76,7 +82,8 @@ impl Row {
     fn markdown(&self) -> String {
         let (wall, cpu) = (self.ratio(|cost| cost.wall), self.ratio(|cost| cost.cpu));
         let (ours, theirs) = (shown(&self.ours), shown(&self.theirs));
-        let (goal, peer, what) = (self.goal.map_or(String::new(), |goal| self.held_to(goal)), &self.peer, &self.what);
+        let goals: Vec<String> = self.goals.iter().map(|goal| self.held_to(*goal)).collect();
+        let (goal, peer, what) = (goals.join("; "), &self.peer, &self.what);
         let ratio =
             |(least, middle, most): (f64, f64, f64)| format!("{} ({}–{})", factor(middle), factor(least), factor(most));
         format!("| {what} | {ours}{} | {peer}: {theirs} | {} | {} | {goal} |", self.remark, ratio(wall), ratio(cpu))

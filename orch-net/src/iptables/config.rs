@@ -21,7 +21,7 @@ pub struct IptablesConfig {
     /// How often the rules are read, and put right if somebody else changed them; every minute by default. `None`: only
     /// when [`check`](super::IptablesProxy::check) is called, at the first sync, and after one that failed.
     pub check_interval: Option<Duration>,
-    /// How long a program may take; 60 s by default. A first sync of ten thousand services takes some seconds.
+    /// How long a program may take for one change; 60 s by default. A first sync of ten thousand services takes some seconds.
     pub timeout: Duration,
     /// The folder that `iptables-restore`, `ip6tables-restore` and the like are in. By default they are looked for on
     /// the `PATH`.

@@ -82,6 +82,7 @@ impl Standing {
         for (chain, rules) in chains {
             match rules.as_deref().map(text) {
                 Some(text) if self.chains.get(chain) != Some(&digest(&text)) => {
+                    update.new.extend((!self.has(chain)).then(|| chain.clone()));
                     update.write.insert(chain.clone(), text);
                 }
                 None if self.has(chain) => {
@@ -132,6 +133,8 @@ impl Standing {
 pub(super) struct Update {
     /// Chains and what they are to say: their rules, a line each.
     write: BTreeMap<ChainName, String>,
+    /// Those of them that are not there yet.
+    new: BTreeSet<ChainName>,
     remove: BTreeSet<ChainName>,
     /// Rules of built-in chains that go, and that come.
     withdraw: Vec<(String, String)>,
@@ -150,6 +153,21 @@ impl Update {
         kept
     }
 
+    /// Takes out what can be done before the rest, and not be noticed: new chains, to which nothing leads yet. They are in
+    /// portions of so many, and in this order, in which a chain comes after those that it leads to.
+    pub(super) fn split_off<'a>(
+        &mut self,
+        order: impl Iterator<Item = &'a ChainName>,
+        portion: usize,
+    ) -> Vec<Vec<(ChainName, String)>> {
+        if self.new.len() <= portion {
+            return Vec::new();
+        }
+        let new = order.filter(|chain| self.new.contains(*chain));
+        let ahead: Vec<_> = new.filter_map(|chain| self.write.remove_entry(chain)).collect();
+        ahead.chunks(portion).map(<[_]>::to_vec).collect()
+    }
+
     /// How many rules it writes or takes out of built-in chains.
     pub(super) fn rules(&self) -> usize {
         let written: usize = self.write.values().map(|text| text.lines().count()).sum();
@@ -161,17 +179,8 @@ impl Update {
         if self.is_empty() {
             return;
         }
-        // Writing to a string cannot fail.
-        let _ = writeln!(input, "*{table}");
-        for chain in self.write.keys().chain(&self.remove) {
-            // Makes or empties it.
-            let _ = writeln!(input, ":{chain} - [0:0]");
-        }
-        for (chain, text) in &self.write {
-            for rule in text.lines() {
-                let _ = writeln!(input, "-A {chain} {rule}");
-            }
-        }
+        begin(table, self.write.keys().chain(&self.remove), input);
+        self.write.iter().for_each(|(chain, text)| fill(chain, text, input));
         for (from, rule) in &self.withdraw {
             let _ = writeln!(input, "-D {from} {rule}");
         }
@@ -182,6 +191,30 @@ impl Update {
             let _ = writeln!(input, "-X {chain}");
         }
         input.push_str("COMMIT\n");
+    }
+}
+
+/// What `iptables-restore` reads to make these chains.
+pub(super) fn input(table: Table, chains: &[(ChainName, String)]) -> String {
+    let mut input = String::new();
+    begin(table, chains.iter().map(|(chain, _)| chain), &mut input);
+    chains.iter().for_each(|(chain, text)| fill(chain, text, &mut input));
+    input.push_str("COMMIT\n");
+    input
+}
+
+/// Makes or empties chains.
+fn begin<'a>(table: Table, chains: impl Iterator<Item = &'a ChainName>, input: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(input, "*{table}");
+    for chain in chains {
+        let _ = writeln!(input, ":{chain} - [0:0]");
+    }
+}
+
+fn fill(chain: &ChainName, text: &str, input: &mut String) {
+    for rule in text.lines() {
+        let _ = writeln!(input, "-A {chain} {rule}");
     }
 }
 

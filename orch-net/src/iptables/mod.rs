@@ -12,6 +12,7 @@ mod name;
 mod properties;
 mod render;
 mod rule;
+mod session;
 mod state;
 mod tables;
 
@@ -50,6 +51,8 @@ const READINGS: usize = 3;
 /// - A change of an endpoint writes one chain, that of a service a few, whatever the number of services; and a packet passes
 ///   a few dozen rules.
 /// - Names that users choose are in no rule.
+/// - `iptables-restore` is started when there is something to change, stays, and waits for the next change; it ends with the
+///   proxy, or when that is cleared. It works in the network namespace of the thread that made this change.
 ///
 /// Affinity remembers as many clients of an endpoint as the kernel module `xt_recent` is told to: 100 by default. A client
 /// whose address is that of an endpoint on another node is not told from others. A table is refused as
@@ -63,7 +66,7 @@ pub struct IptablesProxy {
 
 #[derive(Debug)]
 struct Inner {
-    config: IptablesConfig,
+    client: Client,
     /// Held while programs run, as syncs happen one after another.
     state: Mutex<State>,
     last: Quick<LastSync>,
@@ -82,7 +85,7 @@ impl IptablesProxy {
     /// A proxy that serves nothing yet. What another one left serves on until the first sync.
     #[must_use]
     pub fn new(config: IptablesConfig) -> Self {
-        let inner = Inner { config, state: Mutex::default(), last: Quick::default() };
+        let inner = Inner { client: Client::new(config), state: Mutex::default(), last: Quick::default() };
         Self { inner: Arc::new(inner), checks: Quick::default() }
     }
 
@@ -103,7 +106,7 @@ impl IptablesProxy {
 
     /// Checks from time to time from now on.
     fn start_checks(&self) {
-        let Some(interval) = self.inner.config.check_interval else { return };
+        let Some(interval) = self.inner.client.config().check_interval else { return };
         let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         if checks.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
@@ -150,19 +153,19 @@ async fn check_often(inner: Weak<Inner>, interval: Duration) {
 
 impl Inner {
     async fn check(&self) -> Result<usize, ProxyError> {
-        let client = Client::new(&self.config);
+        let client = &self.client;
         for _ in 0..READINGS {
             // Reading takes long where there are many rules, so syncs go on meanwhile.
             let generation = self.state.lock().await.generation;
-            let found = state::read(&client).await?;
+            let found = state::read(client).await?;
             let mut state = self.state.lock().await;
             if state.generation == generation {
-                return Ok(state.repair(&found, &self.config).await?);
+                return Ok(state.repair(&found, client).await?);
             }
         }
         let mut state = self.state.lock().await;
-        let found = state::read(&client).await?;
-        Ok(state.repair(&found, &self.config).await?)
+        let found = state::read(client).await?;
+        Ok(state.repair(&found, client).await?)
     }
 }
 
@@ -181,7 +184,7 @@ impl ServiceProxy for IptablesProxy {
             state.served.accept(&table, changes);
             (0, 0)
         } else {
-            state.serve(&table, changes, &inner.config).await?
+            state.serve(&table, changes, &inner.client).await?
         };
         if !stale.is_empty() {
             forget(stale).await;
@@ -196,7 +199,7 @@ impl ServiceProxy for IptablesProxy {
     async fn clear(&self) -> Result<(), ProxyError> {
         let mut state = self.inner.state.lock().await;
         let stale = Stale::after(&state.served.removals());
-        state.clear(&self.inner.config).await?;
+        state.clear(&self.inner.client).await?;
         if !stale.is_empty() {
             forget(stale).await;
         }

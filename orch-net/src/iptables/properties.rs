@@ -85,7 +85,7 @@ fn settled(family: Family, model: &Model, table: &ServiceTable) -> (Tables, Upda
 }
 
 fn restore(model: &mut Model, updates: &Updates) {
-    for section in updates.input().split_inclusive("COMMIT\n") {
+    for section in updates.inputs(3).concat().split_inclusive("COMMIT\n") {
         model.restore(section).unwrap_or_else(|why| panic!("{why} in\n{section}"));
     }
 }
@@ -200,7 +200,7 @@ proptest! {
         for family in Family::ALL {
             let (mut model, mut table) = (Model::new(), ServiceTable::default());
             let (mut tables, updates) = settled(family, &model, &table);
-            prop_assert!(updates.0.is_empty(), "nothing is to be served, and nothing is touched");
+            prop_assert!(updates.is_empty(), "nothing is to be served, and nothing is touched");
             let mut served = Served::default();
             for step in &steps {
                 let before = table.clone();
@@ -215,7 +215,7 @@ proptest! {
                 let updates = tables.change(&changes, &config());
                 served.accept(&table, changes);
                 let packets = packets(&[&before, &table], family);
-                for section in updates.input().split_inclusive("COMMIT\n") {
+                for section in updates.inputs(3).concat().split_inclusive("COMMIT\n") {
                     model.restore(section).unwrap_or_else(|why| panic!("{why} in\n{section}"));
                     for packet in &packets {
                         let (old, new) = (expected(&before, family, packet), expected(&table, family, packet));
@@ -232,7 +232,7 @@ proptest! {
                 restore(&mut anew, &updates);
                 prop_assert_eq!(&anew, &model, "what was before makes no difference");
                 let (taken_over, updates) = settled(family, &model, &table);
-                prop_assert!(updates.0.is_empty(), "who takes over changes nothing: {:?}", updates);
+                prop_assert!(updates.is_empty(), "who takes over changes nothing: {:?}", updates);
                 prop_assert_eq!(taken_over.differences(&Standing::read(&model.save())), 0);
                 prop_assert_eq!(tables.differences(&Standing::read(&model.save())), 0);
             }
@@ -437,6 +437,6 @@ fn a_client_with_affinity_keeps_its_endpoint_and_is_put_into_the_list_of_the_one
 fn a_service_without_an_address_leaves_no_trace_in_the_tables() {
     let mut table = ServiceTable::default();
     table.set(name(1, ""), Some(ServicePort { addresses: BTreeSet::new(), ..web(1, endpoints(3)) }));
-    assert!(settled(Family::V4, &Model::new(), &table).1.0.is_empty());
+    assert!(settled(Family::V4, &Model::new(), &table).1.is_empty());
     let _ = (Arc::new(table), NodeAddresses::All);
 }

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use orch_core::proxy::{ServicePort, ServicePortName, ServiceTable};
 
 use super::client::Client;
-use super::config::IptablesConfig;
 use super::diff::{Standing, Table};
 use super::error::ProgramError;
 use super::tables::{Tables, Updates};
 use crate::family::Family;
 use crate::served::{PortChange, Served};
+
+/// So many new chains are written at a time.
+const PORTION: usize = 1_000;
 
 /// What is in the tables of each family, as far as it was read.
 pub(super) type Found = BTreeMap<Family, BTreeMap<Table, Standing>>;
@@ -36,14 +38,14 @@ impl State {
         &mut self,
         table: &ServiceTable,
         changes: Vec<PortChange>,
-        config: &IptablesConfig,
+        client: &Client,
     ) -> Result<(usize, usize), ProgramError> {
-        let (client, mut rules) = (Client::new(config), 0);
+        let mut rules = 0;
         // Taken: if this future is dropped, nothing is known.
         let mut tables = self.tables.take();
         self.generation += 1;
         if let Some(known) = &mut tables
-            && let Err(error) = change(known, &changes, config, &client, &mut rules).await
+            && let Err(error) = change(known, &changes, client, &mut rules).await
         {
             tracing::debug!(%error, "the tables are not as they were left: they are read and put right");
             tables = None;
@@ -52,10 +54,10 @@ impl State {
             Some(tables) => tables,
             None => {
                 let ports = || table.iter().map(|(name, port)| (name, &**port));
-                match settle(ports, config, &client, &mut rules).await {
+                match settle(ports, client, &mut rules).await {
                     Ok(tables) => tables,
                     Err(error) => {
-                        self.restore_last_good(config, &client).await;
+                        self.restore_last_good(client).await;
                         return Err(error);
                     }
                 }
@@ -69,11 +71,11 @@ impl State {
     }
 
     /// Part of a table that failed may have been served. What was served before is, if that is possible.
-    async fn restore_last_good(&mut self, config: &IptablesConfig, client: &Client<'_>) {
+    async fn restore_last_good(&mut self, client: &Client) {
         if !self.has_served {
             return;
         }
-        let restored = settle(|| self.served.iter().map(|(name, port)| (name, &**port)), config, client, &mut 0).await;
+        let restored = settle(|| self.served.iter().map(|(name, port)| (name, &**port)), client, &mut 0).await;
         match restored {
             Ok(tables) => self.tables = Some(tables),
             Err(error) => tracing::warn!(%error, "the rules could not be compared with the table served before"),
@@ -81,7 +83,7 @@ impl State {
     }
 
     /// Puts right what stands otherwise than it should. Returns how many chains, and rules of built-in chains, did.
-    pub(super) async fn repair(&mut self, found: &Found, config: &IptablesConfig) -> Result<usize, ProgramError> {
+    pub(super) async fn repair(&mut self, found: &Found, client: &Client) -> Result<usize, ProgramError> {
         let nothing = BTreeMap::new();
         let differences = self.tables.as_ref().map(|tables| {
             let of = |tables: &Tables| tables.differences(found.get(&tables.family()).unwrap_or(&nothing));
@@ -93,10 +95,8 @@ impl State {
         self.tables = None;
         self.generation += 1;
         let mut rules = 0;
-        self.tables = Some(
-            settle(|| self.served.iter().map(|(name, port)| (name, &**port)), config, &Client::new(config), &mut rules)
-                .await?,
-        );
+        self.tables =
+            Some(settle(|| self.served.iter().map(|(name, port)| (name, &**port)), client, &mut rules).await?);
         let repaired = differences.unwrap_or(rules);
         if repaired > 0 {
             tracing::warn!(repaired, "rules of services were changed by somebody else, and were put right");
@@ -105,18 +105,20 @@ impl State {
     }
 
     /// Removes all that is this proxy's.
-    pub(super) async fn clear(&mut self, config: &IptablesConfig) -> Result<(), ProgramError> {
+    pub(super) async fn clear(&mut self, client: &Client) -> Result<(), ProgramError> {
         self.tables = None;
         self.generation += 1;
         self.served = Served::default();
         self.has_served = false;
         let nothing = || std::iter::empty::<(&ServicePortName, &ServicePort)>();
-        settle(nothing, config, &Client::new(config), &mut 0).await.map(drop)
+        settle(nothing, client, &mut 0).await?;
+        client.rest().await;
+        Ok(())
     }
 }
 
 /// Reads the tables of all families.
-pub(super) async fn read(client: &Client<'_>) -> Result<Found, ProgramError> {
+pub(super) async fn read(client: &Client) -> Result<Found, ProgramError> {
     let mut found = Found::new();
     for family in Family::ALL {
         match client.save(family).await {
@@ -132,32 +134,26 @@ pub(super) async fn read(client: &Client<'_>) -> Result<Found, ProgramError> {
 async fn change(
     tables: &mut [Tables],
     changes: &[PortChange],
-    config: &IptablesConfig,
-    client: &Client<'_>,
+    client: &Client,
     rules: &mut usize,
 ) -> Result<(), ProgramError> {
     for tables in tables {
-        let updates = tables.change(changes, config);
+        let updates = tables.change(changes, client.config());
         apply(tables.family(), &updates, client, rules).await?;
     }
     Ok(())
 }
 
 /// Makes what stands in the tables, whatever it is, into what serves these service ports.
-async fn settle<'a, I>(
-    ports: impl Fn() -> I,
-    config: &IptablesConfig,
-    client: &Client<'_>,
-    rules: &mut usize,
-) -> Result<Vec<Tables>, ProgramError>
+async fn settle<'a, I>(ports: impl Fn() -> I, client: &Client, rules: &mut usize) -> Result<Vec<Tables>, ProgramError>
 where
     I: Iterator<Item = (&'a ServicePortName, &'a ServicePort)>,
 {
-    let mut found = read(client).await?;
+    let (config, mut found) = (client.config(), read(client).await?);
     let mut all = Vec::new();
     for family in Family::ALL {
         let (tables, updates) = Tables::settle(family, found.remove(&family).unwrap_or_default(), ports(), config);
-        if !updates.0.is_empty() {
+        if !updates.is_empty() {
             warn_of_legacy(family, client).await;
         }
         if let Err(error) = apply(family, &updates, client, rules).await {
@@ -175,17 +171,19 @@ where
     Ok(all)
 }
 
-async fn apply(family: Family, updates: &Updates, client: &Client<'_>, rules: &mut usize) -> Result<(), ProgramError> {
-    if updates.0.is_empty() {
+async fn apply(family: Family, updates: &Updates, client: &Client, rules: &mut usize) -> Result<(), ProgramError> {
+    if updates.is_empty() {
         return Ok(());
     }
-    client.restore(family, &updates.input()).await?;
+    for input in updates.inputs(PORTION) {
+        client.restore(family, &input).await?;
+    }
     *rules += updates.rules();
     Ok(())
 }
 
 /// Says once what the old interface costs.
-async fn warn_of_legacy(family: Family, client: &Client<'_>) {
+async fn warn_of_legacy(family: Family, client: &Client) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if let Ok(true) = client.is_legacy(family).await
         && !WARNED.swap(true, Ordering::Relaxed)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_core::proxy::{ServicePort, ServicePortName};
 
 use super::config::IptablesConfig;
-use super::diff::{Jump, Standing, Table, Update};
+use super::diff::{self, Jump, Standing, Table, Update};
 use super::dispatch::{Change, Dispatch, Outcome, Spot};
 use super::name::ChainName;
 use super::render::{Fixed, Rendered, fixed_filter, fixed_nat, render};
@@ -31,7 +31,11 @@ struct Side {
 
 /// The updates of one change, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Updates(pub(super) Vec<(Table, Update)>);
+pub(super) struct Updates {
+    steps: Vec<(Table, Update)>,
+    /// In which order new chains of `nat` may be written one after another; none if they are to be written at once.
+    order: Vec<ChainName>,
+}
 
 /// What several service ports are together.
 #[derive(Debug, Default)]
@@ -67,10 +71,11 @@ impl Tables {
             filter.extend(tables.filter.chains());
             filter.extend(fixed_filter(family, config));
         }
+        let order = order(&nat);
         let nat = tables.nat.standing.update_all(nat, &tables.jumps(Table::Nat));
         let filter = tables.filter.standing.update_all(filter, &tables.jumps(Table::Filter));
         let updates = tables.accept(vec![(Table::Filter, filter), (Table::Nat, nat)]);
-        (tables, updates)
+        (tables, Updates { order, ..updates })
     }
 
     /// Makes the tables serve what changed.
@@ -106,7 +111,7 @@ impl Tables {
         let nat = self.nat.standing.update(&nat, &self.jumps(Table::Nat));
         let mut updates = self.accept(vec![(Table::Filter, refuse), (Table::Nat, nat)]);
         let allow = self.filter.standing.update(&allow, &self.jumps(Table::Filter));
-        updates.0.append(&mut self.accept(vec![(Table::Filter, allow)]).0);
+        updates.steps.append(&mut self.accept(vec![(Table::Filter, allow)]).steps);
         updates
     }
 
@@ -134,7 +139,7 @@ impl Tables {
                 Table::Filter => self.filter.standing.accept(update),
             }
         }
-        Updates(updates)
+        Updates { steps: updates, order: Vec::new() }
     }
 
     /// The rules of built-in chains, if there is anything to be reached.
@@ -212,21 +217,70 @@ impl Together {
 
 impl Updates {
     /// All of them as `iptables-restore` reads them.
+    #[cfg(test)]
     pub(super) fn input(&self) -> String {
-        let mut input = String::new();
-        self.0.iter().for_each(|(table, update)| update.write_to(*table, &mut input));
-        input
+        self.inputs(usize::MAX).concat()
+    }
+
+    /// The same, where new chains, if there are more, come before all else in portions of so many.
+    ///
+    /// Where others' rules are to stay, the program lists every chain that a change makes or leads to, and goes through the list
+    /// for each: a first sync of 30,000 services takes a minute at once, and seconds in portions. And Linux goes through all rules
+    /// at each change, which is 40 % faster where they lie in memory in the order in which packets would come to them.
+    pub(super) fn inputs(&self, portion: usize) -> Vec<String> {
+        let (mut inputs, mut rest) = (Vec::new(), String::new());
+        for (table, update) in &self.steps {
+            let mut update = update.clone();
+            if *table == Table::Nat {
+                let ahead = update.split_off(self.order.iter(), portion);
+                inputs.extend(ahead.iter().map(|chains| diff::input(*table, chains)));
+            }
+            update.write_to(*table, &mut rest);
+        }
+        inputs.push(rest);
+        inputs
+    }
+
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
     }
 
     /// The same, but chains that go are left there, empty: Linux does not remove one that somebody else's rule leads to.
     /// `None` if that is the same.
     pub(super) fn keeping_chains(&self) -> Option<Self> {
-        let kept = Self(self.0.iter().map(|(table, update)| (*table, update.keeping_chains())).collect());
-        (kept != *self).then_some(kept)
+        let steps: Vec<_> = self.steps.iter().map(|(table, update)| (*table, update.keeping_chains())).collect();
+        (steps != self.steps).then(|| Self { steps, order: self.order.clone() })
     }
 
     /// How many rules they write or take out of built-in chains.
     pub(super) fn rules(&self) -> usize {
-        self.0.iter().map(|(_, update)| update.rules()).sum()
+        self.steps.iter().map(|(_, update)| update.rules()).sum()
     }
+}
+
+/// The chains that packets come to, each after those that it leads to, and else as packets' places lead to them.
+fn order(chains: &BTreeMap<ChainName, Vec<Rule>>) -> Vec<ChainName> {
+    fn visit<'a>(
+        chain: &'a ChainName,
+        chains: &'a BTreeMap<ChainName, Vec<Rule>>,
+        seen: &mut BTreeSet<&'a ChainName>,
+        order: &mut Vec<ChainName>,
+    ) {
+        if !seen.insert(chain) {
+            return;
+        }
+        for rule in chains.get(chain).into_iter().flatten() {
+            if let Target::Jump(to) | Target::Goto(to) = &rule.then {
+                visit(to, chains, seen, order);
+            }
+        }
+        order.push(chain.clone());
+    }
+    let Fixed { services, postrouting, .. } = Fixed::default();
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for entrance in chains.keys().filter(|chain| **chain == services || **chain == postrouting) {
+        visit(entrance, chains, &mut seen, &mut order);
+    }
+    order
 }

@@ -6,6 +6,7 @@ mod foreign;
 mod legacy;
 mod node;
 mod refused;
+mod session;
 mod takeover;
 
 use orch_testkit::suite::proxy::{Family, Kernel};

@@ -26,8 +26,8 @@ impl Moody {
         }
         // Refuses all, or what comes to the table nat and behind it.
         let script = format!(
-            "#!/bin/sh\ncase $(cat {0}/mood) in\nrefuse) echo refused >&2; exit 4;;\nrefuse-nat) sed '/^\\*nat/,$d' | \
-             {1} \"$@\"; echo refused >&2; exit 4;;\nesac\nexec {1} \"$@\"\n",
+            "#!/bin/sh\nwhile IFS= read -r line; do\n case \"$(cat {0}/mood) $line\" in\n 'refuse *'* | 'refuse-nat *nat') \
+             echo refused >&2; exit 4;;\n esac\n printf '%s\\n' \"$line\"\ndone | {1} \"$@\"\n",
             moody.folder.display(),
             real.join("iptables-restore").display()
         );

@@ -22,8 +22,9 @@ const COMMAND: [&str; 2] = ["sleep", "1000"];
 pub fn obstacle() -> Option<&'static str> {
     let is_root = nix::unistd::geteuid().is_root();
     (!is_root).then_some(
-        "the part `runtime` starts dockerd, containerd and containers, which takes root: run it by `sudo -E env \
-         PATH=\"$PATH\" cargo xtask bench runtime`, or name the other parts: `cargo xtask bench store queue engine sched`",
+        "the part `runtime` starts dockerd, containerd and containers, and `proxy` makes networks, which takes root: run \
+         them by `sudo -E env PATH=\"$PATH\" cargo xtask bench runtime proxy`, or name the other parts: `cargo xtask \
+         bench store queue engine sched`",
     )
 }
 
@@ -36,7 +37,7 @@ pub fn run() {
 }
 
 /// What a program printed, which must succeed.
-fn done(what: &str, output: Output) -> String {
+pub fn done(what: &str, output: Output) -> String {
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

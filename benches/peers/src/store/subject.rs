@@ -171,7 +171,7 @@ impl Target {
                 let after = store.list(&prefix, ListOptions::default()).await.expect("a page").revision;
                 Watching::Store(store.watch(&prefix, after).await.expect("a watch"))
             }
-            Self::Etcd(etcd) => Watching::Etcd(etcd.watch(&prefix).await),
+            Self::Etcd(etcd) => Watching::Etcd(Box::new(etcd.watch(&prefix).await)),
             Self::Map(_) | Self::Disk(_) => unreachable!("nobody is told there"),
         }
     }
@@ -209,7 +209,7 @@ impl Listed {
 /// A watch.
 pub enum Watching {
     Store(Watch),
-    Etcd(RawWatch),
+    Etcd(Box<RawWatch>),
 }
 
 impl Watching {
