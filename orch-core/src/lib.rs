@@ -1,12 +1,13 @@
-//! The nouns and the five contracts from which orchestrators are composed.
+//! The nouns and the six contracts from which orchestrators are composed.
 //!
 //! This crate holds what every part of an orchestrator must agree on and nothing else: the
 //! [objects](object) people write and read, and one trait per role with a written promise —
-//! [`Store`](store::Store), [`Scheduler`](scheduler::Scheduler), [`Controller`](controller::Controller),
-//! [`Runtime`](runtime::Runtime) and [`ServiceProxy`](proxy::ServiceProxy). It does no I/O, starts nothing, and knows
+//! [`Store`](store::Store), [`Scheduler`](scheduler::Scheduler), [`Allocator`](allocator::Allocator),
+//! [`Controller`](controller::Controller), [`Runtime`](runtime::Runtime) and [`ServiceProxy`](proxy::ServiceProxy). It does no I/O, starts nothing, and knows
 //! no backend.
 #![forbid(unsafe_code)]
 
+pub mod allocator;
 pub mod client;
 pub mod clock;
 pub mod controller;

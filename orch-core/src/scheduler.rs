@@ -31,6 +31,12 @@ use crate::object::{Node, Pod, Uid};
 /// - **S8** *Deterministic*: two schedulers of the same configuration and seed that were shown the same give the same
 ///   answers.
 /// - **S9** *Monotone*: more capacity on a node, or one more node, never makes a placeable pod unplaceable.
+///
+/// A scheduler that divides the supply among several frameworks before each places its own pods, as Mesos's two levels do,
+/// keeps S4, the second half of S7 and S9 for pods of one framework that has the cluster for itself. Of several, a pod
+/// goes to the best node that its framework was offered; pods of different frameworks in one call share the room that
+/// they would get one after the other by coming first; and what is more for one may be less for another. Whose pods these
+/// are must be said by the scheduler.
 pub trait Scheduler: Debug + Send + 'static {
     /// Takes notice of a change of the supply.
     fn observe(&mut self, change: SupplyChange);

@@ -50,14 +50,24 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! How to write a scheduler of one's own is told in `docs/guides/scheduler.md`.
+//! [`OfferScheduler`] divides the cluster among frameworks first, each of which has a scheduler of its own for what it is
+//! offered. The dividing is an allocator's: [`offer`] has two, which serve frameworks outside of the process as well.
+//!
+//! How to write a scheduler of one's own is told in `docs/guides/scheduler.md`, an allocator in `docs/guides/allocator.md`.
 #![forbid(unsafe_code)]
 
 pub mod filter_score;
+pub mod offer;
 
 pub use filter_score::FilterScoreScheduler;
+pub use offer::OfferScheduler;
 
 /// The guide's code compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/scheduler.md")]
 struct Guide;
+
+/// The same of the other guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/allocator.md")]
+struct AllocatorGuide;

@@ -18,6 +18,7 @@ fn main() {
     orch_testkit::transact_clauses! { [print_clauses] ["Transact" count] }
     orch_testkit::claim_clauses! { [print_clauses] ["Claim" count] }
     orch_testkit::scheduler_clauses! { [print_clauses] ["Scheduler" count] }
+    orch_testkit::allocator_clauses! { [print_clauses] ["Allocator" count] }
     orch_testkit::controller_clauses! { [print_clauses] ["Controller" count] }
     orch_testkit::runtime_clauses! { [print_clauses] ["Runtime" count] }
     orch_testkit::interactive_clauses! { [print_clauses] ["Interactive" count] }

@@ -24,7 +24,7 @@ cargo xtask COMMAND
   tidy      the house rules that a program can check
   clauses   every clause of every contract, and how many faults each controller survived
   bench     the tables of docs/benchmarks.md, measured here and now; `bench store queue`
-            measures these parts alone (store, queue, engine, sched, runtime, proxy); `runtime` and
+            measures these parts alone (store, queue, engine, sched, offers, runtime, proxy); `runtime` and
             `proxy` need root; `bench proxy --quick` takes half a minute in place of seven, and
             `--services=1000,10000 --endpoints=2` says what sizes are measured
   help      this text

@@ -5,6 +5,7 @@
 mod engine;
 mod measure;
 mod objects;
+mod offers;
 mod proxy;
 mod queue;
 mod row;
@@ -25,6 +26,7 @@ const PARTS: [(&str, fn()); 6] = [
     ("queue", || Row::print_table([queue::rows()])),
     ("engine", || Row::print_table([engine::rows()])),
     ("sched", || Row::print_table([sched::rows()])),
+    ("offers", offers::run),
     ("runtime", runtime::run),
     ("proxy", proxy::run),
 ];

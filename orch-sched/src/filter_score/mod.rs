@@ -13,7 +13,7 @@ mod plugin;
 mod pod_info;
 mod rank;
 pub mod scores;
-mod supply;
+pub(crate) mod supply;
 
 pub use builder::FilterScoreSchedulerBuilder;
 pub use host_port::HostPort;
@@ -137,7 +137,7 @@ impl Scheduler for FilterScoreScheduler {
 }
 
 /// Why a pod is none to place, if so. `observed` is the pod of its key that has a node.
-fn why_not_pending(pod: &Pod, observed: Option<&Pod>) -> Option<String> {
+pub(crate) fn why_not_pending(pod: &Pod, observed: Option<&Pod>) -> Option<String> {
     // A pod of the same name with another uid is another pod.
     let same = observed.filter(|observed| observed.metadata.uid == pod.metadata.uid);
     if let Some(node) = node_of(pod).or_else(|| same.and_then(node_of)) {

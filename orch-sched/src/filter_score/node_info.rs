@@ -61,6 +61,10 @@ impl NodeInfo {
         &self.node
     }
 
+    pub(crate) fn shared(&self) -> Arc<Node> {
+        Arc::clone(&self.node)
+    }
+
     /// The node's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -36,6 +36,10 @@ impl PodInfo {
         &self.pod
     }
 
+    pub(crate) fn shared(&self) -> Arc<Pod> {
+        Arc::clone(&self.pod)
+    }
+
     /// How much is set aside for the pod, by the name of the resource. One of [`PODS`] is among it.
     #[must_use]
     pub fn requests(&self) -> &BTreeMap<String, Quantity> {

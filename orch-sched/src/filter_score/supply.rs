@@ -13,7 +13,7 @@ use super::pod_info::PodInfo;
 
 /// The nodes and the pods on them, as last shown, and the pods that are assumed to be placed while a call decides.
 #[derive(Debug, Default)]
-pub(super) struct Supply {
+pub(crate) struct Supply {
     nodes: BTreeMap<String, NodeInfo>,
     /// Pods on nodes that are not known, by the node's name: changes of a pod and of its node come in any order.
     strays: BTreeMap<String, BTreeMap<Key, Arc<PodInfo>>>,
@@ -24,7 +24,7 @@ pub(super) struct Supply {
 }
 
 impl Supply {
-    pub(super) fn observe(&mut self, change: SupplyChange) {
+    pub(crate) fn observe(&mut self, change: SupplyChange) {
         match change {
             SupplyChange::NodePut(node) => self.put_node(node),
             SupplyChange::NodeRemoved(name) => self.remove_node(&name),
@@ -42,20 +42,34 @@ impl Supply {
     }
 
     /// The nodes, in the order of their names.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
         self.nodes.values()
     }
 
+    /// The node of this name.
+    pub(crate) fn node(&self, name: &str) -> Option<&NodeInfo> {
+        self.nodes.get(name)
+    }
+
     /// The pod at this key, if it has a node.
-    pub(super) fn pod(&self, key: &Key) -> Option<&Pod> {
+    pub(crate) fn pod(&self, key: &Key) -> Option<&Pod> {
+        self.info(key).map(|pod| pod.pod())
+    }
+
+    /// The same, to keep.
+    pub(crate) fn pod_shared(&self, key: &Key) -> Option<Arc<Pod>> {
+        self.info(key).map(|pod| pod.shared())
+    }
+
+    fn info(&self, key: &Key) -> Option<&Arc<PodInfo>> {
         let name = self.places.get(key)?;
         let stray = || self.strays.get(name)?.get(key);
-        self.nodes.get(name).and_then(|node| node.pod(key)).or_else(stray).map(|pod| pod.pod())
+        self.nodes.get(name).and_then(|node| node.pod(key)).or_else(stray)
     }
 
     /// Counts the pod as placed on the node until [`forget_assumed`](Self::forget_assumed): exactly as if it had been
     /// shown so.
-    pub(super) fn assume(&mut self, key: Key, pod: &Pod, node: &str) {
+    pub(crate) fn assume(&mut self, key: Key, pod: &Pod, node: &str) {
         let mut placed = pod.clone();
         placed.spec.node_name = Some(node.to_owned());
         let before = self.set_pod(&key, Some(Arc::new(PodInfo::new(Arc::new(placed)))));
@@ -63,7 +77,7 @@ impl Supply {
     }
 
     /// Puts back what was there before the assumptions.
-    pub(super) fn forget_assumed(&mut self) {
+    pub(crate) fn forget_assumed(&mut self) {
         while let Some((key, before)) = self.assumed.pop() {
             self.set_pod(&key, before);
         }
@@ -118,6 +132,6 @@ impl Supply {
 }
 
 /// The node that the pod was given; an empty name is none, as in Kubernetes.
-pub(super) fn node_of(pod: &Pod) -> Option<&str> {
+pub(crate) fn node_of(pod: &Pod) -> Option<&str> {
     pod.spec.node_name.as_deref().filter(|name| !name.is_empty())
 }

@@ -2,6 +2,7 @@
 //! must catch every one of them, or the check of histories those that show only when clients meet or a store crashes;
 //! `orch-testkit/tests/broken_*.rs` show that they do.
 
+pub mod allocator;
 pub mod claim;
 pub mod controller;
 pub mod crashing_store;

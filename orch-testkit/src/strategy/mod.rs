@@ -15,6 +15,7 @@ macro_rules! strategies {
     )+};
 }
 
+pub mod allocator;
 pub mod cluster;
 pub mod field;
 pub mod object;

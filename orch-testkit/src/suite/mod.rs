@@ -3,6 +3,7 @@
 //! Each suite has a macro `…_clauses!` that lists its clauses once, and is handed another macro to do something with
 //! the list: [`clause_tests!`](crate::clause_tests) makes a test of each, [`clause_table!`](crate::clause_table) a table.
 
+pub mod allocator;
 pub mod controller;
 pub mod images;
 pub mod interactive;

@@ -118,7 +118,16 @@ impl Way for Containers<'_> {
 pub fn sandbox(number: u32) -> SandboxSpec {
     let name = format!("pod{number}");
     let pod = name.parse().expect("a uid");
-    SandboxSpec { pod, namespace: "default".into(), name: name.clone(), hostname: name, host_network: false, dns: None, domain: None, host_entries: Vec::new() }
+    SandboxSpec {
+        pod,
+        namespace: "default".into(),
+        name: name.clone(),
+        hostname: name,
+        host_network: false,
+        dns: None,
+        domain: None,
+        host_entries: Vec::new(),
+    }
 }
 
 /// The container of a pod.

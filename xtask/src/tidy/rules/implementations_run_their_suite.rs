@@ -12,6 +12,7 @@ pub(crate) const RULE: Rule = Rule {
 const SUITES: &[(&str, &str)] = &[
     (" Store for ", "store_suite!"),
     (" Scheduler for ", "scheduler_suite!"),
+    (" Allocator for ", "allocator_suite!"),
     (" Controller for ", "controller_suite!"),
     (" Runtime for ", "runtime_suite!"),
     (" Interactive for ", "interactive_suite!"),
