@@ -21,7 +21,7 @@ use row::Row;
 const PACKAGES: [&str; 6] = ["k8s-openapi", "kube", "kube-runtime", "prost", "tokio", "tonic"];
 
 /// What is measured. Arguments choose among the parts; without any all are.
-const PARTS: [(&str, fn()); 6] = [
+const PARTS: [(&str, fn()); 7] = [
     ("store", store::run),
     ("queue", || Row::print_table([queue::rows()])),
     ("engine", || Row::print_table([engine::rows()])),
