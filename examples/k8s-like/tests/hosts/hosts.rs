@@ -446,7 +446,7 @@ spec:
 pub(crate) fn hello(token: &str) -> String {
     format!(
         "        - name: web
-          command: [k8s-like, hello-web, --text, {token}]
+          command: [k8s-like, hello-web, --drain, '1800', --text, {token}]
           env:
             - {{name: POD_NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
             - {{name: POD_IP, valueFrom: {{fieldRef: {{fieldPath: status.podIP}}}}}}
