@@ -102,8 +102,9 @@ async fn a_flow_goes_on_while_its_endpoint_ends_and_new_ones_go_elsewhere() {
 #[tokio::test]
 async fn an_endpoint_on_this_machine_that_refuses_is_passed_over_and_the_client_does_not_notice() {
     let fixture = fixture();
+    // Connected to itself it hears nobody, so others are refused; and no other test gets its port.
     let (closed, dead) = socket().await;
-    drop(closed);
+    closed.connect(dead).await.expect("connected");
     let (alive, at) = (fixture.start_datagram_backend().await, fixture.service_address());
     for affinity in [Affinity::None, Affinity::ClientIp(Duration::from_secs(60))] {
         serve(&fixture, ServicePort { affinity, ..udp(at, &[dead, alive]) }).await;
