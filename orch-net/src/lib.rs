@@ -45,7 +45,7 @@ pub use memory_routes::{MemoryNetwork, MemoryRoutes};
 #[cfg(feature = "nftables")]
 pub use nftables::{InvalidTableName, NftablesConfig, NftablesProxy, TableName, Transaction};
 #[cfg(feature = "routes")]
-pub use routes::{DeviceName, DirectConfig, DirectRoutes, InvalidDeviceName, VxlanConfig, VxlanRoutes};
+pub use routes::{DirectConfig, DirectRoutes, VxlanConfig, VxlanRoutes};
 pub use served::{PortChange, Served};
 pub use userspace::{FlowLimits, UserspaceConfig, UserspaceProxy};
 

@@ -27,6 +27,8 @@ mod namespace;
 pub mod pod_network;
 #[cfg(target_os = "linux")]
 pub mod process;
+#[cfg(target_os = "linux")]
+mod record_file;
 #[cfg(all(feature = "docker", target_os = "linux"))]
 mod sandbox_image;
 mod session;

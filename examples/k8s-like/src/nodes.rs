@@ -157,11 +157,11 @@ impl Nodes {
     /// are started later, tell them where.
     pub(crate) async fn start_names(&mut self, voice: &Voice) -> Result<(), StartError> {
         let bridged = self.runtimes.nodes().iter().filter(|node| node.has_bridge());
-        let ranges: Vec<_> = bridged.map(|node| node.node().subnet).collect();
-        if ranges.is_empty() {
-            return Ok(());
-        }
-        self.names = match NodeNames::open(&ranges).await {
+        let bridged: Vec<_> = bridged.collect();
+        let Some(first) = bridged.first() else { return Ok(()) };
+        let ranges: Vec<_> = bridged.iter().map(|node| node.node().subnet).collect();
+        // They share the machine.
+        self.names = match NodeNames::open(&ranges, &**first.machine()).await {
             Ok(names) => {
                 let engine = Engine::builder(self.client.clone()).stop_within(ENGINE_STOP);
                 self.engines.push(engine.controller(names.controller()).start()?);

@@ -11,4 +11,4 @@ mod vxlan;
 mod wanted;
 
 pub use direct::{DirectConfig, DirectRoutes};
-pub use vxlan::{DeviceName, InvalidDeviceName, VxlanConfig, VxlanRoutes};
+pub use vxlan::{VxlanConfig, VxlanRoutes};

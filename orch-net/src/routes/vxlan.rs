@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use orch_core::network::{HostTable, PodRoutes, RoutesError, RoutesReport};
 use sha2::{Digest as _, Sha256};
 
-pub use config::{DeviceName, InvalidDeviceName, VxlanConfig};
+pub use config::VxlanConfig;
 
 use super::kernel::unavailable;
 use super::model::{Device, Lead, Link, Mac, Observed, Tunnel, Wanted, Way};

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +20,7 @@ use orch_core::clock::Timestamp;
 use orch_core::runtime::{ContainerId, ContainerName, ContainerSpec, PodUid, RuntimeError, SandboxDns, SandboxSpec};
 use serde::{Deserialize, Serialize};
 
-/// No record that was written here comes near it.
-const LARGEST_RECORD: u64 = 64 << 20;
+use crate::record_file::{self, Durability};
 
 /// How long it is waited for a runtime that is being dropped.
 const HANDOVER: Duration = Duration::from_secs(5);
@@ -114,7 +113,8 @@ impl Ledger {
 
     pub(super) fn write(&self, record: &PodRecord) -> Result<(), RuntimeError> {
         let path = self.path(&record.spec.pod);
-        write(&path, record).map_err(|error| unavailable("cannot write", &path, error))
+        let written = record_file::write(&path, record, Durability::Power);
+        written.map_err(|error| unavailable("cannot write", &path, error))
     }
 
     /// The record goes last: as long as it is there, what is left of the pod is found.
@@ -158,7 +158,8 @@ impl Ledger {
                 // It was being written, and nobody was told that it is there.
                 fs::remove_file(&path).map_err(|error| unavailable("cannot remove", &path, error))?;
             } else if let Some(Ok(pod)) = name.strip_suffix(".json").map(str::parse::<PodUid>) {
-                pods.insert(pod, read(&path).map_err(|error| unavailable("cannot read", &path, error))?);
+                let record = record_file::read(&path).map_err(|error| unavailable("cannot read", &path, error))?;
+                pods.extend(record.map(|record| (pod, record)));
             }
         }
         Ok(pods)
@@ -193,28 +194,12 @@ fn take_lock(root: &Path) -> Result<File, RuntimeError> {
     Ok(file)
 }
 
-fn write(path: &Path, record: &PodRecord) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec(record)?)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 /// Containers may run as anybody, and read it.
 fn write_for_all(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("new");
     fs::write(&beside, text)?;
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o644))?;
     fs::rename(&beside, path)
-}
-
-fn read(path: &Path) -> io::Result<PodRecord> {
-    let mut text = Vec::new();
-    File::open(path)?.take(LARGEST_RECORD).read_to_end(&mut text)?;
-    let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged, move it away: {error}"));
-    serde_json::from_slice(&text).map_err(damaged)
 }
 
 fn unavailable(doing: &str, path: &Path, error: io::Error) -> RuntimeError {

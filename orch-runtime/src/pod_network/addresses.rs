@@ -1,8 +1,8 @@
 //! [`Addresses`]: the [`Book`] of a runtime on the disk, where it outlives the runtime.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::PodNetwork;
 use super::book::{Book, NoneFree};
+use crate::record_file::{self, Durability};
 
 /// Who has which address. Whoever has this value is alone with it, among all tasks and processes that share the file, until
 /// it is dropped.
@@ -77,7 +78,7 @@ impl Addresses {
 
     async fn write_always(&mut self, book: Book) -> Result<(), RuntimeError> {
         let (path, written) = (self.path.clone(), book.clone());
-        let result = tokio::task::spawn_blocking(move || write(&path, &written)).await;
+        let result = tokio::task::spawn_blocking(move || record_file::write(&path, &written, Durability::Power)).await;
         let result = result.unwrap_or_else(|error| Err(io::Error::other(error)));
         result.map_err(|error| unavailable("cannot write", &self.path, error))?;
         self.book = book;
@@ -94,30 +95,20 @@ impl Drop for Addresses {
     }
 }
 
-/// Writes it beside its place, and lets it take its place when it is on the disk.
-fn write(path: &Path, book: &Book) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec(book)?)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 /// A book that was never written is empty.
 fn read(path: &Path) -> io::Result<Book> {
-    let text = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Book::default()),
-        result => result?,
-    };
     let damaged = |what: &dyn std::fmt::Display| {
-        let message = format!(
-            "it is damaged: {what}: move it away; pods keep their addresses, and only what rests may be given too soon"
-        );
+        let message = format!("{what}; pods keep their addresses, and only what rests may be given too soon");
         io::Error::new(io::ErrorKind::InvalidData, message)
     };
-    let book: Book = serde_json::from_slice(&text).map_err(|error| damaged(&error))?;
-    book.contradiction().map_or(Ok(book), |what| Err(damaged(&what)))
+    let book: Book = match record_file::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(damaged(&error)),
+        result => result?.unwrap_or_default(),
+    };
+    match book.contradiction() {
+        Some(what) => Err(damaged(&format_args!("it is damaged, move it away: {what}"))),
+        None => Ok(book),
+    }
 }
 
 fn exhausted(network: &PodNetwork, none: &NoneFree) -> RuntimeError {
@@ -140,6 +131,7 @@ fn unavailable(doing: &str, path: &Path, error: io::Error) -> RuntimeError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Mutex;
     use std::time::Duration;
 

@@ -8,6 +8,6 @@ mod config;
 mod netlink;
 mod network;
 
-pub use self::config::{BridgeName, PodNetwork, PodNetworkError};
+pub use self::config::{PodNetwork, PodNetworkError};
 pub(crate) use self::netlink::Netlink;
 pub(crate) use self::network::{Joined, Network};

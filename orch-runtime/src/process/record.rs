@@ -22,21 +22,18 @@
 //! Every record is written beside its place and renamed, so it is there in full or not at all. What has a meaning
 //! after a loss of power is synchronised first; identities have none, as no process outlives the boot.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use orch_core::clock::Timestamp;
 use orch_core::runtime::{ContainerName, ContainerSpec, ExitReason, Mount, PodUid, Privileges, SandboxSpec};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
-
-/// No record that was written here comes near it: the kernel takes a few MiB of arguments and environment.
-const LARGEST_RECORD: u64 = 64 << 20;
+pub(super) use crate::record_file::{Durability, read, write};
 
 /// `sandbox.json`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -207,41 +204,6 @@ impl RootFolder {
 /// Makes a folder, and those above it, for the owner only.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Whether a record outlives a loss of power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
-    Boot,
-    Power,
-}
-
-/// Writes a record.
-pub(super) fn write(path: &Path, record: &impl Serialize, durability: Durability) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(&serde_json::to_vec(record)?)?;
-    if durability == Durability::Power {
-        file.sync_all()?;
-    }
-    fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(folder) if durability == Durability::Power => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
-}
-
-/// Reads a record; `None` if there is none.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = Vec::new();
-    file.take(LARGEST_RECORD).read_to_end(&mut text)?;
-    let damaged = |error| io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged, move it away: {error}"));
-    serde_json::from_slice(&text).map(Some).map_err(damaged)
 }
 
 /// Deletes a folder with everything in it, also when its owner made parts of it unwritable.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use orch_controllers::node_agent::NodeParts;
-use orch_core::network::CidrError;
+use orch_core::network::InvalidDeviceName;
 use orch_core::runtime::{Images, Interactive, Machine, Runtime, RuntimeError, VolumeError, Volumes};
 use orch_runtime::containerd::{ContainerdConfig, ContainerdConfigError, ContainerdRuntime};
 use orch_runtime::docker::{DockerConfig, DockerRuntime, ScopeError};
@@ -133,6 +133,11 @@ impl NodeBundle {
         &self.volumes
     }
 
+    /// What it says of the machine.
+    pub(crate) fn machine(&self) -> &Arc<dyn Machine> {
+        &self.machine
+    }
+
     /// What the node's agent works with.
     pub(crate) fn parts(&self) -> NodeParts {
         NodeParts {
@@ -207,5 +212,5 @@ pub(crate) enum OpenError {
     Network(#[from] PodNetworkError),
     /// The layout.
     #[error(transparent)]
-    Range(#[from] CidrError),
+    Bridge(#[from] InvalidDeviceName),
 }

@@ -1,6 +1,8 @@
 //! An etcd that is away for a while.
 
-use crate::hosts::{Hosts, fetch, hello, runtime, web};
+use crate::clients::fetch;
+use crate::hosts::{Hosts, runtime};
+use crate::manifests::{hello, web};
 
 #[test]
 fn while_etcd_is_away_everything_runs_on_and_changes_wait_until_it_is_back() {

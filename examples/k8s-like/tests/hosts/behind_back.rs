@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clients::fetch_within;
 use crate::cluster::{Cluster, Flavour, SYNC_PERIOD, hosts, in_both_flavours};
-use crate::hosts::{Hosts, fetch_within, ip};
+use crate::hosts::{Hosts, ip};
 
 /// What was altered is put right within the period in which it is looked at, and what a busy machine takes for that.
 const REPAIRED: Duration = Duration::from_secs(SYNC_PERIOD + 4);

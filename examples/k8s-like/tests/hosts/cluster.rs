@@ -7,7 +7,8 @@ use orch_testkit::daemon::{Containerd, program};
 use serde_json::Value;
 
 use crate::containerd::{containerd, server};
-use crate::hosts::{Hosts, Running, hello, is_ready, names, places, web};
+use crate::hosts::{Hosts, Running, is_ready, names, places};
+use crate::manifests::{hello, web};
 
 /// How pods are run, and what leads to services.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use orch_testkit::daemon::{Containerd, busybox_image};
 
-use crate::hosts::{Hosts, names, places, resolve, runtime, web};
+use crate::clients::resolve;
+use crate::hosts::{Hosts, names, places, runtime};
+use crate::manifests::web;
 
 pub(crate) const IMAGE: &str = "orch.example/busybox:1";
 

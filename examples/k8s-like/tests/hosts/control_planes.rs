@@ -1,6 +1,7 @@
 //! Two control planes of one cluster.
 
-use crate::hosts::{Hosts, hello, web};
+use crate::hosts::Hosts;
+use crate::manifests::{hello, web};
 
 #[test]
 fn a_second_control_plane_stands_by_and_takes_over_when_the_first_is_killed() {

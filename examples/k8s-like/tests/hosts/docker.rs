@@ -6,7 +6,8 @@ use std::sync::Arc;
 use orch_testkit::daemon::{Dockerd, busybox_image};
 
 use crate::containerd::{IMAGE, server};
-use crate::hosts::{Hosts, Running, names, places, runtime, web};
+use crate::hosts::{Hosts, Running, names, places, runtime};
+use crate::manifests::web;
 
 fn docker(hosts: &Hosts, host: usize) -> (Dockerd, Vec<String>) {
     let docker = runtime().block_on(Dockerd::start_in(Arc::clone(&hosts.hosts[host])));

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,9 +12,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use orch_testkit::daemon::{Etcd, EtcdConfig, Host};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream as Stream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
+
+use crate::clients::fetch;
 
 /// How long anything may take before a test gives up; nothing waits that long when all is well.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -367,31 +367,13 @@ fn lead(switch: &Host, etcd: &Etcd) {
         while let Ok((mut from, _)) = listener.accept().await {
             let to = to.clone();
             tokio::spawn(async move {
-                if let Ok(mut to) = Stream::connect(to).await {
+                if let Ok(mut to) = TcpStream::connect(to).await {
                     // However it ends: both ends find out.
                     let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
                 }
             });
         }
     });
-}
-
-/// What a web server answers, as a host sees it.
-pub(crate) fn fetch(host: &Host, address: &str) -> Option<String> {
-    fetch_within(host, address, Duration::from_secs(5))
-}
-
-/// The same, for who has no more patience.
-pub(crate) fn fetch_within(host: &Host, address: &str, patience: Duration) -> Option<String> {
-    let _inside = host.enter();
-    let address = address.parse().expect("an address and a port");
-    let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
-    stream.set_read_timeout(Some(patience)).expect("more than nothing");
-    stream.write_all(b"GET / HTTP/1.0\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.contains(" 200 ").then(|| body.trim().rsplit(' ').next().unwrap_or_default().to_owned())
 }
 
 pub(crate) fn is_ready(pod: &Value) -> bool {
@@ -408,84 +390,4 @@ pub(crate) fn names(pods: &[Value]) -> BTreeSet<String> {
 /// The nodes of pods.
 pub(crate) fn places(pods: &[Value]) -> BTreeSet<String> {
     pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).map(str::to_owned).collect()
-}
-
-/// A namespace, a Deployment of a web server of these lines, and a Service.
-pub(crate) fn web(replicas: u32, server: &str) -> String {
-    format!(
-        "apiVersion: v1
-kind: Namespace
-metadata: {{name: shop}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: web, namespace: shop}}
-spec:
-  replicas: {replicas}
-  selector: {{matchLabels: {{app: web}}}}
-  template:
-    metadata: {{labels: {{app: web}}}}
-    spec:
-      terminationGracePeriodSeconds: 2
-      containers:
-{server}
-          readinessProbe: {{httpGet: {{path: /, port: http}}, periodSeconds: 1}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: web, namespace: shop}}
-spec:
-  type: NodePort
-  selector: {{app: web}}
-  ports: [{{name: http, port: 8080, targetPort: http}}]
-"
-    )
-}
-
-/// A server that is a process, at its pod's address.
-pub(crate) fn hello(token: &str) -> String {
-    format!(
-        "        - name: web
-          command: [k8s-like, hello-web, --drain, '1800', --text, {token}]
-          env:
-            - {{name: POD_NAME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
-            - {{name: POD_IP, valueFrom: {{fieldRef: {{fieldPath: status.podIP}}}}}}
-          ports: [{{name: http, containerPort: 8080}}]"
-    )
-}
-
-/// The same at its host's address: so one on each.
-pub(crate) fn hello_at_host(token: &str) -> String {
-    hello(token).replace("containerPort: 8080", "containerPort: 8080, hostPort: 8080")
-}
-
-/// The addresses that a name server answers for a name, as a host sees it.
-pub(crate) fn resolve(host: &Host, server: &str, name: &str) -> Option<Vec<IpAddr>> {
-    let mut question = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        question.push(u8::try_from(label.len()).expect("a label"));
-        question.extend(label.bytes());
-    }
-    // The root, type A, class IN.
-    question.extend([0, 0, 1, 0, 1]);
-    let _inside = host.enter();
-    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_secs(2))).expect("more than nothing");
-    socket.send_to(&question, (server, 53)).ok()?;
-    let mut answer = [0; 512];
-    let length = socket.recv(&mut answer).ok()?;
-    let records = answer[..length].get(question.len()..)?;
-    // Each record: a pointer to the name, ten bytes of type, class, time and length, and the address.
-    Some(
-        records
-            .chunks_exact(16)
-            .take(usize::from(answer[7]))
-            .map(|record| [record[12], record[13], record[14], record[15]].into())
-            .collect(),
-    )
-}
-
-/// Whether a path is there.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.exists()
 }

@@ -41,11 +41,9 @@ fn nobody_is_failed_for_longer_than_detection_takes(test: &str, flavour: Flavour
     cluster.start_node(1);
     cluster.everybody_reaches_everybody();
     let answers = requests.stop();
-    let failed: Vec<Instant> = answers.iter().filter(|one| one.pod.is_none()).map(|one| one.sent).collect();
-    eprintln!("{test}: {} of {} requests failed in a rollout and beside a killed node", failed.len(), answers.len());
-    // None, unless the machine is so busy that a server has drained before a node hears of its end.
-    let lasted = failed.last().zip(failed.first()).map_or(Duration::ZERO, |(last, first)| *last - *first);
-    assert!(lasted <= DETECTION, "{} failed, over {lasted:?}", failed.len());
+    let failed = answers.iter().filter(|one| one.pod.is_none()).count();
+    eprintln!("{test}: {failed} of {} requests failed in a rollout and beside a killed node", answers.len());
+    assert_eq!(failed, 0, "of {}", answers.len());
     cluster.stop();
 }
 

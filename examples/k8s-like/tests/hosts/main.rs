@@ -2,12 +2,14 @@
 
 mod away;
 mod behind_back;
+mod clients;
 mod cluster;
 mod containerd;
 mod control_planes;
 mod docker;
 mod hosts;
 mod losses;
+mod manifests;
 mod process;
 mod refused;
 mod requests;

@@ -1,6 +1,8 @@
 //! Three nodes whose pods are processes in their hosts' networks, by each proxy.
 
-use crate::hosts::{Hosts, Running, fetch, hello_at_host, names, places, web};
+use crate::clients::fetch;
+use crate::hosts::{Hosts, Running, names, places};
+use crate::manifests::{hello_at_host, web};
 
 /// Each with what leads to services.
 macro_rules! by_each_proxy {

@@ -1,6 +1,7 @@
 //! What cannot be is refused, with what to do instead.
 
-use crate::hosts::{Hosts, exists, hello, ip, web};
+use crate::hosts::{Hosts, ip};
+use crate::manifests::{hello, web};
 
 #[test]
 fn what_does_not_go_together_is_refused_and_nothing_is_started() {
@@ -39,7 +40,7 @@ fn what_does_not_go_together_is_refused_and_nothing_is_started() {
     let output = hosts.ask(1, &["node", "--name", "a", "--store", &store]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("no default route") && text.contains("--node-ip"), "{text}");
-    assert!(!exists(&hosts.file("state")), "nothing was made");
+    assert!(!hosts.file("state").exists(), "nothing was made");
 }
 
 #[test]

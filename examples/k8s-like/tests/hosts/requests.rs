@@ -8,7 +8,7 @@ use std::time::Duration;
 use orch_testkit::daemon::Host;
 use tokio::time::Instant;
 
-use crate::hosts::fetch_within;
+use crate::clients::fetch_within;
 
 /// So often a request is sent, whether those before it were answered or not.
 const EVERY: Duration = Duration::from_millis(50);

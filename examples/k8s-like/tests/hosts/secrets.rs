@@ -4,7 +4,8 @@ use std::fs;
 
 use orch_testkit::daemon::{Access, EtcdConfig};
 
-use crate::hosts::{Hosts, hello, web};
+use crate::hosts::Hosts;
+use crate::manifests::{hello, web};
 
 fn one_node_joins(hosts: &Hosts, store: &str) {
     let manifest = hosts.write(&web(1, &hello(&hosts.token))).display().to_string();

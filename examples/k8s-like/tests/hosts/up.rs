@@ -1,7 +1,9 @@
 //! `k8s-like up` with proxies of the kernel, on one host.
 
+use crate::clients::fetch;
 use crate::containerd::{containerd, server};
-use crate::hosts::{Hosts, Running, fetch, names, web};
+use crate::hosts::{Hosts, Running, names};
+use crate::manifests::web;
 
 fn up(hosts: &Hosts, options: &[String], proxy: &str) -> Running {
     let (manifest, state) = (hosts.file("manifest.yaml"), hosts.file("state"));
