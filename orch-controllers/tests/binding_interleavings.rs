@@ -7,14 +7,14 @@ use std::sync::Arc;
 use orch_controllers::binding::BindingController;
 use orch_core::client::{Client, Grace, Precondition};
 use orch_core::clock::{SystemClock, Timestamp};
-use orch_core::controller::{Action, Change, Context, Controller, View};
+use orch_core::controller::{Action, Change, Context, Controller};
 use orch_core::entropy::{Entropy as _, SeededEntropy};
-use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Kind, Object};
-use orch_core::object::{Node, Pod, PodPhase, Uid};
+use orch_core::key::Key;
+use orch_core::kind::{AnyObject, Object};
+use orch_core::object::{Node, Pod, PodPhase};
 use orch_core::scheduler::{Decision, Outcome, Refusal, Scheduler, SupplyChange};
 use orch_core::store::StoreExt as _;
-use orch_testkit::model::ModelStore;
+use orch_testkit::model::{ModelStore, ModelView};
 use orch_testkit::suite;
 use proptest::prelude::*;
 
@@ -114,25 +114,10 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-#[derive(Debug, Default)]
-struct Seen(BTreeMap<Key, Arc<dyn AnyObject>>);
-
-impl View for Seen {
-    fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        self.0.get(key).cloned()
-    }
-    fn list_any(&self, prefix: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        self.0.iter().filter(|(key, _)| prefix.contains(key)).map(|(_, object)| Arc::clone(object)).collect()
-    }
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
-
 struct World {
     client: Client,
     controller: BindingController,
-    seen: Seen,
+    seen: ModelView,
     /// Every write, and how many of them were shown.
     log: Vec<(Key, Option<Arc<dyn AnyObject>>)>,
     shown: usize,
@@ -149,7 +134,7 @@ impl World {
         let mut world = Self {
             client: Client::new(Arc::new(ModelStore::default()), Arc::new(SystemClock), entropy),
             controller: BindingController::new(Box::new(scheduler)),
-            seen: Seen::default(),
+            seen: ModelView::default(),
             log: Vec::new(),
             shown: 0,
             own: BTreeMap::new(),

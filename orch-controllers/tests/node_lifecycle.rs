@@ -8,18 +8,18 @@ use async_trait::async_trait;
 use orch_controllers::node_lifecycle::{NodeLifecycleConfig, NodeLifecycleController};
 use orch_core::client::{Client, Grace};
 use orch_core::clock::{SystemClock, Timestamp};
-use orch_core::controller::{Action, Change, Context, Controller as _, View};
+use orch_core::controller::{Action, Change, Context, Controller as _};
 use orch_core::entropy::SeededEntropy;
 use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Kind, Object};
+use orch_core::kind::Object;
 use orch_core::object::{
     ConditionStatus, Lease, LeaseSpec, MicroTime, Node, NodeCondition, Pod, PodCondition, Taint, TaintEffect,
-    Toleration, TolerationOperator, Uid, find_condition, set_condition,
+    Toleration, TolerationOperator, find_condition, set_condition,
 };
 use orch_core::revision::Revision;
 use orch_core::store::{Entry, Expect, ListOptions, Page, Store, StoreError, Value, Watch};
 use orch_testkit::fault::{Actor, Cluster, Scenario, Step, System};
-use orch_testkit::model::ModelStore;
+use orch_testkit::model::{ModelStore, ModelView};
 use orch_testkit::suite;
 
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -178,7 +178,7 @@ fn pods_of_a_node_that_is_not_seen_yet_are_not_removed() {
         let node = client.create(node("node-1")).await.expect("a node");
         let controller = NodeLifecycleController::new(store, NodeLifecycleConfig::default());
         controller.observe(&Change::Put { key: pod_key("web"), object: Arc::clone(&pod) as _, previous: None });
-        let view = Only(pod_key("web"), pod);
+        let view = ModelView::of(pod_key("web"), pod);
         let actions = async |second| {
             let context = Context { view: &view, now: Timestamp::from_second(second).expect("a time") };
             controller.reconcile(&node_key("node-1"), context).await.expect("a plan").actions.len()
@@ -230,28 +230,12 @@ impl Store for AwayStore {
     }
 }
 
-/// A view of one object.
-#[derive(Debug)]
-struct Only(Key, Arc<dyn AnyObject>);
-
-impl View for Only {
-    fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        (*key == self.0).then(|| Arc::clone(&self.1))
-    }
-    fn list_any(&self, _: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
-
 #[test]
 fn while_the_store_is_away_no_node_falls_silent_and_after_that_each_has_half_of_the_grace_period() {
     suite::run(async {
         let store = Arc::new(AwayStore::default());
         let client = Client::new(Arc::clone(&store) as _, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
-        let view = Only(node_key("node-1"), client.create(node("node-1")).await.expect("a node"));
+        let view = ModelView::of(node_key("node-1"), client.create(node("node-1")).await.expect("a node"));
         let controller = NodeLifecycleController::new(Arc::clone(&store) as _, NodeLifecycleConfig::default());
         let look = async |second| {
             let context = Context { view: &view, now: Timestamp::from_second(second).expect("a time") };
@@ -382,7 +366,7 @@ fn a_node_is_tainted_while_it_says_that_it_is_short_of_something() {
             let condition = NodeCondition { r#type: name.to_owned(), status, ..NodeCondition::default() };
             set_condition(&mut short.status.conditions, condition);
         }
-        let view = Only(node_key("node-1"), client.create(short).await.expect("a node"));
+        let view = ModelView::of(node_key("node-1"), client.create(short).await.expect("a node"));
         let controller = NodeLifecycleController::new(store, NodeLifecycleConfig::default());
         let context = Context { view: &view, now: Timestamp::UNIX_EPOCH };
         let plan = controller.reconcile(&node_key("node-1"), context).await.expect("a plan");

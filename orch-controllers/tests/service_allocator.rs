@@ -10,15 +10,15 @@ use orch_controllers::service_address::{
 };
 use orch_core::client::{Client, Grace, Precondition};
 use orch_core::clock::{Clock, SystemClock, Timestamp};
-use orch_core::controller::{Action, Change, Context, Controller as _, View};
+use orch_core::controller::{Action, Change, Context, Controller as _};
 use orch_core::entropy::SeededEntropy;
 use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Kind, Object};
-use orch_core::object::{IpAddress, Service, ServiceNodePort, Uid};
+use orch_core::kind::{AnyObject, Object};
+use orch_core::object::{IpAddress, Service, ServiceNodePort};
 use orch_core::store::{Store as _, StoreExt as _, Transact};
 use orch_testkit::fault::ManualClock;
 use orch_testkit::history::DistantStore;
-use orch_testkit::model::ModelStore;
+use orch_testkit::model::{ModelStore, ModelView};
 use orch_testkit::suite;
 use proptest::prelude::*;
 use serde_json::json;
@@ -199,21 +199,6 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-#[derive(Debug, Default)]
-struct Seen(BTreeMap<Key, Arc<dyn AnyObject>>);
-
-impl View for Seen {
-    fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        self.0.get(key).cloned()
-    }
-    fn list_any(&self, prefix: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        self.0.iter().filter(|(key, _)| prefix.contains(key)).map(|(_, object)| Arc::clone(object)).collect()
-    }
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
-
 /// The two kinds of this world.
 type Logs = [Vec<(Key, Option<Arc<dyn AnyObject>>)>; 2];
 
@@ -223,7 +208,7 @@ struct World {
     client: Client,
     allocator: ServiceAllocator,
     controller: ServiceAddressController,
-    seen: Seen,
+    seen: ModelView,
     now: BTreeMap<Key, Arc<dyn AnyObject>>,
     /// Every write of each kind, and how many of them were shown.
     logs: Logs,
@@ -245,7 +230,7 @@ impl World {
             controller: ServiceAddressController::new(store.clone(), config),
             store,
             clock,
-            seen: Seen::default(),
+            seen: ModelView::default(),
             now: BTreeMap::new(),
             logs: Logs::default(),
             shown: [0; 2],

@@ -1,30 +1,13 @@
 //! Plans are performed here by hand, one after the other.
 
 use orch_core::clock::Timestamp;
-use orch_core::controller::View;
-use orch_core::key::Prefix;
-use orch_core::kind::{AnyObject, Kind, Object};
+use orch_core::kind::Object;
 use orch_core::object::{NodeAddress, NodeAddressType, Uid};
 use orch_net::{MemoryNetwork, MemoryRoutes};
+use orch_testkit::model::ModelView;
 use orch_testkit::suite;
 
 use super::*;
-
-/// The controller does not look at it.
-#[derive(Debug)]
-struct NoView;
-
-impl View for NoView {
-    fn get_any(&self, _: &Key) -> Option<Arc<dyn AnyObject>> {
-        None
-    }
-    fn list_any(&self, _: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
 
 fn show(controller: &PodRoutesController, number: u8) {
     let mut node = Node::default();
@@ -39,7 +22,9 @@ fn show(controller: &PodRoutesController, number: u8) {
 
 /// Performs one plan. Returns the reports, whether there was an effect, and what came of it.
 async fn round(controller: &PodRoutesController) -> (Vec<String>, Option<Result<(), String>>) {
-    let context = Context { view: &NoView, now: Timestamp::UNIX_EPOCH };
+    // The controller does not look at it.
+    let view = ModelView::default();
+    let context = Context { view: &view, now: Timestamp::UNIX_EPOCH };
     let plan = controller.reconcile(&table_key().expect("a key"), context).await.expect("a plan");
     let (mut reports, mut result) = (Vec::new(), None);
     for action in plan.actions {

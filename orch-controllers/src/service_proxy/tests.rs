@@ -3,31 +3,14 @@
 use std::net::SocketAddr;
 
 use orch_core::clock::Timestamp;
-use orch_core::controller::View;
-use orch_core::key::Prefix;
-use orch_core::kind::{AnyObject, Kind, Object};
+use orch_core::kind::Object;
 use orch_core::object::{ObjectMeta, Protocol, ServicePort, Uid};
 use orch_core::proxy::{ProxyError, ServiceTable, SyncReport};
 use orch_net::MemoryProxy;
+use orch_testkit::model::ModelView;
 use orch_testkit::suite;
 
 use super::*;
-
-/// The controller does not look at it.
-#[derive(Debug)]
-struct NoView;
-
-impl View for NoView {
-    fn get_any(&self, _: &Key) -> Option<Arc<dyn AnyObject>> {
-        None
-    }
-    fn list_any(&self, _: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
 
 /// Serves TCP, and that only while it works.
 #[derive(Debug, Default)]
@@ -79,7 +62,9 @@ fn show(controller: &ServiceProxyController, service: Service) {
 
 /// Performs one plan. Returns the reports, whether there was an effect, and what came of it.
 async fn round(controller: &ServiceProxyController) -> (Vec<String>, Option<Result<(), String>>) {
-    let context = Context { view: &NoView, now: Timestamp::UNIX_EPOCH };
+    // The controller does not look at it.
+    let view = ModelView::default();
+    let context = Context { view: &view, now: Timestamp::UNIX_EPOCH };
     let plan = controller.reconcile(&table_key().expect("a key"), context).await.expect("a plan");
     let (mut reports, mut result) = (Vec::new(), None);
     for action in plan.actions {

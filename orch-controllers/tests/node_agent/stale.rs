@@ -5,46 +5,24 @@ use std::sync::Arc;
 use orch_controllers::node_agent::NodeParts;
 use orch_core::client::{Grace, Precondition};
 use orch_core::clock::Timestamp;
-use orch_core::controller::{Action, Context, ControllerError, View};
-use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Kind};
+use orch_core::controller::{Action, Context, ControllerError};
 use orch_core::object::{ObjectMeta, Pod, PodPhase, RestartPolicy, Uid};
 use orch_core::revision::Revision;
 use orch_core::runtime::{Runtime as _, Volumes as _};
 use orch_runtime::fake::{FakeRuntime, Operation};
 use orch_runtime::volumes::FakeVolumes;
+use orch_testkit::model::ModelView;
 
 use crate::clock::TokioClock;
 use crate::cluster::Cluster;
 use crate::objects::{agent_of, key, pod};
 
-/// One pod, as it was.
-#[derive(Debug)]
-struct OldView(Arc<Pod>);
-
-impl View for OldView {
-    fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        let object: Arc<dyn AnyObject> = self.0.clone();
-        (object.key().ok().as_ref() == Some(key)).then_some(object)
-    }
-
-    fn list_any(&self, prefix: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        self.get_any(&key("a"))
-            .into_iter()
-            .filter(|object| object.key().is_ok_and(|key| prefix.contains(&key)))
-            .collect()
-    }
-
-    fn controlled_any(&self, _: &Kind, _: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
-
 /// Performs what is planned on an old view up to the first error, writes left out: their own preconditions stop them.
 async fn perform(cluster: &Cluster, runtime: &FakeRuntime, old: Arc<Pod>) -> Result<(), ControllerError> {
     let parts = NodeParts::new(Arc::new(runtime.clone()));
     let agent = agent_of(parts, Arc::clone(cluster.client.store()));
-    let context = Context { view: &OldView(old), now: Timestamp::from_second(1_800_000_000).expect("a time") };
+    let context =
+        Context { view: &ModelView::of(key("a"), old), now: Timestamp::from_second(1_800_000_000).expect("a time") };
     for action in agent.reconcile(&key("a"), context).await?.actions {
         if let Action::Effect(effect) = action {
             effect.perform().await?;
@@ -117,7 +95,7 @@ async fn volumes_that_were_to_be_made_are_not_after_their_pod_was_removed() {
     let stored = stored(&cluster, with_volume).await;
     let parts = NodeParts { volumes: Some(Arc::new(volumes.clone())), ..NodeParts::new(Arc::new(runtime.clone())) };
     let agent = agent_of(parts, Arc::clone(cluster.client.store()));
-    let view = OldView(Arc::clone(&stored));
+    let view = ModelView::of(key("a"), Arc::clone(&stored) as _);
     let context = || Context { view: &view, now: Timestamp::from_second(1_800_000_000).expect("a time") };
     let mut late = Vec::new();
     for looks in 0..2 {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_core::controller::{Change, Controller, Trigger, View};
-use orch_core::key::{Key, Prefix};
-use orch_core::kind::{AnyObject, Decoder, Kind, Scope};
-use orch_core::object::Uid;
+use orch_core::controller::{Change, Controller, Trigger};
+use orch_core::key::Key;
+use orch_core::kind::{Decoder, Kind, Scope};
 use orch_core::store::Entry;
 
 use super::history::RecordedStore;
+use crate::model::ModelView;
 
 /// A controller in play.
 pub(super) struct Member {
@@ -63,7 +63,7 @@ impl Member {
         }
         let mut member = Self {
             controller,
-            seen: Seen { objects: BTreeMap::new(), frontier: vec![position; kinds.len()] },
+            seen: Seen { view: ModelView::default(), frontier: vec![position; kinds.len()] },
             queue: VecDeque::new(),
             known: BTreeSet::new(),
             timers: BTreeMap::new(),
@@ -179,12 +179,12 @@ impl Member {
     /// Shows the difference between what it has seen and what there is, in the order of keys.
     fn relist(&mut self, history: &RecordedStore) {
         let now = history.entries_after(history.len());
-        let mut keys: BTreeSet<Key> = self.seen.objects.keys().cloned().collect();
+        let mut keys: BTreeSet<Key> = self.seen.view.0.keys().cloned().collect();
         keys.extend(now.keys().filter(|key| self.kind_of(key).is_some()).cloned());
         for key in keys {
             let Some(kind) = self.kind_of(&key) else { continue };
             let entry = now.get(&key);
-            let seen = self.seen.objects.get(&key).and_then(|object| object.metadata().revision);
+            let seen = self.seen.view.0.get(&key).and_then(|object| object.metadata().revision);
             if seen != entry.map(|entry| entry.revision) {
                 self.show(kind, &key, entry);
             }
@@ -196,10 +196,10 @@ impl Member {
         let object = entry.and_then(|entry| (self.kinds[kind].1)(&entry.value).ok());
         let change = match object {
             Some(object) => {
-                let previous = self.seen.objects.insert(key.clone(), object.clone());
+                let previous = self.seen.view.0.insert(key.clone(), object.clone());
                 Change::Put { key: key.clone(), object, previous }
             }
-            None => match self.seen.objects.remove(key) {
+            None => match self.seen.view.0.remove(key) {
                 Some(previous) => Change::Removed { key: key.clone(), previous },
                 None => return,
             },
@@ -207,7 +207,7 @@ impl Member {
         self.controller.observe(&change);
         let kind = self.kinds[kind].0;
         let matching = self.triggers.iter().filter(|trigger| trigger.kind() == kind);
-        let keys: Vec<Key> = matching.flat_map(|trigger| trigger.keys(&change, &self.seen)).collect();
+        let keys: Vec<Key> = matching.flat_map(|trigger| trigger.keys(&change, &self.seen.view)).collect();
         for key in keys {
             self.enqueue(key);
         }
@@ -223,22 +223,7 @@ impl fmt::Debug for Member {
 /// What a controller has seen: each kind as it was at a point of its own.
 #[derive(Debug)]
 pub(super) struct Seen {
-    objects: BTreeMap<Key, Arc<dyn AnyObject>>,
+    pub(super) view: ModelView,
     /// For each kind, how many of the store's writes are reflected.
     frontier: Vec<usize>,
-}
-
-impl View for Seen {
-    fn get_any(&self, key: &Key) -> Option<Arc<dyn AnyObject>> {
-        self.objects.get(key).cloned()
-    }
-
-    fn list_any(&self, prefix: &Prefix) -> Vec<Arc<dyn AnyObject>> {
-        self.objects.iter().filter(|(key, _)| prefix.contains(key)).map(|(_, object)| object.clone()).collect()
-    }
-
-    fn controlled_any(&self, kind: &Kind, owner: &Uid) -> Vec<Arc<dyn AnyObject>> {
-        let of_kind = self.list_any(&Prefix::collection(kind));
-        of_kind.into_iter().filter(|object| object.metadata().is_controlled_by(owner)).collect()
-    }
 }

@@ -115,7 +115,7 @@ impl Player<'_> {
         let object = match action {
             Action::Update { object, .. } | Action::Delete { object, .. } => Some(object.clone()),
             Action::Create(_) | Action::CreateAs { .. } | Action::Effect(_) | Action::Report(_) => {
-                self.members[index].seen.get_any(key)
+                self.members[index].seen.view.get_any(key)
             }
         };
         let Some(object) = object else { return Ok(()) };

@@ -264,7 +264,7 @@ impl<'a> Player<'a> {
 
     pub(super) async fn decide(&mut self, index: usize, key: &Key) -> Result<Result<Plan, ControllerError>, Broken> {
         let member = &self.members[index];
-        let context = Context { view: &member.seen, now: self.cluster.now() };
+        let context = Context { view: &member.seen.view, now: self.cluster.now() };
         let decision = AssertUnwindSafe(member.controller.reconcile(key, context)).catch_unwind().await;
         let name = member.controller.name();
         self.note(|| format!("{name} looks at {key}"));
