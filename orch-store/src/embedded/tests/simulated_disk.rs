@@ -26,6 +26,8 @@ struct Inside {
     files: Vec<Vec<u8>>,
     /// How many bytes fit, if that is limited.
     capacity: Option<usize>,
+    /// How many bytes of a checkpoint fit, if that is limited.
+    checkpoint_capacity: Option<usize>,
     /// How many more syncs succeed, if that is limited.
     syncs_left: Option<usize>,
 }
@@ -169,6 +171,11 @@ impl SimulatedDisk {
         self.lock().capacity = capacity;
     }
 
+    /// Lets no more than so many bytes of a checkpoint fit, whatever room there is for others; all of it, if `None`.
+    pub(super) fn limit_checkpoints(&self, capacity: Option<usize>) {
+        self.lock().checkpoint_capacity = capacity;
+    }
+
     /// Lets every sync fail after so many.
     pub(super) fn fail_syncs_after(&self, syncs: usize) {
         self.lock().syncs_left = Some(syncs);
@@ -178,6 +185,15 @@ impl SimulatedDisk {
 impl Inside {
     fn used(&self) -> usize {
         self.names.values().map(|file| self.files[*file].len()).sum()
+    }
+
+    /// How many bytes more fit into a file.
+    fn room(&self, file: FileId) -> usize {
+        let left =
+            |capacity: Option<usize>, used| capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(used));
+        let is_checkpoint = self.names.iter().any(|(name, named)| *named == file && name.starts_with("checkpoint"));
+        let of_checkpoint = self.checkpoint_capacity.filter(|_| is_checkpoint);
+        left(self.capacity, self.used()).min(left(of_checkpoint, self.files[file].len()))
     }
 }
 
@@ -305,7 +321,7 @@ impl DiskFile for OpenFile {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut inside = self.disk.lock();
-        let room = inside.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(inside.used()));
+        let room = inside.room(self.file);
         let fitting = bytes[..bytes.len().min(room)].to_vec();
         inside.files[self.file].extend(&fitting);
         inside.events.push(Event::Append { file: self.file, bytes: fitting });
