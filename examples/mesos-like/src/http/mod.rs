@@ -1,0 +1,14 @@
+//! HTTP as masters, agents, executors and frameworks use it: answers, streams of records, and a client that follows the
+//! leading master.
+
+mod answer;
+mod client;
+mod query;
+mod server;
+mod stream;
+
+pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text};
+pub use client::{Client, ClientError, Stream};
+pub use query::Query;
+pub use server::{Handler, Server};
+pub use stream::{Outbox, SlowReader, streamed};

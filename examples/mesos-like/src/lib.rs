@@ -1,0 +1,5 @@
+//! A Mesos-like system composed from the `orch` crates: see `mesos-like --help`.
+#![forbid(unsafe_code)]
+
+pub mod http;
+pub mod wire;
