@@ -1,0 +1,3 @@
+//! The master: takes in agents, offers what they have to frameworks, and passes on what these want to run.
+
+pub mod registry;
