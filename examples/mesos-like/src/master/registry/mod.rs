@@ -1,10 +1,17 @@
 //! What must outlive the master that knows it: agents, frameworks, and what operators decided.
 
+mod load;
+mod object;
+mod plan;
 mod record;
+mod registrar;
 
 use std::collections::BTreeMap;
 
+use orch_core::store::StoreError;
+
 pub use record::{AgentRecord, AgentStanding, CompletedRecord, FrameworkRecord, MachineRecord, RoleRecord};
+pub use registrar::Registry;
 
 /// All that is recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,8 +28,7 @@ pub struct Registered {
     pub machines: BTreeMap<String, MachineRecord>,
 }
 
-/// One thing that is recorded, or no longer. Changes are made in the order in which they are given, those that are
-/// given together all at once or not at all.
+/// One thing that is recorded, or no longer. Changes are made in the order in which they are given.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RegistryChange {
     /// This is so of the agent: admitted, unreachable, gone, emptied.
@@ -40,3 +46,44 @@ pub enum RegistryChange {
     /// All machines that are, or will be, out of use.
     Machines(Vec<MachineRecord>),
 }
+
+/// Why something is not recorded, or cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Another master may lead by now: nothing more is written by this one.
+    #[error("this master leads no longer")]
+    Lost,
+    /// The name is too long for a key.
+    #[error("{name:?} is too long to be recorded: make it shorter than 70 characters")]
+    Name {
+        /// Of a role, a machine, a framework.
+        name: String,
+    },
+    /// What stands in the store is no record.
+    #[error("{key} in the store is no record: {reason}")]
+    Corrupt {
+        /// Where.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store's own error.
+    #[error("{reason}")]
+    Store {
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl RegistryError {
+    fn of(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced { .. } => Self::Lost,
+            error => Self::Store { reason: error.to_string() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
