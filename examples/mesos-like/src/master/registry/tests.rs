@@ -17,8 +17,8 @@ use super::object::{self, About};
 use super::*;
 use crate::master::store::MasterStore;
 use crate::wire::{
-    AgentInfo, DrainConfig, DrainInfo, DrainState, FrameworkInfo, MachineId, QuotaConfig, Scalar, TimeInfo,
-    Unavailability,
+    AgentInfo, DrainConfig, DrainInfo, DrainState, FrameworkInfo, MachineId, MediaType, Message, QuotaConfig, Scalar,
+    TimeInfo, Unavailability,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -29,18 +29,24 @@ fn at(nanoseconds: i64) -> TimeInfo {
 
 fn agent(id: &str, standing: AgentStanding) -> AgentRecord {
     let agent = AgentInfo { id: Some(id.into()), hostname: "h".to_owned(), ..AgentInfo::default() };
-    AgentRecord { agent, standing: standing.into(), since: at(7), drain: None, deactivated: None }
+    let record = AgentRecord { agent, standing: standing.into(), since: at(7), drain: None, deactivated: None };
+    read(record)
 }
 
 fn framework(id: &str) -> FrameworkRecord {
     let id = Some(id.into());
     let info = FrameworkInfo { id, user: "u".to_owned(), failover_timeout: Some(60.5), ..FrameworkInfo::default() };
-    FrameworkRecord { framework: info, disconnected: Some(at(1)) }
+    read(FrameworkRecord { framework: info, disconnected: Some(at(1)) })
 }
 
 fn machine(hostname: &str, down: bool) -> MachineRecord {
     let machine = MachineId { hostname: Some(hostname.to_owned()), ip: Some("10.0.0.1".to_owned()) };
     MachineRecord { machine, unavailability: Unavailability { start: at(5), duration: None }, down, window: 1 }
+}
+
+/// A record as it is when it was written and read: what is the same as to say nothing is said.
+fn read<T: Message>(record: T) -> T {
+    MediaType::Json.decode(&MediaType::Json.encode(&record), "Record").expect("a record")
 }
 
 /// A claim as a leader has it.
@@ -55,7 +61,7 @@ async fn what_is_recorded_is_read_again(store: Arc<dyn MasterStore>) {
     let (registry, empty) = Registry::open(store.clone(), claimed.check()).await.expect("opened");
     assert_eq!(empty, Registered::default());
     let drain = Some(DrainInfo { state: DrainState::Draining.into(), config: DrainConfig::default() });
-    let draining = AgentRecord { drain, ..agent("M-S1", AgentStanding::Unreachable) };
+    let draining = read(AgentRecord { drain, ..agent("M-S1", AgentStanding::Unreachable) });
     let limits = BTreeMap::from([("cpus".to_owned(), Scalar { value: 2.5 })]);
     let quota = QuotaConfig { role: "eng/web".to_owned(), limits, ..QuotaConfig::default() };
     let role = RoleRecord { role: "eng/web".to_owned(), weight: Some(2.0), quota: Some(quota) };
@@ -91,8 +97,8 @@ async fn what_is_recorded_is_read_again(store: Arc<dyn MasterStore>) {
     // Another master leads: it reads all of it, and the first one records nothing more.
     store.release(&claimed).await.expect("released");
     let claimed = claim(&store).await;
-    let (second, read) = Registry::open(store.clone(), claimed.check()).await.expect("opened");
-    assert_eq!(read, expected);
+    let (second, found) = Registry::open(store.clone(), claimed.check()).await.expect("opened");
+    assert_eq!(found, expected);
     let late = vec![RegistryChange::AgentForgotten("M-S0".to_owned())];
     assert_eq!(registry.record(late.clone()).await, Err(RegistryError::Lost));
     assert_eq!(registry.record(Vec::new()).await, Err(RegistryError::Lost));
@@ -111,8 +117,8 @@ async fn many_agents_are_recorded_in_turn(store: Arc<dyn MasterStore>) {
     for one in alone {
         assert_eq!(one.await, Ok(()));
     }
-    let (_, read) = Registry::open(store, claimed.check()).await.expect("opened");
-    assert_eq!(read.agents.len(), 600);
+    let (_, found) = Registry::open(store, claimed.check()).await.expect("opened");
+    assert_eq!(found.agents.len(), 600);
 }
 
 async fn etcd() -> Arc<dyn MasterStore> {
