@@ -4,4 +4,5 @@
 pub mod duration;
 pub mod http;
 pub mod master;
+pub mod v0;
 pub mod wire;
