@@ -1,6 +1,9 @@
 //! The master: takes in agents, offers what they have to frameworks, and passes on what these want to run.
 
+pub mod about;
+pub mod api;
 pub mod flags;
 pub mod leader;
 pub mod registry;
 pub mod store;
+pub mod view;

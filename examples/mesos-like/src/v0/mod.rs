@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 pub use agent::{agent, agent_info, agent_with_all_resources};
 pub use framework::{framework, framework_summary, master_info};
+pub(crate) use resources::reserved_for;
 pub use resources::{attributes, quantities, resources};
 pub use task::{TaskCounts, executor, task};
 

@@ -86,7 +86,7 @@ fn set_text(items: &[String]) -> String {
 }
 
 /// For which role a resource is kept, if it is.
-pub(super) fn reserved_for(resource: &Resource) -> Option<&str> {
+pub(crate) fn reserved_for(resource: &Resource) -> Option<&str> {
     let refined = resource.reservations.last().and_then(|reservation| reservation.role.as_deref());
     refined.or(resource.role.as_deref()).filter(|role| *role != "*")
 }

@@ -1,0 +1,5 @@
+//! What a master answers to requests.
+
+pub mod roles;
+pub mod route;
+pub mod v0;
