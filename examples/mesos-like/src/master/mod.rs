@@ -3,7 +3,10 @@
 pub mod about;
 pub mod api;
 pub mod flags;
+pub mod front;
 pub mod leader;
+pub mod metrics;
+pub mod proxy;
 pub mod registry;
 pub mod store;
 pub mod view;
