@@ -2,11 +2,13 @@
 
 pub mod about;
 pub mod api;
+pub mod desk;
 pub mod flags;
 pub mod front;
 pub mod leader;
 pub mod metrics;
 pub mod proxy;
 pub mod registry;
+pub mod run;
 pub mod store;
 pub mod view;

@@ -15,8 +15,7 @@ use crate::wire::{Resource, Task, ValueType};
 const MOST_TASKS: i64 = 100;
 
 /// `/slaves`
-#[must_use]
-pub fn agents(view: &View, query: &Query) -> Value {
+pub(super) fn agents(view: &View, query: &Query) -> Value {
     let wanted = query.get("slave_id").or(query.get("agent_id"));
     let is_wanted = |id: Option<&crate::wire::AgentId>| wanted.is_none() || id.map(|id| id.value.as_str()) == wanted;
     let agents = view.agents.iter().filter(|agent| is_wanted(agent.agent_info.id.as_ref()));
@@ -28,8 +27,7 @@ pub fn agents(view: &View, query: &Query) -> Value {
 }
 
 /// `/frameworks`
-#[must_use]
-pub fn frameworks(view: &View, query: &Query) -> Value {
+pub(super) fn frameworks(view: &View, query: &Query) -> Value {
     let wanted = query.get("framework_id");
     let is_wanted = |framework: &&Framework| wanted.is_none() || Some(id_of(framework)) == wanted;
     let found = Found::of(view);
@@ -47,7 +45,7 @@ pub fn frameworks(view: &View, query: &Query) -> Value {
 ///
 /// # Errors
 /// What is wrong with the query.
-pub fn tasks(view: &View, query: &Query) -> Result<Value, String> {
+pub(super) fn tasks(view: &View, query: &Query) -> Result<Value, String> {
     // A limit below nothing is none.
     let limit = usize::try_from(query.number("limit")?.unwrap_or(MOST_TASKS)).unwrap_or(usize::MAX);
     let offset = usize::try_from(query.number("offset")?.unwrap_or(0)).unwrap_or(0);
@@ -66,20 +64,17 @@ pub fn tasks(view: &View, query: &Query) -> Result<Value, String> {
 }
 
 /// `/roles`
-#[must_use]
-pub fn roles(view: &View) -> Value {
+pub(super) fn roles(view: &View) -> Value {
     json!({ "roles": all_roles(view).iter().map(role).collect::<Vec<_>>() })
 }
 
 /// `/weights`: those that are not one.
-#[must_use]
-pub fn weights(view: &View) -> Value {
+pub(super) fn weights(view: &View) -> Value {
     view.weights.iter().map(|(role, weight)| json!({"role": role, "weight": weight})).collect()
 }
 
 /// `/quota`: guarantees alone, as the older API has them.
-#[must_use]
-pub fn quota(view: &View) -> Value {
+pub(super) fn quota(view: &View) -> Value {
     let info = |(role, quota): (&String, &crate::wire::QuotaConfig)| {
         let guarantee = |(name, scalar): (&String, &crate::wire::Scalar)| {
             v0::message(&Resource {

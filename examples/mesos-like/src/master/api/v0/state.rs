@@ -5,26 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_core::clock::Timestamp;
 use serde_json::Value;
 
+use super::Leading;
 use super::lists::Found;
 use crate::master::about::{About, VERSION};
-use crate::master::view::View;
 use crate::v0::{self, Fields, TaskCounts};
 use crate::wire::operator::Framework;
 
-/// A master that leads, and what it knows.
-#[derive(Clone, Copy, Debug)]
-pub struct Leading<'a> {
-    /// What it is.
-    pub about: &'a About,
-    /// Since when it leads.
-    pub elected: Timestamp,
-    /// What it knows.
-    pub view: &'a View,
-}
-
 /// `/state`
-#[must_use]
-pub fn state(leading: Leading<'_>) -> Value {
+pub(super) fn state(leading: Leading<'_>) -> Value {
     let Leading { about, elected, view } = leading;
     let mut fields = head(about, elected);
     let active = view.agents.iter().filter(|agent| agent.active).count();
@@ -45,8 +33,7 @@ pub fn state(leading: Leading<'_>) -> Value {
 }
 
 /// `/state-summary`
-#[must_use]
-pub fn state_summary(leading: Leading<'_>) -> Value {
+pub(super) fn state_summary(leading: Leading<'_>) -> Value {
     let Leading { about, view, .. } = leading;
     let mut fields = Fields::default();
     fields.put("hostname", about.info.hostname.clone().unwrap_or_default());
