@@ -11,4 +11,5 @@ pub mod proxy;
 pub mod registry;
 pub mod run;
 pub mod store;
+pub mod subscribers;
 pub mod view;
