@@ -5,3 +5,8 @@ pub mod cli;
 pub mod framework;
 pub mod http;
 pub mod wire;
+
+/// `docs/guides/framework.md`, whose code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/framework.md")]
+struct Guide;
