@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod framework;
 pub mod http;
+pub mod master;
 pub mod wire;
 
 /// `docs/guides/framework.md`, whose code is compiled with the documentation's.

@@ -2,7 +2,8 @@
 
 mod agent;
 mod base;
-mod describe;
+mod decisions;
+pub(crate) mod describe;
 mod error;
 pub mod executor;
 mod from_json;
@@ -15,6 +16,7 @@ mod to_json;
 
 pub use agent::*;
 pub use base::*;
+pub use decisions::*;
 pub use describe::{Described, Field, Kind, Label, Names};
 pub use error::WireError;
 pub use media::{MediaType, Message};

@@ -1,0 +1,316 @@
+//! [`Election`]: one of several masters leads, and all know which.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use orch_core::key::{Key, Prefix};
+use orch_core::kind::{Kind, Object, Scope};
+use orch_core::object::ObjectMeta;
+use orch_core::store::{Check, Claimed, Entry, StoreError, Value, WatchEvent};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::store::MasterStore;
+use crate::wire::{MasterInfo, MediaType};
+
+/// How long a store that does not answer is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the leading master claims.
+const NAME: &str = "leader";
+
+/// Elects one of the masters that have a store in common: the one whose claim it is.
+///
+/// A claim ends by itself when it is not renewed, so a master that is cut off, asleep or killed is replaced. It stops leading
+/// before its claim can have ended, and what it had under way is refused by the store: every write depends on the claim.
+#[derive(Debug)]
+pub struct Election {
+    /// Where the claim is.
+    pub store: Arc<dyn MasterStore>,
+    /// What the others are told of this master.
+    pub me: MasterInfo,
+    /// How long a leader that is not heard of is waited for.
+    pub patience: Duration,
+    /// Whether no other master has this store: then a claim that is there is that of an earlier process, and not waited for.
+    pub alone: bool,
+}
+
+/// Who leads, as one master knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Leadership {
+    /// Nobody is known to.
+    Unknown,
+    /// Another master.
+    Other(MasterInfo),
+    /// This one, as long as its claim holds.
+    Me(Check),
+}
+
+impl Leadership {
+    /// Whether it is this master.
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        matches!(self, Self::Me(_))
+    }
+}
+
+/// A master that leads when no other one does. Dropping it ends that, without a word to the others.
+#[derive(Debug)]
+pub struct Candidacy {
+    leadership: watch::Receiver<Leadership>,
+    stop: watch::Sender<bool>,
+    running: JoinSet<()>,
+}
+
+impl Election {
+    /// Leads from now on whenever no other master does.
+    #[must_use]
+    pub fn stand(self) -> Candidacy {
+        let (told, leadership) = watch::channel(Leadership::Unknown);
+        let (stop, stopping) = watch::channel(false);
+        let mut running = JoinSet::new();
+        running.spawn(Campaign { election: self, told }.run(stopping));
+        Candidacy { leadership, stop, running }
+    }
+}
+
+impl Candidacy {
+    /// Who leads, now and later.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Leads no longer, and lets another one lead at once. Stop acting first.
+    pub async fn resign(mut self) {
+        self.stop.send_replace(true);
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// Who leads, as it stands in the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leader {
+    metadata: ObjectMeta,
+    /// The master, in JSON.
+    master: serde_json::Value,
+}
+
+impl Object for Leader {
+    const KIND: Kind =
+        Kind { api_version: "mesos.apache.org/v1", name: "Leader", collection: "masters.mesos", scope: Scope::Cluster };
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl Leader {
+    fn of(master: &MasterInfo) -> Self {
+        let metadata = ObjectMeta { name: NAME.to_owned(), ..ObjectMeta::default() };
+        // What a message is encoded to is JSON.
+        let master = serde_json::from_slice(&MediaType::Json.encode(master)).unwrap_or_default();
+        Self { metadata, master }
+    }
+
+    fn master(entry: &Entry) -> Option<MasterInfo> {
+        let leader = entry.decode::<Self>().ok()?;
+        MediaType::Json.decode(&serde_json::to_vec(&leader.master).ok()?, "MasterInfo").ok()
+    }
+}
+
+struct Campaign {
+    election: Election,
+    told: watch::Sender<Leadership>,
+}
+
+impl Campaign {
+    async fn run(self, mut stop: watch::Receiver<bool>) {
+        let Ok(key) = Key::new(&Leader::KIND, None, NAME) else { return };
+        if self.election.alone {
+            self.clear(&key).await;
+        }
+        let mut held = None;
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = self.terms(&key, &mut held) => {}
+        }
+        self.tell(Leadership::Unknown);
+        if let Some(claimed) = held {
+            // Who cannot be told finds out when the claim ends.
+            drop(timeout(self.election.patience, self.election.store.release(&claimed)).await);
+        }
+    }
+
+    /// Takes away the claim of an earlier process.
+    async fn clear(&self, key: &Key) {
+        let store = &self.election.store;
+        while let Err(error) = async {
+            match store.get(key).await? {
+                Some(entry) => store.delete(key, entry.revision).await.map(drop),
+                None => Ok(()),
+            }
+        }
+        .await
+        {
+            tracing::warn!(%error, "the store cannot be used yet");
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// One term after another, of this master or others, for ever.
+    async fn terms(&self, key: &Key, held: &mut Option<Claimed>) {
+        let Election { store, me, patience, .. } = &self.election;
+        loop {
+            let begun = Instant::now();
+            match store.claim(key, Value::new(Leader::of(me)), *patience).await {
+                Ok(claimed) => {
+                    *held = Some(claimed.clone());
+                    tracing::info!(token = claimed.token().0, "this master leads");
+                    self.tell(Leadership::Me(claimed.check()));
+                    self.lead(&claimed, begun).await;
+                    tracing::warn!("this master leads no longer");
+                    self.tell(Leadership::Unknown);
+                    *held = None;
+                }
+                Err(StoreError::Conflict { .. }) => {
+                    if let Err(error) = self.follow(key).await {
+                        tracing::debug!(%error, "the leading master is not known");
+                        self.tell(Leadership::Unknown);
+                        sleep(PAUSE).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the store cannot be used yet");
+                    self.tell(Leadership::Unknown);
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Renews the claim, until it is lost or may be.
+    async fn lead(&self, claimed: &Claimed, mut renewed: Instant) {
+        let patience = self.election.patience;
+        // No claim ends before its time: to stop a little earlier is enough.
+        let safe = patience - patience / 5;
+        loop {
+            sleep(patience / 4).await;
+            let begun = Instant::now();
+            match timeout_at(renewed + safe, self.election.store.renew(claimed)).await {
+                Ok(Ok(())) => renewed = begun,
+                Ok(Err(StoreError::ClaimLost { .. })) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the claim of the leading master could not be renewed yet");
+                    if Instant::now() + PAUSE >= renewed + safe {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells who leads, until nobody does.
+    async fn follow(&self, key: &Key) -> Result<(), StoreError> {
+        let store = &self.election.store;
+        let Some(entry) = store.get(key).await? else { return Ok(()) };
+        self.tell(self.leader(&entry));
+        let mut changes = store.watch(&Prefix::collection(&Leader::KIND), entry.revision).await?;
+        while let Some(change) = changes.next().await {
+            match change? {
+                WatchEvent::Delete { .. } => {
+                    self.tell(Leadership::Unknown);
+                    return Ok(());
+                }
+                WatchEvent::Put { entry, .. } => self.tell(self.leader(&entry)),
+                WatchEvent::Progress(_) => {}
+            }
+        }
+        Err(StoreError::Closed)
+    }
+
+    /// Who leads by this claim. One that this master made without hearing of it is nobody's.
+    fn leader(&self, entry: &Entry) -> Leadership {
+        let other = Leader::master(entry).filter(|master| master.id != self.election.me.id);
+        other.map_or(Leadership::Unknown, Leadership::Other)
+    }
+
+    fn tell(&self, now: Leadership) {
+        self.told.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_store::MemoryStore;
+
+    use super::*;
+
+    fn stand(store: &MasterStores, name: &str) -> Candidacy {
+        let me = MasterInfo { id: name.to_owned(), ip: 1, port: 5050, ..MasterInfo::default() };
+        let patience = Duration::from_secs(1);
+        Election { store: Arc::clone(store), me, patience, alone: false }.stand()
+    }
+
+    type MasterStores = Arc<dyn MasterStore>;
+
+    async fn becomes(candidacy: &Candidacy, wanted: impl FnMut(&Leadership) -> bool) {
+        let mut leadership = candidacy.leadership();
+        timeout(Duration::from_secs(20), leadership.wait_for(wanted)).await.expect("in time").expect("it runs");
+    }
+
+    fn is(name: &str) -> impl FnMut(&Leadership) -> bool {
+        move |leadership| matches!(leadership, Leadership::Other(other) if other.id == name)
+    }
+
+    #[tokio::test]
+    async fn one_leads_the_others_know_it_and_when_it_resigns_another_one_leads_at_once() {
+        let store: MasterStores = Arc::new(MemoryStore::default());
+        let first = stand(&store, "first");
+        becomes(&first, Leadership::is_mine).await;
+        let second = stand(&store, "second");
+        becomes(&second, is("first")).await;
+        first.resign().await;
+        becomes(&second, Leadership::is_mine).await;
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_not_heard_of_is_replaced_and_one_whose_claim_is_taken_stops() {
+        let store: MasterStores = Arc::new(MemoryStore::default());
+        let first = stand(&store, "first");
+        becomes(&first, Leadership::is_mine).await;
+        drop(first);
+        let second = stand(&store, "second");
+        becomes(&second, is("first")).await;
+        becomes(&second, Leadership::is_mine).await;
+        let key = Key::new(&Leader::KIND, None, NAME).expect("a key");
+        let claim = store.get(&key).await.expect("read").expect("there");
+        store.delete(&key, claim.revision).await.expect("deleted");
+        let before = second.leadership().borrow().clone();
+        // It may lead again before anybody has looked, but by another claim.
+        becomes(&second, |leadership| leadership.is_mine() && *leadership != before).await;
+    }
+
+    #[tokio::test]
+    async fn a_master_that_has_its_store_alone_does_not_wait_for_an_earlier_process() {
+        let store: MasterStores = Arc::new(MemoryStore::default());
+        let patience = Duration::from_secs(3600);
+        let election = |id: &str| {
+            let me = MasterInfo { id: id.to_owned(), ip: 1, port: 5050, ..MasterInfo::default() };
+            Election { store: Arc::clone(&store), me, patience, alone: true }
+        };
+        let first = election("first").stand();
+        becomes(&first, Leadership::is_mine).await;
+        drop(first);
+        becomes(&election("second").stand(), Leadership::is_mine).await;
+    }
+}
