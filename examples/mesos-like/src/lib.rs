@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod duration;
 pub mod framework;
 pub mod http;
 pub mod master;
+pub mod resources;
 pub mod wire;
 
 /// `docs/guides/framework.md`, whose code is compiled with the documentation's.
