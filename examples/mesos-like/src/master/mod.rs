@@ -1,5 +1,6 @@
 //! The master: takes in agents, offers what they have to frameworks, and passes on what these want to run.
 
+pub mod core;
 pub mod flags;
 pub mod leader;
 pub mod registry;
