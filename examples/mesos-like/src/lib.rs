@@ -7,7 +7,7 @@ pub mod framework;
 pub mod http;
 pub mod master;
 pub mod resources;
-pub mod uuid;
+pub mod v0;
 pub mod wire;
 
 /// `docs/guides/framework.md`, whose code is compiled with the documentation's.

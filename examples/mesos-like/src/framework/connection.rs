@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use orch_core::entropy::{Entropy as _, SeededEntropy};
 
-use crate::http::{Client, ClientError, Stream};
+use crate::http::{Client, ClientError, STREAM_ID, Stream};
 use crate::wire::scheduler::{Call, CallType, Event, EventType, Subscribe};
 use crate::wire::{FrameworkId, FrameworkInfo, MediaType};
-
-/// The header that ties a call to a subscription.
-const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
 
 /// Where frameworks call.
 const PATH: &str = "/api/v1/scheduler";

@@ -10,6 +10,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
+use crate::wire::MediaType;
+
 /// What a request is answered.
 pub type Answer = Response<AnswerBody>;
 
@@ -52,7 +54,7 @@ impl From<Refusal> for Answer {
 /// An answer in words.
 #[must_use]
 pub fn text(status: StatusCode, words: impl Into<String>) -> Answer {
-    let mut answer = whole(status, Bytes::from(words.into()));
+    let mut answer = with_body(status, Bytes::from(words.into()));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
 }
@@ -61,15 +63,23 @@ pub fn text(status: StatusCode, words: impl Into<String>) -> Answer {
 #[must_use]
 pub fn json(value: &impl serde::Serialize) -> Answer {
     // What is answered has names for keys: it can be written.
-    let mut answer = whole(StatusCode::OK, Bytes::from(serde_json::to_vec(value).unwrap_or_default()));
+    let mut answer = with_body(StatusCode::OK, Bytes::from(serde_json::to_vec(value).unwrap_or_default()));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// An answer that is a message in this form.
+#[must_use]
+pub fn whole(media: MediaType, message: Bytes) -> Answer {
+    let mut answer = with_body(StatusCode::OK, message);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.text()));
     answer
 }
 
 /// An answer without a body.
 #[must_use]
 pub fn empty(status: StatusCode) -> Answer {
-    whole(status, Bytes::new())
+    with_body(status, Bytes::new())
 }
 
 /// The answer to a method that is not the one.
@@ -80,7 +90,7 @@ pub fn refused(allowed: &'static str) -> Answer {
     answer
 }
 
-fn whole(status: StatusCode, body: Bytes) -> Answer {
+fn with_body(status: StatusCode, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
     *answer.status_mut() = status;
     answer

@@ -7,8 +7,8 @@ mod query;
 mod server;
 mod stream;
 
-pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text};
+pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text, whole};
 pub use client::{Client, ClientError, Stream};
 pub use query::Query;
 pub use server::{Handler, Server};
-pub use stream::{Outbox, SlowReader, streamed};
+pub use stream::{Outbox, STREAM_ID, SlowReader, new_stream_id, streamed};

@@ -245,7 +245,7 @@ impl std::fmt::Display for Weights {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::Parser as _;
 
     use super::*;
@@ -256,7 +256,7 @@ mod tests {
         flags: MasterFlags,
     }
 
-    fn flags(arguments: &[&str]) -> Result<MasterFlags, clap::Error> {
+    pub(crate) fn flags(arguments: &[&str]) -> Result<MasterFlags, clap::Error> {
         Alone::try_parse_from([&["mesos-master"], arguments].concat()).map(|alone| alone.flags)
     }
 

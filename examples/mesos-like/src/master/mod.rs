@@ -1,9 +1,16 @@
 //! The master: takes in agents, offers what they have to frameworks, and passes on what these want to run.
 
+pub mod about;
 pub mod actor;
 pub mod api;
 pub mod core;
+pub mod desk;
 pub mod flags;
+pub mod front;
 pub mod leader;
+pub mod metrics;
+pub mod proxy;
 pub mod registry;
+pub mod run;
 pub mod store;
+pub mod view;

@@ -8,6 +8,7 @@ mod error;
 pub mod executor;
 mod from_json;
 mod media;
+pub mod operator;
 mod recordio;
 mod required;
 pub mod scheduler;

@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::scheduler::{STREAM_ID, accepted, content_type, ended};
-use crate::http::{Answer, Refusal, empty, read_body, refused, streamed};
+use super::scheduler::{accepted, content_type, ended};
+use crate::http::{Answer, Refusal, STREAM_ID, empty, new_stream_id, read_body, refused, streamed};
 use crate::master::actor::Handle;
-use crate::uuid;
 use crate::wire::{AgentCall, AgentCallType};
 
 /// How many records may wait for an agent that reads slowly.
@@ -41,7 +40,7 @@ async fn follow(master: &Handle, request: Request<Incoming>, peer: SocketAddr) -
     let register =
         call.register.ok_or_else(|| Refusal::bad_request("Expecting 'register' to be present".to_owned()))?;
     let (outbox, mut answer) = streamed(accepted(&headers)?, WAITING);
-    let stream = uuid::random();
+    let stream = new_stream_id();
     if let Ok(id) = HeaderValue::from_str(&stream) {
         answer.headers_mut().insert(STREAM_ID, id);
     }

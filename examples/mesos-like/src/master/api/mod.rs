@@ -1,4 +1,24 @@
-//! What a master is asked over HTTP.
+//! What a master answers to requests.
 
 pub mod agents;
+pub mod operator;
+pub mod roles;
+pub mod route;
 pub mod scheduler;
+pub mod v0;
+
+use orch_core::clock::Timestamp;
+
+use super::about::About;
+use super::desk::Desk;
+
+/// A master that leads, as operators ask it.
+#[derive(Clone, Copy, Debug)]
+pub struct Office<'a> {
+    /// What the master is.
+    pub about: &'a About,
+    /// Since when it leads.
+    pub elected: Timestamp,
+    /// What is asked of it.
+    pub desk: &'a dyn Desk,
+}

@@ -1,18 +1,14 @@
 //! `POST /api/v1/scheduler`: what frameworks say.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use crate::http::{Answer, Refusal, empty, read_body, refused, streamed};
+use crate::http::{Answer, Refusal, STREAM_ID, empty, new_stream_id, read_body, refused, streamed};
 use crate::master::actor::{Ended, Handle};
 use crate::master::core::Refused;
-use crate::uuid;
 use crate::wire::MediaType;
 use crate::wire::scheduler::{Call, CallType};
-
-/// The header that ties a call to a subscription.
-pub const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
 
 /// How many records may wait for a framework that reads slowly.
 const WAITING: usize = 4096;
@@ -54,7 +50,7 @@ async fn subscribe(master: &Handle, call: Call, headers: &HeaderMap, has_stream:
     if has_stream {
         return Err(Refusal::bad_request("Subscribe calls should not include the 'Mesos-Stream-Id' header"));
     }
-    let (stream, subscribe) = (uuid::random(), call.subscribe.unwrap_or_default());
+    let (stream, subscribe) = (new_stream_id(), call.subscribe.unwrap_or_default());
     let (outbox, mut answer) = streamed(media, WAITING);
     if let Ok(id) = HeaderValue::from_str(&stream) {
         answer.headers_mut().insert(STREAM_ID, id);

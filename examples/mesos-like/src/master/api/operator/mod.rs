@@ -1,0 +1,98 @@
+//! `POST /api/v1`: the operator API.
+
+mod decisions;
+mod reads;
+
+pub(in crate::master::api) use decisions::{no_quota, set_quota};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+use super::Office;
+use crate::http::{Answer, Refusal, empty, read_body, refused, whole};
+use crate::master::desk::{Conversion, Decision};
+use crate::wire::MediaType;
+use crate::wire::operator::{Call, CallType, Response};
+
+/// The answer to a request.
+pub async fn answer(office: Office<'_>, request: Request<Incoming>) -> Answer {
+    if *request.method() != Method::POST {
+        return refused("POST");
+    }
+    match call(request).await {
+        Ok((call, accepted)) => match office.carry_out(call, accepted).await {
+            Ok(answer) => answer,
+            Err(refusal) => refusal.into(),
+        },
+        Err(refusal) => refusal.into(),
+    }
+}
+
+/// The call in a request, and the form that its answer is to have.
+async fn call(request: Request<Incoming>) -> Result<(Call, MediaType), Refusal> {
+    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let content = header(CONTENT_TYPE).ok_or_else(|| Refusal::bad_request("Expecting 'Content-Type' to be present"))?;
+    let forms = format!("'{}' or '{}'", MediaType::Json.text(), MediaType::Protobuf.text());
+    let content = MediaType::of_content(content).ok_or_else(|| {
+        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("Expecting 'Content-Type' of {forms}"))
+    })?;
+    let accepted = MediaType::accepted(header(ACCEPT))
+        .ok_or_else(|| Refusal::new(StatusCode::NOT_ACCEPTABLE, format!("Expecting 'Accept' to allow {forms}")));
+    let body = read_body(request.into_body()).await?;
+    let call: Call = content.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
+    if call.r#type.is_none() {
+        return Err(invalid("Expecting 'type' to be present"));
+    }
+    Ok((call, accepted?))
+}
+
+/// A call that lacks something.
+fn invalid(reason: &str) -> Refusal {
+    Refusal::bad_request(format!("Failed to validate master::Call: {reason}"))
+}
+
+impl Office<'_> {
+    async fn carry_out(&self, call: Call, accepted: MediaType) -> Result<Answer, Refusal> {
+        match call.r#type() {
+            CallType::Subscribe => return self.desk.subscribe(accepted).await,
+            CallType::Unknown => return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "Received 'UNKNOWN' call")),
+            CallType::ListFiles | CallType::ReadFile => {
+                return Err(Refusal::new(
+                    StatusCode::NOT_FOUND,
+                    "A master shows no files: ask the agent that has them",
+                ));
+            }
+            CallType::SetLoggingLevel => {
+                let reason = "The level is chosen by --logging_level when the master is started";
+                return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, reason));
+            }
+            _ => {}
+        }
+        if let Some(response) = self.read(&call).await? {
+            return Ok(whole(accepted, accepted.encode(&response)));
+        }
+        let decision = decisions::decision(call)?;
+        let status = match decision {
+            Decision::Resources(..) => StatusCode::ACCEPTED,
+            _ => StatusCode::OK,
+        };
+        self.desk.decide(decision).await?;
+        Ok(empty(status))
+    }
+
+    /// What a call asks to be told, if it does.
+    async fn read(&self, call: &Call) -> Result<Option<Response>, Refusal> {
+        let Self { about, elected, .. } = *self;
+        if let Some(response) = reads::of_itself(call.r#type(), about, elected) {
+            return Ok(Some(response));
+        }
+        if call.r#type() == CallType::GetMetrics {
+            let own = crate::master::metrics::of_every_master(about, true);
+            return Ok(Some(reads::metrics(own.into_iter().chain(self.desk.metrics().await))));
+        }
+        if !reads::is_of_view(call.r#type()) {
+            return Ok(None);
+        }
+        Ok(reads::of_view(call.r#type(), self.desk.view().await?))
+    }
+}

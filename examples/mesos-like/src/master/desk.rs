@@ -1,0 +1,105 @@
+//! [`Desk`]: what the APIs for operators ask of the leading master.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::view::View;
+use crate::http::{Answer, Refusal};
+use crate::wire::{AgentId, FrameworkId, MachineId, MediaType, QuotaConfig, Resource, Scalar, Schedule, WeightInfo};
+
+/// What the APIs for operators ask of the leading master.
+#[async_trait]
+pub trait Desk: std::fmt::Debug + Send + Sync {
+    /// All that it knows now.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if it leads no longer.
+    async fn view(&self) -> Result<View, Refusal>;
+
+    /// Does what an operator decided, and returns when it is done and recorded.
+    ///
+    /// # Errors
+    /// A [`Refusal`] says why it is not done.
+    async fn decide(&self, decision: Decision) -> Result<(), Refusal>;
+
+    /// What is measured, by name.
+    async fn metrics(&self) -> Vec<(String, f64)>;
+
+    /// A stream of all that happens from now on, which begins with all that is known now.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if there are too many already.
+    async fn subscribe(&self, media: MediaType) -> Result<Answer, Refusal>;
+}
+
+/// What an operator decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// How much more than others roles get.
+    Weights(Vec<WeightInfo>),
+    /// What roles are to have at least, and at most; forced, it is not asked whether they can.
+    Quotas {
+        /// A quota of nothing is none.
+        quotas: Vec<QuotaConfig>,
+        /// Whether it is not asked.
+        force: bool,
+    },
+    /// When machines are out of use: all of it.
+    Schedule(Schedule),
+    /// Machines that are out of use from now on.
+    MachinesDown(Vec<MachineId>),
+    /// Machines that are in use again.
+    MachinesUp(Vec<MachineId>),
+    /// What is done with resources of an agent.
+    Resources(AgentId, Conversion),
+    /// A framework is to end.
+    Teardown(FrameworkId),
+    /// An agent never comes back.
+    Gone(AgentId),
+    /// An agent is emptied.
+    Drain {
+        /// Which.
+        agent: AgentId,
+        /// The longest that a task may take to end.
+        grace: Option<Duration>,
+        /// Whether it never comes back.
+        mark_gone: bool,
+    },
+    /// An agent gets no tasks from now on.
+    Deactivate(AgentId),
+    /// An agent gets tasks again.
+    Reactivate(AgentId),
+}
+
+/// What is done with resources of an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Conversion {
+    /// They are kept for a role. From what, follows from what they become unless it is said.
+    Reserve {
+        /// As they are.
+        source: Vec<Resource>,
+        /// As they shall be.
+        resources: Vec<Resource>,
+    },
+    /// They are kept no longer.
+    Unreserve(Vec<Resource>),
+    /// They become volumes.
+    Create(Vec<Resource>),
+    /// They are volumes no longer.
+    Destroy(Vec<Resource>),
+    /// A volume becomes larger.
+    Grow {
+        /// The volume.
+        volume: Box<Resource>,
+        /// What is added.
+        addition: Box<Resource>,
+    },
+    /// A volume becomes smaller.
+    Shrink {
+        /// The volume.
+        volume: Box<Resource>,
+        /// By how much.
+        subtract: Scalar,
+    },
+}
