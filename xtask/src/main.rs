@@ -4,6 +4,7 @@
 mod clauses;
 mod command;
 mod containers;
+mod mesos_clients;
 mod parts;
 mod tidy;
 
@@ -65,7 +66,17 @@ fn main() -> ExitCode {
 fn test(root: &Path) -> Result<(), Failed> {
     containers::require_root()?;
     parts::provide(root, &[parts::STORES, parts::CONTAINERS].concat())?;
-    test_targets(root, &["--all-targets"])
+    without_missing_clients(root, || test_targets(root, &["--all-targets"]))
+}
+
+/// Runs tests, and says before and after which clients of others they are run without.
+fn without_missing_clients(root: &Path, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    let missing = mesos_clients::provide(root)?;
+    let warn = || missing.iter().for_each(|client| eprintln!("xtask: NOT TESTED with {client}"));
+    warn();
+    let tested = test();
+    warn();
+    tested
 }
 
 fn test_without_containers(root: &Path) -> Result<(), Failed> {
@@ -74,7 +85,7 @@ fn test_without_containers(root: &Path) -> Result<(), Failed> {
     let targets = containers::Targets::of(&tree);
     let warning = format!("NOT TESTED, since it takes root: {}", targets.of_containers.join(", "));
     eprintln!("xtask: {warning}");
-    let tested = test_targets(root, &targets.arguments_without());
+    let tested = without_missing_clients(root, || test_targets(root, &targets.arguments_without()));
     // Once more, where it is seen.
     eprintln!("xtask: {warning}");
     tested

@@ -1,8 +1,16 @@
 //! A Mesos-like system composed from the `orch` crates: see `mesos-like --help`.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod duration;
+pub mod framework;
 pub mod http;
 pub mod master;
+pub mod resources;
 pub mod v0;
 pub mod wire;
+
+/// `docs/guides/framework.md`, whose code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/framework.md")]
+struct Guide;

@@ -11,4 +11,4 @@ pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, t
 pub use client::{Client, ClientError, Stream};
 pub use query::Query;
 pub use server::{Handler, Server};
-pub use stream::{Outbox, SlowReader, streamed};
+pub use stream::{Outbox, STREAM_ID, SlowReader, new_stream_id, streamed};

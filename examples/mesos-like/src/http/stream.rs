@@ -1,16 +1,30 @@
 //! A stream of records to somebody who may read slowly, or not at all.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use orch_core::entropy::SeededEntropy;
+use orch_core::object::Uid;
 use tokio::sync::mpsc;
 
 use super::answer::Answer;
 use crate::wire::{MediaType, Message, record};
+
+/// The header that ties a call to the stream that its caller reads.
+pub const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
+
+/// An id for a stream.
+#[must_use]
+pub fn new_stream_id() -> String {
+    static CHANCE: LazyLock<SeededEntropy> = LazyLock::new(SeededEntropy::from_os);
+    Uid::random(&*CHANCE).to_string()
+}
 
 /// The end of a stream at which records are put in. It never waits: whoever does not read is given up. The stream ends
 /// when it is dropped.

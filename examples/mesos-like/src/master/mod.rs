@@ -1,7 +1,9 @@
 //! The master: takes in agents, offers what they have to frameworks, and passes on what these want to run.
 
 pub mod about;
+pub mod actor;
 pub mod api;
+pub mod core;
 pub mod desk;
 pub mod flags;
 pub mod front;

@@ -16,7 +16,7 @@ pub struct Field {
     /// Its number in protobuf.
     pub number: u32,
     /// How often it is there.
-    pub label: Label,
+    pub presence: Presence,
     /// What is in it.
     pub kind: Kind,
     /// What it is in JSON where nothing is said.
@@ -25,7 +25,7 @@ pub struct Field {
 
 /// How often a field is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Label {
+pub enum Presence {
     /// Always.
     Required,
     /// Once, or not.
@@ -141,7 +141,7 @@ macro_rules! field {
         $crate::wire::Field {
             name: $crate::wire::describe::plain($name),
             number: $crate::wire::describe::number($tag),
-            label: $crate::wire::describe::label!($label),
+            presence: $crate::wire::describe::presence!($label),
             kind: $crate::wire::Kind::Enum(<$names as $crate::wire::Names>::NAMES),
             default: $crate::wire::describe::default!($($default)?),
         }
@@ -153,7 +153,7 @@ macro_rules! field {
         $crate::wire::Field {
             name: $crate::wire::describe::plain($name),
             number: $crate::wire::describe::number($tag),
-            label: $crate::wire::Label::Map,
+            presence: $crate::wire::Presence::Map,
             kind: $crate::wire::Kind::Message(<$type as $crate::wire::Described>::fields),
             default: None,
         }
@@ -162,22 +162,22 @@ macro_rules! field {
         $crate::wire::Field {
             name: $crate::wire::describe::plain($name),
             number: $crate::wire::describe::number($tag),
-            label: $crate::wire::describe::label!($label),
+            presence: $crate::wire::describe::presence!($label),
             kind: $crate::wire::describe::kind!($kind, $type),
             default: $crate::wire::describe::default!($($default)?),
         }
     };
 }
 
-macro_rules! label {
+macro_rules! presence {
     (required) => {
-        $crate::wire::Label::Required
+        $crate::wire::Presence::Required
     };
     (optional) => {
-        $crate::wire::Label::Optional
+        $crate::wire::Presence::Optional
     };
     (repeated) => {
-        $crate::wire::Label::Repeated
+        $crate::wire::Presence::Repeated
     };
 }
 
@@ -220,7 +220,7 @@ macro_rules! default {
     };
 }
 
-pub(crate) use {default, field, kind, label, messages, names};
+pub(crate) use {default, field, kind, messages, names, presence};
 
 /// A field's name without the mark of a word that Rust has for itself.
 pub(crate) const fn plain(name: &'static str) -> &'static str {

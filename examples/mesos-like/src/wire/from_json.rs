@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
 
-use super::describe::{Field, Kind, Label};
+use super::describe::{Field, Kind, Presence};
 use super::error::WireError;
 use super::required::DEPTH;
 
@@ -40,15 +40,15 @@ fn message(
         let at = || format!("{path}{}", field.name);
         let value = object.get(field.name).filter(|value| !value.is_null());
         let mut put = |value: &Value, at: &str, bytes: &mut Vec<u8>| one(field, value, at, depth, bytes, missing);
-        match (field.label, value) {
-            (Label::Required, None) => missing.push(at()),
+        match (field.presence, value) {
+            (Presence::Required, None) => missing.push(at()),
             (_, None) => {}
-            (Label::Repeated, Some(Value::Array(values))) => {
+            (Presence::Repeated, Some(Value::Array(values))) => {
                 for (index, value) in values.iter().enumerate() {
                     put(value, &format!("{}[{index}]", at()), bytes)?;
                 }
             }
-            (Label::Map, Some(Value::Object(entries))) => {
+            (Presence::Map, Some(Value::Object(entries))) => {
                 for (name, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
                     let mut entry = Vec::new();
                     delimited(1, name.as_bytes(), &mut entry);
@@ -56,10 +56,10 @@ fn message(
                     delimited(field.number, &entry, bytes);
                 }
             }
-            (Label::Map, Some(value)) => return Err(not_expected(value, &at())),
+            (Presence::Map, Some(value)) => return Err(not_expected(value, &at())),
             (_, Some(value)) => {
                 let unset = matches!((field.kind, value), (Kind::Enum(names), Value::String(name))
-                    if field.label == Label::Optional && !names.iter().any(|(known, _)| known == name));
+                    if field.presence == Presence::Optional && !names.iter().any(|(known, _)| known == name));
                 if !unset {
                     put(value, &at(), bytes)?;
                 }

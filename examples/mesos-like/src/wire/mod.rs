@@ -18,7 +18,7 @@ mod to_json;
 pub use agent::*;
 pub use base::*;
 pub use decisions::*;
-pub use describe::{Described, Field, Kind, Label, Names};
+pub use describe::{Described, Field, Kind, Names, Presence};
 pub use error::WireError;
 pub use media::{MediaType, Message};
 pub use recordio::{RecordReader, record};

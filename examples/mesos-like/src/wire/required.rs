@@ -2,7 +2,7 @@
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::describe::{Field, Kind, Label};
+use super::describe::{Field, Kind, Presence};
 
 /// How deep messages may be in each other.
 pub(super) const DEPTH: usize = 64;
@@ -29,7 +29,7 @@ fn look(mut bytes: &[u8], fields: &[Field], path: &str, depth: usize, missing: &
             (Some((field, Kind::Message(inner))), WireType::LengthDelimited) => {
                 let body = delimited(&mut bytes)?;
                 // What a map says under a name is not looked into: no map of ours has required fields.
-                if field.label != Label::Map {
+                if field.presence != Presence::Map {
                     look(body, inner(), &format!("{path}{}.", field.name), depth - 1, missing)?;
                 }
             }
@@ -37,7 +37,7 @@ fn look(mut bytes: &[u8], fields: &[Field], path: &str, depth: usize, missing: &
         }
         seen.push(number);
     }
-    let lacking = fields.iter().filter(|field| field.label == Label::Required && !seen.contains(&field.number));
+    let lacking = fields.iter().filter(|field| field.presence == Presence::Required && !seen.contains(&field.number));
     missing.extend(lacking.map(|field| format!("{path}{}", field.name)));
     Ok(())
 }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::describe::{Field, Kind, Label};
+use super::describe::{Field, Kind, Presence};
 use super::required::delimited;
 
 /// The JSON of a message that was encoded by ourselves.
@@ -37,10 +37,10 @@ fn message(bytes: &[u8], fields: &[Field], text: &mut String) {
         separator = ',';
         quoted(field.name, text);
         text.push(':');
-        match (field.label, default) {
+        match (field.presence, default) {
             (_, Some(default)) => written_default(field.kind, default, text),
-            (Label::Repeated, None) => list(values, '[', ']', text, |value, text| one(field.kind, value, text)),
-            (Label::Map, None) => list(values, '{', '}', text, |value, text| entry(field.kind, value, text)),
+            (Presence::Repeated, None) => list(values, '[', ']', text, |value, text| one(field.kind, value, text)),
+            (Presence::Map, None) => list(values, '{', '}', text, |value, text| entry(field.kind, value, text)),
             (_, None) => one(field.kind, values.last().unwrap_or(Found::Number(0)), text),
         }
     }

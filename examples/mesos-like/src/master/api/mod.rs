@@ -1,8 +1,10 @@
 //! What a master answers to requests.
 
+pub mod agents;
 pub mod operator;
 pub mod roles;
 pub mod route;
+pub mod scheduler;
 pub mod v0;
 
 use orch_core::clock::Timestamp;

@@ -1,0 +1,35 @@
+//! What a person types.
+
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use run::RunOptions;
+
+/// A Mesos-like system: masters, agents, and a framework of its own
+#[derive(Debug, Parser)]
+#[command(name = "mesos-like", version, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more, twice for even more (or set RUST_LOG)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run instances of a command, as a framework of its own
+    Run(RunOptions),
+}
+
+impl Cli {
+    /// Does what is asked for, until it is done or a person ends it.
+    pub async fn run(self) -> ExitCode {
+        match self.command {
+            Command::Run(options) => run::run(options).await,
+        }
+    }
+}

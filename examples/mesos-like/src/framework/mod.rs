@@ -1,0 +1,23 @@
+//! The other side of the scheduler API: what a framework needs to run its tasks on a master, this one or Mesos.
+
+mod connection;
+mod instances;
+mod place;
+mod task;
+
+pub use connection::{Connection, ConnectionError};
+pub use instances::{Instances, Progress};
+pub use place::{Placement, place};
+pub use task::{acknowledge, amounts, command};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_guide_shows_the_example_as_it_is_and_it_has_under_60_lines() {
+        let (guide, example) =
+            (include_str!("../../../../docs/guides/framework.md"), include_str!("../../examples/framework.rs"));
+        assert!(example.lines().count() < 60);
+        let program = &example[example.find("use mesos_like").unwrap()..];
+        assert!(guide.contains(program), "docs/guides/framework.md shows another program than examples/framework.rs");
+    }
+}

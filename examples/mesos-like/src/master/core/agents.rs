@@ -1,0 +1,473 @@
+//! How agents come, come back and go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use orch_core::allocator::{AllocatorChange, FrameworkId, NodeSupply, Resources, Role, Usage};
+use orch_core::clock::Timestamp;
+
+use super::{
+    Agent, ExecutorEntry, Framework, Master, Notice, Output, Remaining, Remains, TaskEntry, event, node, order,
+};
+use crate::master::registry::{AgentRecord, AgentStanding, RegistryChange};
+use crate::resources::{attribute_text, from_wire};
+use crate::wire::scheduler::{EventType, Failure, Message};
+use crate::wire::{
+    self, AgentCall, AgentCallType, AgentEventType, AgentInfo, CapabilityType, ExecutorInfo, KillTask, Reason,
+    Register, Registered, Task, TaskState,
+};
+
+impl Master {
+    /// An agent comes, or comes back, and reads this stream from now on; it is at this address. If it may not, the stream says
+    /// why and is closed.
+    pub fn register(&mut self, id: Option<&str>, register: Register, stream: &str, ip: &str) {
+        if let Err(reason) = self.try_register(id, register, stream, ip) {
+            let mut said = order(AgentEventType::Refused);
+            said.reason = Some(reason);
+            self.say(Output::ToAgent(stream.to_owned(), Box::new(said)));
+            self.say(Output::Close(stream.to_owned()));
+        }
+    }
+
+    fn try_register(&mut self, id: Option<&str>, register: Register, stream: &str, ip: &str) -> Result<(), String> {
+        let total = from_wire(&register.resources)?;
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => {
+                self.next_agent += 1;
+                self.id(&format!("S{}", self.next_agent - 1))
+            }
+        };
+        if self.state.gone.contains_key(&id) {
+            return Err("Agent has been marked gone: remove its work_dir to let it come as another one".to_owned());
+        }
+        let host = &register.agent.hostname;
+        let is_down = |machine: &&super::Machine| machine.is_down && machine.is_of(host, ip);
+        if self.state.machines.iter().any(|machine| is_down(&machine)) {
+            return Err(format!("Machine {host} is down for maintenance: `machine/up` lets it come back"));
+        }
+        let Register { agent: mut info, version, frameworks, executors, tasks, .. } = register;
+        info.id = Some(id.as_str().into());
+        self.state.recovered.remove(&id);
+        self.state.unreachable.remove(&id);
+        let is_new = self.put_agent(&id, info, version, total, stream, ip);
+        for framework in frameworks {
+            self.recover_framework(framework);
+        }
+        let mut said = order(AgentEventType::Registered);
+        said.registered =
+            Some(Registered { agent_id: id.as_str().into(), ping_seconds: self.settings.ping.as_secs_f64() });
+        self.order(&id, said);
+        self.take_in_executors(&id, executors);
+        self.take_in_tasks(&id, tasks);
+        self.pending_kills(&id);
+        self.record_agent(&id, AgentStanding::Admitted);
+        if is_new {
+            self.say(Output::Notice(Notice::AgentAdded(id)));
+        }
+        self.allocate();
+        Ok(())
+    }
+
+    /// Whether the agent is not the one that was known before.
+    fn put_agent(
+        &mut self,
+        id: &str,
+        info: AgentInfo,
+        version: String,
+        total: Resources,
+        stream: &str,
+        ip: &str,
+    ) -> bool {
+        let next_ping = self.later(self.settings.ping);
+        let attributes = info.attributes.iter().map(|one| (one.name.clone(), attribute_text(one)));
+        let region = info.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
+        let supply = NodeSupply {
+            name: node(id),
+            total: total.clone(),
+            attributes: attributes.collect(),
+            region: region.map(|domain| domain.region.name.clone()),
+        };
+        let old_stream = match self.state.agents.get_mut(id) {
+            Some(agent) => {
+                (agent.info, agent.version, agent.total, agent.ip) = (info, version, total, ip.to_owned());
+                (agent.reregistered, agent.expires) = (Some(self.now), None);
+                (agent.missed_pings, agent.next_ping) = (0, next_ping);
+                Some(agent.stream.replace(stream.to_owned()))
+            }
+            None => {
+                let agent = Agent {
+                    info,
+                    version,
+                    ip: ip.to_owned(),
+                    total,
+                    stream: Some(stream.to_owned()),
+                    registered: self.now,
+                    reregistered: None,
+                    missed_pings: 0,
+                    next_ping,
+                    expires: None,
+                    drain: None,
+                    is_deactivated: false,
+                    kills: BTreeSet::new(),
+                    remains: Vec::new(),
+                };
+                self.state.agents.insert(id.to_owned(), agent);
+                None
+            }
+        };
+        self.observe(AllocatorChange::NodePut(supply));
+        let is_active = self.state.agents.get(id).is_some_and(Agent::is_active);
+        self.observe(AllocatorChange::NodeActive(node(id), is_active));
+        let is_new = old_stream.is_none();
+        if let Some(old) = old_stream.flatten() {
+            self.say(Output::Close(old));
+        }
+        is_new
+    }
+
+    /// Executors that an agent runs, as it says.
+    fn take_in_executors(&mut self, agent: &str, executors: Vec<ExecutorInfo>) {
+        let mut running = BTreeSet::new();
+        for info in executors {
+            let framework = info.framework_id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
+            let key = (agent.to_owned(), info.executor_id.value.clone());
+            running.insert((framework.clone(), key.1.clone()));
+            let Some(known) = self.state.frameworks.get_mut(&framework) else { continue };
+            if known.executors.contains_key(&key) {
+                continue;
+            }
+            let (role, used) = allocated(known, &info.resources);
+            known.executors.insert(key, ExecutorEntry { info, role: role.clone(), used: used.clone() });
+            self.adopt(&framework, agent, role, used);
+        }
+        let mut ended = Vec::new();
+        for (id, framework) in &self.state.frameworks {
+            let on_agent = framework.executors.keys().filter(|(on, _)| on == agent);
+            let gone = on_agent.filter(|(_, executor)| !running.contains(&(id.clone(), executor.clone())));
+            ended.extend(gone.map(|(_, executor)| (id.clone(), executor.clone())));
+        }
+        for (framework, executor) in ended {
+            self.executor_ended(agent, &framework, &executor, None);
+        }
+    }
+
+    /// Tasks that an agent runs, as it says: those that it does not know are lost, those of frameworks that ended are ended.
+    fn take_in_tasks(&mut self, agent: &str, tasks: Vec<Task>) {
+        let mut theirs: BTreeMap<String, BTreeMap<String, Task>> = BTreeMap::new();
+        for mut task in tasks {
+            task.agent_id = agent.into();
+            theirs.entry(task.framework_id.value.clone()).or_default().insert(task.task_id.value.clone(), task);
+        }
+        let ids: BTreeSet<String> = self.state.frameworks.keys().chain(theirs.keys()).cloned().collect();
+        for id in ids {
+            let reported = theirs.remove(&id).unwrap_or_default();
+            if self.state.frameworks.contains_key(&id) {
+                self.compare_tasks(agent, &id, reported);
+            } else {
+                self.end_tasks_of_ended(agent, &id, reported);
+            }
+        }
+    }
+
+    fn compare_tasks(&mut self, agent: &str, id: &str, reported: BTreeMap<String, Task>) {
+        let Some(framework) = self.state.frameworks.get(id) else { return };
+        let on_agent = framework.tasks.values().filter(|entry| entry.task.agent_id.value == agent);
+        let missing = on_agent.filter(|entry| !reported.contains_key(&entry.task.task_id.value));
+        let missing: Vec<(String, bool)> =
+            missing.map(|entry| (entry.task.task_id.value.clone(), entry.has_ended())).collect();
+        for (task, has_ended) in missing {
+            // The agent never heard of it, or has heard the framework's acknowledgement of its end.
+            if has_ended {
+                self.drop_task(id, &task);
+            } else {
+                self.lose_task(id, &task, TaskState::Dropped, Reason::Reconciliation, "Task is unknown to the agent");
+            }
+        }
+        for (task_id, task) in reported {
+            let Some(framework) = self.state.frameworks.get_mut(id) else { return };
+            let was_away = framework.unreachable_tasks.remove(&task_id).is_some();
+            let (state, told) = (task.state(), task.clone());
+            match framework.tasks.get_mut(&task_id) {
+                Some(entry) => {
+                    let has_ended = state.is_terminal() && !entry.has_ended();
+                    entry.task.set_state(state);
+                    if has_ended {
+                        self.free_task(id, &task_id);
+                    }
+                }
+                None => {
+                    let (role, used) = match state.is_terminal() {
+                        true => (Role::default(), Resources::new()),
+                        false => allocated(framework, &task.resources),
+                    };
+                    let entry = TaskEntry { task, role: role.clone(), used: used.clone(), is_killed: false };
+                    framework.tasks.insert(task_id, entry);
+                    self.adopt(id, agent, role, used);
+                }
+            }
+            if was_away {
+                let status = self.status(&told, state, Reason::AgentReregistered, "Agent re-registered");
+                self.tell_status(id, status);
+            }
+        }
+    }
+
+    fn end_tasks_of_ended(&mut self, agent: &str, id: &str, reported: BTreeMap<String, Task>) {
+        for (task_id, task) in reported.into_iter().filter(|(_, task)| !task.state().is_terminal()) {
+            let of = Remaining::Task(task_id);
+            let known = self.state.agents.get(agent);
+            if known.is_some_and(|agent| agent.remains.iter().any(|one| one.framework == id && one.of == of)) {
+                continue;
+            }
+            let (role, used) = in_role(&task.resources, &Role::default());
+            let remains = Remains { framework: id.to_owned(), of, role: role.clone(), used: used.clone() };
+            if let Some(agent) = self.state.agents.get_mut(agent) {
+                agent.remains.push(remains);
+            }
+            self.adopt(id, agent, role, used);
+        }
+        let mut said = order(AgentEventType::ShutdownFramework);
+        said.shutdown_framework = Some(id.into());
+        self.order(agent, said);
+    }
+
+    fn adopt(&mut self, framework: &str, agent: &str, role: Role, resources: Resources) {
+        if !resources.is_empty() {
+            let usage = Usage { framework: FrameworkId::new(framework), role, node: node(agent), resources };
+            self.observe(AllocatorChange::Adopted(usage));
+        }
+    }
+
+    fn pending_kills(&mut self, agent: &str) {
+        let Some(known) = self.state.agents.get_mut(agent) else { return };
+        for (framework, task) in std::mem::take(&mut known.kills) {
+            let mut said = order(AgentEventType::Kill);
+            let kill = wire::executor::Kill { task_id: task.as_str().into(), kill_policy: None };
+            said.kill = Some(KillTask { framework_id: framework.as_str().into(), kill });
+            self.order(agent, said);
+        }
+    }
+
+    /// What an agent says, once it is registered; whether it is, with this stream.
+    pub fn agent_call(&mut self, call: AgentCall, stream: &str) -> bool {
+        let id = call.agent_id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
+        let Some(agent) = self.state.agents.get_mut(&id).filter(|agent| agent.stream.as_deref() == Some(stream)) else {
+            return false;
+        };
+        agent.missed_pings = 0;
+        match call.r#type() {
+            AgentCallType::Update => self.agent_says(&id, call.update.unwrap_or_default()),
+            AgentCallType::Message => {
+                let message = call.message.unwrap_or_default();
+                let mut said = event(EventType::Message);
+                let (executor_id, data) = (message.executor_id, message.data);
+                said.message = Some(Message { agent_id: id.as_str().into(), executor_id, data });
+                self.tell(&message.framework_id.value, said);
+            }
+            AgentCallType::Exited => {
+                let exited = call.exited.unwrap_or_default();
+                let (framework, executor) = (exited.framework_id.value, exited.executor_id.value);
+                self.executor_ended(&id, &framework, &executor, Some(exited.status));
+            }
+            AgentCallType::Unregister => self.remove_agent(&id, "Agent unregistered"),
+            AgentCallType::Pong | AgentCallType::Register => {}
+        }
+        true
+    }
+
+    fn executor_ended(&mut self, agent: &str, framework: &str, executor: &str, status: Option<i32>) {
+        self.end_remains(agent, framework, &Remaining::Executor(executor.to_owned()));
+        let key = (agent.to_owned(), executor.to_owned());
+        let known = self.state.frameworks.get_mut(framework);
+        let Some(entry) = known.and_then(|framework| framework.executors.remove(&key)) else { return };
+        self.recover_resources(framework, agent, &entry.role, entry.used);
+        let mut said = event(EventType::Failure);
+        said.failure = Some(Failure { agent_id: Some(agent.into()), executor_id: Some(executor.into()), status });
+        self.tell(framework, said);
+    }
+
+    pub(super) fn agent_disconnected(&mut self, id: &str) {
+        let expires = self.later(self.settings.reregister);
+        let Some(agent) = self.state.agents.get_mut(id) else { return };
+        agent.stream = None;
+        agent.expires = Some(expires);
+        self.observe(AllocatorChange::NodeActive(node(id), false));
+        // Who does not checkpoint has nothing to come back to.
+        let frameworks = self.state.frameworks.iter().filter(|(_, framework)| !framework.info.checkpoint());
+        let lost: Vec<(String, Vec<String>)> =
+            frameworks.map(|(name, framework)| (name.clone(), framework.live_on(id))).collect();
+        for (framework, tasks) in lost {
+            for task in tasks {
+                let message = "Agent disconnected, and its framework does not checkpoint";
+                self.lose_task(&framework, &task, TaskState::Gone, Reason::AgentDisconnected, message);
+            }
+        }
+    }
+
+    /// Pings agents, and gives up those that have been away for too long.
+    pub(super) fn look_after_agents(&mut self) {
+        let (now, next, most) = (self.now, self.later(self.settings.ping), self.settings.missed_pings);
+        let (mut pings, mut lost) = (Vec::new(), Vec::new());
+        for (id, agent) in &mut self.state.agents {
+            if agent.next_ping <= now {
+                agent.next_ping = next;
+                match agent.missed_pings >= most {
+                    true => lost.push(id.clone()),
+                    false => {
+                        agent.missed_pings += 1;
+                        pings.push(id.clone());
+                    }
+                }
+            } else if agent.expires.is_some_and(|expires| expires <= now) {
+                lost.push(id.clone());
+            }
+        }
+        for id in pings {
+            self.order(&id, order(AgentEventType::Ping));
+        }
+        for id in lost {
+            self.agent_unreachable(&id);
+        }
+        if !self.state.recovered.is_empty()
+            && self.state.elected.checked_add(self.settings.reregister).is_ok_and(|over| over <= now)
+        {
+            for (id, info) in std::mem::take(&mut self.state.recovered) {
+                let since = self.time_info();
+                self.record(info.clone(), AgentStanding::Unreachable);
+                self.state.unreachable.insert(id, (info, since));
+            }
+        }
+    }
+
+    fn agent_unreachable(&mut self, id: &str) {
+        let since = self.time_info();
+        let Some(info) = self.state.agents.get(id).map(|agent| agent.info.clone()) else { return };
+        self.record_agent(id, AgentStanding::Unreachable);
+        self.take_out(id, TaskState::Unreachable, Reason::AgentRemoved, "Agent is unreachable");
+        self.state.unreachable.insert(id.to_owned(), (info, since));
+    }
+
+    /// An agent goes for good, by its own word.
+    fn remove_agent(&mut self, id: &str, message: &str) {
+        self.say(Output::Record(RegistryChange::AgentForgotten(id.to_owned())));
+        self.take_out(id, TaskState::Gone, Reason::AgentRemoved, message);
+    }
+
+    /// Takes an agent out of all that is known, with its tasks, which are in this state then.
+    pub(in crate::master) fn take_out(&mut self, id: &str, state: TaskState, reason: Reason, message: &str) {
+        let Some(agent) = self.state.agents.remove(id) else { return };
+        if let Some(stream) = agent.stream {
+            self.say(Output::Close(stream));
+        }
+        // First, so that nothing of it is offered any more.
+        self.observe(AllocatorChange::NodeRemoved(node(id)));
+        let frameworks: Vec<String> = self.state.frameworks.keys().cloned().collect();
+        for framework in &frameworks {
+            let Some(known) = self.state.frameworks.get_mut(framework) else { continue };
+            known.executors.retain(|(on, _), _| on != id);
+            let on_agent = known.tasks.values().filter(|entry| entry.task.agent_id.value == id);
+            let tasks: Vec<String> = on_agent.map(|entry| entry.task.task_id.value.clone()).collect();
+            for task in tasks {
+                self.lose_task(framework, &task, state, reason, message);
+            }
+        }
+        for framework in frameworks {
+            let mut said = event(EventType::Failure);
+            said.failure = Some(Failure { agent_id: Some(id.into()), executor_id: None, status: None });
+            self.tell(&framework, said);
+        }
+        agent.remains.iter().for_each(|remains| self.forget_if_nothing_remains(&remains.framework));
+        self.say(Output::Notice(Notice::AgentRemoved(id.to_owned())));
+    }
+
+    /// A task is lost to this master: it is told, and what it used is free.
+    fn lose_task(&mut self, framework: &str, task: &str, state: TaskState, reason: Reason, message: &str) {
+        self.free_task(framework, task);
+        let since = (state == TaskState::Unreachable).then(|| self.time_info());
+        let most = self.settings.completed_tasks;
+        let Some(known) = self.state.frameworks.get_mut(framework) else { return };
+        let aware = known.can(CapabilityType::PartitionAware);
+        let Some(mut entry) = known.tasks.remove(task) else { return };
+        if entry.has_ended() {
+            // It is known how: nobody will ask its agent again.
+            known.completed_tasks.push_back(entry.task);
+            return super::frameworks::trim(&mut known.completed_tasks, most);
+        }
+        entry.task.set_state(if aware { state } else { state.without_partitions() });
+        let mut status = self.status(&entry.task, state, reason, message);
+        status.unreachable_time = since;
+        super::statuses::remember(&mut entry.task, &status);
+        self.notice_update(framework, &status, entry.task.state());
+        let Some(known) = self.state.frameworks.get_mut(framework) else { return };
+        if state == TaskState::Unreachable {
+            known.unreachable_tasks.insert(task.to_owned(), entry.task);
+        } else {
+            known.completed_tasks.push_back(entry.task);
+            super::frameworks::trim(&mut known.completed_tasks, most);
+        }
+        self.tell_status(framework, status);
+    }
+
+    /// A task that ended is known no more.
+    fn drop_task(&mut self, framework: &str, task: &str) {
+        let Some(known) = self.state.frameworks.get_mut(framework) else { return };
+        if let Some(entry) = known.tasks.remove(task) {
+            known.completed_tasks.push_back(entry.task);
+            super::frameworks::trim(&mut known.completed_tasks, self.settings.completed_tasks);
+        }
+    }
+
+    pub(in crate::master) fn record_agent(&mut self, id: &str, standing: AgentStanding) {
+        if let Some(info) = self.state.agents.get(id).map(|agent| agent.info.clone()) {
+            self.record(info, standing);
+        }
+    }
+
+    fn record(&mut self, agent: AgentInfo, standing: AgentStanding) {
+        let known = agent.id.as_ref().and_then(|id| self.state.agents.get(&id.value));
+        let (drain, is_deactivated) = known.map_or((None, false), |known| (known.drain.clone(), known.is_deactivated));
+        let record = AgentRecord {
+            agent,
+            standing: standing.into(),
+            since: self.time_info(),
+            drain,
+            deactivated: is_deactivated.then_some(true),
+        };
+        self.say(Output::Record(RegistryChange::Agent(Box::new(record))));
+    }
+
+    fn later(&self, by: Duration) -> Timestamp {
+        self.now.checked_add(by).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Framework {
+    /// Its tasks on an agent that have not ended.
+    fn live_on(&self, agent: &str) -> Vec<String> {
+        let on_agent = self.tasks.values().filter(|entry| entry.task.agent_id.value == agent && !entry.has_ended());
+        on_agent.map(|entry| entry.task.task_id.value.clone()).collect()
+    }
+}
+
+impl super::Machine {
+    /// Whether an agent of this name, at this address, is on the machine.
+    pub(in crate::master) fn is_of(&self, hostname: &str, ip: &str) -> bool {
+        let fits =
+            |named: &Option<String>, is: &str| named.as_deref().is_none_or(|named| named.is_empty() || named == is);
+        let says_something = self.id.hostname.is_some() || self.id.ip.is_some();
+        says_something && fits(&self.id.hostname, hostname) && fits(&self.id.ip, ip)
+    }
+}
+
+/// What resources a framework's task or executor has, and in which role.
+fn allocated(framework: &Framework, resources: &[wire::Resource]) -> (Role, Resources) {
+    in_role(resources, framework.roles.first().unwrap_or(&Role::default()))
+}
+
+/// The role that resources say they are allocated to, or this one.
+fn in_role(resources: &[wire::Resource], default: &Role) -> (Role, Resources) {
+    let said = resources.iter().find_map(|resource| resource.allocation_info.as_ref()?.role.as_deref());
+    let role = said.and_then(|role| role.parse().ok()).unwrap_or_else(|| default.clone());
+    (role, from_wire(resources).unwrap_or_default())
+}

@@ -1,0 +1,65 @@
+"""mesoshttp, or avmesos, which is the same under another name: launches, kills, reconciles, and fails over.
+
+usage: mesoshttp_scheduler.py mesoshttp|avmesos URL[,URL…] launch|takeover [FRAMEWORK_ID]
+"""
+import importlib
+import sys
+
+from told import command_task, give_up, limit, pid_of, say
+
+LIBRARY, URLS, SCENARIO = sys.argv[1:4]
+FRAMEWORK_ID = sys.argv[4] if len(sys.argv) > 4 else None
+MesosClient = importlib.import_module(LIBRARY + ".client").MesosClient
+
+client = MesosClient(mesos_urls=URLS.split(","), frameworkId=FRAMEWORK_ID, frameworkName=LIBRARY, frameworkUser="")
+client.set_failover_timeout(60)
+client.set_checkpoint(True)
+waiting = ["kept", "killed"] if SCENARIO == "launch" else []
+seen = {}
+
+
+def subscribed(driver):
+    say("registered", framework_id=client.frameworkId, master=client.get_master_info())
+    if SCENARIO == "takeover":
+        driver.reconcile([])
+
+
+def offers(offers):
+    say("offers", count=len(offers))
+    for offer in offers:
+        tasks = [command_task(name, offer.get_offer()["agent_id"], "sleep 1000") for name in waiting]
+        # What this library's users write, as they would have to for JSON from a template.
+        for task in tasks:
+            task["command"]["shell"] = "true"
+        del waiting[:]
+        if tasks:
+            offer.accept(tasks)
+        else:
+            offer.decline({"filters": {"refuse_seconds": 1}})
+
+
+def update(update):
+    status = update["status"]
+    task, state = status["task_id"]["value"], status["state"]
+    say("update", task=task, state=state, pid=pid_of(status), reason=status.get("reason"))
+    seen[task] = state
+    driver = client.get_driver()
+    if state == "TASK_RUNNING" and (task == "killed" or SCENARIO == "takeover"):
+        driver.kill(status["agent_id"]["value"], task)
+    if SCENARIO == "launch" and seen == {"kept": "TASK_RUNNING", "killed": "TASK_KILLED"}:
+        say("done")
+        client.disconnect_framework()
+    if SCENARIO == "takeover" and state == "TASK_KILLED":
+        say("done")
+        client.tearDown()
+
+
+def error(message):
+    give_up("the master says: %s" % message)
+
+
+limit(60)
+for event, handler in [(MesosClient.SUBSCRIBED, subscribed), (MesosClient.OFFERS, offers),
+                       (MesosClient.UPDATE, update), (MesosClient.ERROR, error)]:
+    client.on(event, handler)
+client.register()

@@ -1,0 +1,9 @@
+//! The whole system: real masters, agents and tasks as processes, killed and started again under the feet of frameworks.
+
+mod agents;
+mod cluster;
+mod faults;
+mod framework;
+mod life;
+mod many;
+mod masters;
