@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::entropy::SeededEntropy;
 use orch_core::store::Check;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -18,6 +20,7 @@ use super::about::About;
 use super::flags::MasterFlags;
 use super::front::{Front, Leads, Stand};
 use super::leader::{Candidacy, Election, Leadership};
+use super::leading::lead;
 use super::registry::{Registered, Registry, RegistryError};
 use super::store::{MasterStore, StoreOpenError};
 use crate::http::Server;
@@ -72,6 +75,11 @@ impl RunningMaster {
     ///
     /// # Errors
     /// [`MasterError`]
+    pub async fn start(flags: MasterFlags) -> Result<Self, MasterError> {
+        Self::start_with(flags, Arc::new(lead)).await
+    }
+
+    /// Starts a master whose terms begin so.
     pub(crate) async fn start_with(flags: MasterFlags, begin: Begin) -> Result<Self, MasterError> {
         let store = flags.store.open().await.map_err(|error| {
             let store = flags.store.to_string();
@@ -189,6 +197,31 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.send_replace(Stand::Unknown);
     }
+}
+
+/// Runs a master until a signal ends it.
+pub async fn master(flags: MasterFlags) -> ExitCode {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        eprintln!("error: cannot listen for signals");
+        return ExitCode::FAILURE;
+    };
+    let store = flags.store.to_string();
+    let running = match RunningMaster::start(flags).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    eprintln!("master {} listens on {}, with the store {store}", running.about().info.id, running.address());
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    running.stop().await;
+    ExitCode::SUCCESS
 }
 
 #[cfg(test)]
