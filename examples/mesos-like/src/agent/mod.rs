@@ -1,0 +1,4 @@
+//! The agent: runs executors and tasks on one machine, and tells its master of them.
+
+pub mod builtin;
+pub mod containers;
