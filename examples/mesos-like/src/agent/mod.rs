@@ -2,3 +2,6 @@
 
 pub mod builtin;
 pub mod containers;
+mod fetch;
+#[cfg(test)]
+mod scratch;
