@@ -1,6 +1,7 @@
 //! The agent: runs executors and tasks on one machine, and tells its master of them.
 
 pub mod builtin;
+mod checks;
 pub mod containers;
 mod fetch;
 #[cfg(test)]

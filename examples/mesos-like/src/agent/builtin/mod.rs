@@ -1,12 +1,21 @@
 //! [`BuiltinExecutor`]: the executor of tasks that bring none.
 
+mod actor;
+mod core;
+mod life;
+mod nested;
+mod status;
+mod task;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use orch_core::entropy::SeededEntropy;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::core::Core;
 use super::containers::Containers;
 use crate::wire::executor::{Call, Event};
 use crate::wire::{AgentId, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState};
@@ -58,8 +67,7 @@ impl BuiltinExecutor {
         events: mpsc::Receiver<Event>,
         calls: mpsc::Sender<Call>,
     ) -> JoinHandle<()> {
-        tokio::spawn(async move {
-            let _ = (containers, setting, events, calls);
-        })
+        let core = Core::new(&setting, Arc::new(SeededEntropy::from_os()));
+        tokio::spawn(actor::run(containers, setting, core, events, calls))
     }
 }

@@ -106,7 +106,11 @@ mod tests {
     fn words(within: Within, command: &CommandInfo) -> (Vec<String>, Vec<String>, bool) {
         let Program { command, args, copy_output } = program(command, within, "/box").expect("a program");
         // What sends output elsewhere is the same in all of them.
-        (command.strip_prefix(&redirected(Vec::new(), "/box")[..]).map_or(command.clone(), <[_]>::to_vec), args, copy_output)
+        (
+            command.strip_prefix(&redirected(Vec::new(), "/box")[..]).map_or(command.clone(), <[_]>::to_vec),
+            args,
+            copy_output,
+        )
     }
 
     #[test]

@@ -80,7 +80,9 @@ fn signal_name(signal: i32) -> String {
         "Bad system call",
     ];
     let index = signal.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-    index.and_then(|index| NAMES.get(index)).map_or_else(|| format!("Real-time signal {signal}"), |&name| name.to_owned())
+    index
+        .and_then(|index| NAMES.get(index))
+        .map_or_else(|| format!("Real-time signal {signal}"), |&name| name.to_owned())
 }
 
 #[cfg(test)]

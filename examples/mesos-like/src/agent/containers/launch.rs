@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use orch_core::clock::Timestamp;
+
 use crate::wire::{CommandInfo, ContainerInfo, Reason, Resource, Scalar};
 
 /// What a container is to be.
@@ -38,6 +40,8 @@ pub struct Launched {
     pub pid: Option<u32>,
     /// Its own address; none where it has the machine's.
     pub ip: Option<IpAddr>,
+    /// When it was started.
+    pub started_at: Option<Timestamp>,
 }
 
 /// Why a container does not run.

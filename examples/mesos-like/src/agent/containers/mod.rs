@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use orch_core::runtime::{
-    ContainerStatus, ExecOutput, Images, Mount, PodUid, Runtime, RuntimeError, SandboxStatus,
+    ContainerState, ContainerStatus, ExecOutput, Images, Mount, PodUid, Runtime, RuntimeError, SandboxStatus,
 };
 use tokio::task::JoinSet;
 
@@ -279,13 +279,7 @@ impl Containers {
     }
 
     /// Does what is to be done beside a container that runs.
-    fn attend(
-        &self,
-        runtime: &Arc<dyn Runtime>,
-        sandbox: PathBuf,
-        planned: &Planned,
-        ip: Option<std::net::IpAddr>,
-    ) {
+    fn attend(&self, runtime: &Arc<dyn Runtime>, sandbox: PathBuf, planned: &Planned, ip: Option<std::net::IpAddr>) {
         let mut beside = Beside::default();
         if planned.copy_output {
             beside.output.spawn(output::copy(Arc::clone(runtime), planned.id.clone(), sandbox));
@@ -319,7 +313,12 @@ impl Containers {
 
 fn launched(pod: &SandboxStatus) -> Option<Launched> {
     let container = pod.containers.last()?;
-    Some(Launched { pid: container.process, ip: pod.ip.filter(|_| !pod.spec.host_network) })
+    let (ContainerState::Running { started_at } | ContainerState::Exited { started_at, .. }) = container.state;
+    Some(Launched {
+        pid: container.process,
+        ip: pod.ip.filter(|_| !pod.spec.host_network),
+        started_at: Some(started_at),
+    })
 }
 
 /// Works on the disk, where waiting is allowed.

@@ -134,7 +134,8 @@ fn image(container: Option<&ContainerInfo>, within: Within) -> Result<Option<(Im
             (name.name.as_str(), image.is_some_and(|image| !image.cached()))
         }
     };
-    let name = name.parse().map_err(|error| LaunchError::failed(format!("Failed to read the image's name: {error}")))?;
+    let name =
+        name.parse().map_err(|error| LaunchError::failed(format!("Failed to read the image's name: {error}")))?;
     Ok(Some((name, force)))
 }
 
@@ -143,7 +144,8 @@ fn ports(docker: &DockerInfo, host_network: bool) -> Result<Vec<PortMapping>, La
         let message = "`port_mappings` need a network of the container's own: set `docker.network` to BRIDGE";
         return Err(LaunchError::failed(message));
     }
-    let wrong = docker.port_mappings.iter().find(|mapping| mapping.protocol.as_deref().is_some_and(|name| name != "tcp"));
+    let wrong =
+        docker.port_mappings.iter().find(|mapping| mapping.protocol.as_deref().is_some_and(|name| name != "tcp"));
     match wrong {
         Some(mapping) => Err(LaunchError::failed(format!(
             "port {} is to be mapped for {}: this agent maps ports for tcp alone",
@@ -217,7 +219,8 @@ mod tests {
         let Planned { pod, spec, image, within, .. } = planned(None, false).expect("it can be run");
         assert_eq!((pod.pod.as_str(), pod.host_network, within, image), (ID, true, Within::Host, None));
         assert_eq!(spec.working_dir, Some("/box".into()));
-        let value = |name: &str| spec.env.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let value =
+            |name: &str| spec.env.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
         assert_eq!((value("MESOS_SANDBOX"), value("MESOS_TASK_ID")), (Some("/box"), Some("web.1")));
         assert_eq!(value("PATH"), Some(command::PATH));
     }
@@ -230,7 +233,10 @@ mod tests {
         assert!(error.message.contains("--docker_socket"), "{error}");
         let Planned { pod, spec, image, .. } = planned(Some(busybox()), true).expect("it can be run");
         assert!(pod.host_network && !spec.env.iter().any(|(name, _)| name == "PATH"));
-        assert_eq!(image.map(|(name, force)| (name.to_string(), force)), Some(("docker.io/library/busybox:1".into(), false)));
+        assert_eq!(
+            image.map(|(name, force)| (name.to_string(), force)),
+            Some(("docker.io/library/busybox:1".into(), false))
+        );
         assert!(spec.env.contains(&("MESOS_SANDBOX".to_owned(), MAPPED.to_owned())));
     }
 

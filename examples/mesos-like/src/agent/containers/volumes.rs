@@ -4,9 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::command::Within;
 use super::launch::{ContainerPlan, LaunchError};
-use crate::wire::{
-    ContainerType, DiskSourceType, Resource, SandboxPathType, Volume, VolumeMode, VolumeSourceType,
-};
+use crate::wire::{ContainerType, DiskSourceType, Resource, SandboxPathType, Volume, VolumeMode, VolumeSourceType};
 
 /// Where a container that has an image sees its sandbox.
 pub(super) const MAPPED: &str = "/mnt/mesos/sandbox";
@@ -112,9 +110,7 @@ fn seen_volume(volume: &Volume, plan: &ContainerPlan, within: Within) -> Result<
                 Within::Docker => Source::Made(host.into()),
                 _ => Source::Path(host.into()),
             },
-            Some(inner) => {
-                Source::Within(plan.sandbox.clone(), relative(inner).map_err(|what| wrong(&what))?)
-            }
+            Some(inner) => Source::Within(plan.sandbox.clone(), relative(inner).map_err(|what| wrong(&what))?),
         },
     };
     Ok(Seen { source, at: at(path)?, read_only: volume.mode() == VolumeMode::Ro })
@@ -123,7 +119,9 @@ fn seen_volume(volume: &Volume, plan: &ContainerPlan, within: Within) -> Result<
 fn at(path: &str) -> Result<At, LaunchError> {
     let wrong = |what: String| LaunchError::failed(format!("the volume at '{path}' {what}"));
     match Path::new(path).strip_prefix("/") {
-        Ok(inner) => relative(&inner.to_string_lossy()).map_err(wrong).map(|inner| At::Container(Path::new("/").join(inner))),
+        Ok(inner) => {
+            relative(&inner.to_string_lossy()).map_err(wrong).map(|inner| At::Container(Path::new("/").join(inner)))
+        }
         Err(_) => relative(path).map_err(wrong).map(At::Sandbox),
     }
 }

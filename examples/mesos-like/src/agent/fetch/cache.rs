@@ -81,7 +81,11 @@ impl Cache {
         let brought = bring(part.join("file")).await;
         let taken = brought.and_then(|()| {
             let is_file = fs::symlink_metadata(part.join("file")).is_ok_and(|there| there.is_file());
-            if is_file { fs::rename(part.join("file"), path).map_err(unusable) } else { Err("it is no file".to_owned()) }
+            if is_file {
+                fs::rename(part.join("file"), path).map_err(unusable)
+            } else {
+                Err("it is no file".to_owned())
+            }
         });
         fs::remove_dir_all(part).map_err(unusable)?;
         taken

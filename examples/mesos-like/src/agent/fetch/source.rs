@@ -41,7 +41,8 @@ pub(super) fn wanted(uri: &Uri, home: Option<&Path>) -> Result<Wanted, String> {
         Some((scheme, _)) => return Err(format!("'{scheme}' is not fetched by this agent: use http:// or a path")),
         None if value.starts_with('/') => (Source::File(value.into()), value.to_owned()),
         None => {
-            let home = home.ok_or("it is a relative path: start the agent with --frameworks_home, or write it in full")?;
+            let home =
+                home.ok_or("it is a relative path: start the agent with --frameworks_home, or write it in full")?;
             (Source::File(home.join(value)), value.to_owned())
         }
     };
