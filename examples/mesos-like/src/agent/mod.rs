@@ -4,5 +4,6 @@ pub mod builtin;
 mod checks;
 pub mod containers;
 mod fetch;
+pub mod files;
 #[cfg(test)]
 mod scratch;

@@ -39,7 +39,7 @@ async fn a_command_runs_in_an_image_and_sees_its_sandbox() {
     executor.kill("t", Duration::from_secs(20)).await;
     executor.told(TaskState::Killing).await;
     executor.told(TaskState::Killed).await;
-    executor.is_over().await;
+    executor.ends().await;
 
     let mut executor = Executor::start(&containers, &place, ExecutorType::Unknown);
     let command = CommandInfo { shell: Some(false), arguments: vec!["hello".into()], ..CommandInfo::default() };
@@ -48,7 +48,7 @@ async fn a_command_runs_in_an_image_and_sees_its_sandbox() {
     executor.runs().await;
     executor.told(TaskState::Finished).await;
     assert_eq!(place.written("stdout"), "from the image: hello\n");
-    executor.is_over().await;
+    executor.ends().await;
 
     let mut executor = Executor::start(&containers, &place, ExecutorType::Unknown);
     executor.launch(TaskInfo { container: docker("127.0.0.1:1/none:none"), ..script("t", "true") }).await;
@@ -56,7 +56,7 @@ async fn a_command_runs_in_an_image_and_sees_its_sandbox() {
     let failed = executor.told(TaskState::Failed).await;
     assert_eq!(failed.reason(), Reason::ContainerLaunchFailed);
     assert!(failed.message.expect("it says why").contains("127.0.0.1:1/none:none"));
-    executor.is_over().await;
+    executor.ends().await;
     assert!(containers.known().await.is_empty());
     containers.close().await;
 }

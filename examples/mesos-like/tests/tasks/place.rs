@@ -159,7 +159,7 @@ impl Executor {
         self.told(TaskState::Running).await
     }
 
-    pub(crate) async fn is_over(self) {
+    pub(crate) async fn ends(self) {
         timeout(PATIENCE, self.running).await.expect("it ends in time").expect("it does not panic");
     }
 

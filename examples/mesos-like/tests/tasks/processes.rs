@@ -34,7 +34,7 @@ async fn a_command_runs_in_its_sandbox_and_its_end_is_told() {
     fs::write(place.sandbox().join("go"), "").expect("a file");
     let finished = executor.told(TaskState::Finished).await;
     assert_eq!(finished.message.as_deref(), Some("Command exited with status 0"));
-    executor.is_over().await;
+    executor.ends().await;
     assert!(!lives(pid) && containers.known().await.is_empty());
     containers.close().await;
 }
@@ -53,7 +53,7 @@ async fn an_end_that_is_no_success_fails_with_how_it_was() {
         executor.runs().await;
         let failed = executor.told(TaskState::Failed).await;
         assert_eq!(failed.message.as_deref(), Some(message));
-        executor.is_over().await;
+        executor.ends().await;
     }
     containers.close().await;
 }
@@ -71,7 +71,7 @@ async fn a_task_that_is_killed_has_its_time_and_not_more() {
     let killed = executor.told(TaskState::Killed).await;
     assert_eq!(killed.message.as_deref(), Some("Command exited with status 0"));
     assert!(place.written("stdout").ends_with("bye\n"));
-    executor.is_over().await;
+    executor.ends().await;
 
     let mut executor = Executor::start(&containers, &place, ExecutorType::Unknown);
     executor.launch(script("t", "trap '' TERM; echo deaf; while :; do sleep 0.05; done")).await;
@@ -81,7 +81,7 @@ async fn a_task_that_is_killed_has_its_time_and_not_more() {
     executor.told(TaskState::Killing).await;
     let killed = executor.told(TaskState::Killed).await;
     assert_eq!(killed.message.as_deref(), Some("Command terminated with signal Killed"));
-    executor.is_over().await;
+    executor.ends().await;
     containers.close().await;
 }
 
@@ -112,7 +112,7 @@ async fn a_task_gets_its_files_its_volumes_and_its_arguments() {
     executor.launch(task).await;
     executor.runs().await;
     executor.told(TaskState::Finished).await;
-    executor.is_over().await;
+    executor.ends().await;
     assert_eq!(fs::read_to_string(data.join("written")).expect("it was written"), "one-two words\n");
     containers.close().await;
 }
@@ -145,7 +145,7 @@ async fn what_cannot_be_launched_fails_with_what_to_do() {
         assert_eq!(failed.reason(), Reason::ContainerLaunchFailed);
         let message = failed.message.expect("it says why");
         assert!(message.contains(hint), "{hint}: {message}");
-        executor.is_over().await;
+        executor.ends().await;
     }
     containers.close().await;
 }
@@ -171,7 +171,7 @@ async fn one_task_of_a_group_that_fails_ends_the_others() {
     executor.told(TaskState::Killing).await;
     let killed = executor.told(TaskState::Killed).await;
     assert_eq!(killed.task_id.value, "a");
-    executor.is_over().await;
+    executor.ends().await;
     assert!(!pids.iter().any(|pid| lives(*pid)) && containers.known().await.is_empty());
     containers.close().await;
 }
@@ -201,7 +201,7 @@ async fn a_task_that_does_not_work_is_told_of_and_killed() {
     executor.told(TaskState::Running).await;
     executor.told(TaskState::Killing).await;
     assert_eq!(executor.told(TaskState::Killed).await.healthy, Some(false));
-    executor.is_over().await;
+    executor.ends().await;
 
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let port = listener.local_addr().expect("its address").port();
@@ -216,7 +216,7 @@ async fn a_task_that_does_not_work_is_told_of_and_killed() {
     executor.told(TaskState::Running).await;
     executor.told(TaskState::Killing).await;
     executor.told(TaskState::Killed).await;
-    executor.is_over().await;
+    executor.ends().await;
     containers.close().await;
 }
 
@@ -230,7 +230,7 @@ async fn a_task_whose_time_is_over_fails() {
     executor.runs().await;
     executor.told(TaskState::Killing).await;
     assert_eq!(executor.told(TaskState::Failed).await.reason(), Reason::MaxCompletionTimeReached);
-    executor.is_over().await;
+    executor.ends().await;
     containers.close().await;
 }
 
@@ -265,11 +265,11 @@ async fn tasks_go_on_while_the_agent_is_restarted_and_ends_meanwhile_are_told() 
     fs::write(place.sandbox().join("go"), "").expect("a file");
     let finished = executor.told(TaskState::Finished).await;
     assert_eq!(finished.task_id.value, "stays");
-    executor.is_over().await;
+    executor.ends().await;
 
     let mut executor = Executor::recovering(&containers, &place, ExecutorType::Default, vec![lost]);
     assert_eq!(executor.told(TaskState::Failed).await.reason(), Reason::AgentRestarted);
-    executor.is_over().await;
+    executor.ends().await;
     containers.close().await;
 }
 
@@ -293,6 +293,6 @@ async fn a_task_that_takes_too_much_memory_fails_and_says_so() {
     let failed = executor.told(TaskState::Failed).await;
     assert_eq!(failed.reason(), Reason::ContainerLimitationMemory, "{:?}", failed.message);
     assert_eq!(failed.message.as_deref(), Some("Memory limit exceeded: Requested: 32MB"));
-    executor.is_over().await;
+    executor.ends().await;
     containers.close().await;
 }
