@@ -1,6 +1,7 @@
 //! A Mesos-like system composed from the `orch` crates: see `mesos-like --help`.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod cli;
 pub mod duration;
 pub mod framework;

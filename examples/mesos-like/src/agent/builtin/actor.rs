@@ -1,0 +1,232 @@
+//! [`Actor`]: does what the core decides, and tells it what happens.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_core::clock::{Clock as _, SystemClock};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::core::{Core, Input, Output, span};
+use super::{BuiltinSetting, task};
+use crate::agent::checks::{self, Target};
+use crate::agent::containers::Containers;
+use crate::wire::TaskStatus;
+use crate::wire::executor::{Call, CallType, Event, EventType, Subscribe, Update};
+
+/// How many results of checks may wait.
+const RESULTS: usize = 16;
+
+/// Does what the core decides, and tells it what happens.
+pub(super) struct Actor {
+    containers: Arc<Containers>,
+    setting: Arc<BuiltinSetting>,
+    core: Core,
+    calls: mpsc::Sender<Call>,
+    inputs: mpsc::Sender<Input>,
+    work: JoinSet<()>,
+    checks: BTreeMap<String, JoinSet<()>>,
+}
+
+/// Runs an executor to its end.
+pub(super) async fn run(
+    containers: Arc<Containers>,
+    setting: BuiltinSetting,
+    core: Core,
+    mut events: mpsc::Receiver<Event>,
+    calls: mpsc::Sender<Call>,
+) {
+    let (inputs, mut happened) = mpsc::channel(RESULTS);
+    let (setting, work, checks) = (Arc::new(setting), JoinSet::new(), BTreeMap::new());
+    let mut actor = Actor { containers, setting, core, calls, inputs, work, checks };
+    let subscribe =
+        Call { r#type: Some(CallType::Subscribe.into()), subscribe: Some(Subscribe::default()), ..actor.call() };
+    if actor.calls.send(subscribe).await.is_err() {
+        return;
+    }
+    actor.find_known();
+    loop {
+        let input = tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => input_of(event),
+                // The agent is gone: containers go on, and another one will look after them.
+                None => return,
+            },
+            Some(input) = happened.recv() => Some(input),
+        };
+        while actor.work.try_join_next().is_some() {}
+        let Some(input) = input else { continue };
+        for output in actor.core.handle(SystemClock.now(), input) {
+            if !actor.perform(output).await {
+                return;
+            }
+        }
+    }
+}
+
+impl Actor {
+    /// Does one thing; false if there is nothing more to do.
+    async fn perform(&mut self, output: Output) -> bool {
+        match output {
+            Output::Start(id) => self.start(id),
+            Output::Tell(status) => return self.tell(*status).await,
+            Output::Watch(id) => self.watch(&id),
+            Output::StopChecks(id) => drop(self.checks.remove(&id)),
+            Output::End(id, grace) => self.end(&id, grace),
+            Output::Remove(id) => self.remove(&id),
+            Output::Done => {
+                // What is left is to be gone before anybody is told that the executor is.
+                for id in self.core.ids() {
+                    self.remove(&id);
+                }
+                let removed = async { while self.work.join_next().await.is_some() {} };
+                let _ = tokio::time::timeout(Duration::from_secs(10), removed).await;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, id: String) {
+        let Some(life) = self.core.life(&id) else { return };
+        let (planned, link) = (task::plan(&self.setting, life), task::link(&self.setting, life));
+        let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
+        self.work.spawn(async move {
+            if let Some((link, target)) = link
+                && let Err(error) = make_link(&link, &target)
+            {
+                tracing::warn!(%error, "the sandbox of a task is not to be found at {}", link.display());
+            }
+            let launched = match planned {
+                Ok(plan) => containers.launch(&plan).await,
+                Err(error) => Err(error),
+            };
+            let input = match launched {
+                Ok(launched) => Input::Launched(id, launched),
+                Err(error) => Input::NotLaunched(id, error),
+            };
+            tell(&inputs, input).await;
+        });
+    }
+
+    /// Looks for the tasks of before.
+    fn find_known(&mut self) {
+        for id in self.core.ids() {
+            let Some(life) = self.core.life(&id) else { continue };
+            let planned = task::plan(&self.setting, life);
+            let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
+            let container = life.container_id.clone();
+            self.work.spawn(async move {
+                let input = match (containers.find(&container).await, planned) {
+                    // It is there: to launch it again is to attend to it again.
+                    (Some(_), Ok(plan)) => match containers.launch(&plan).await {
+                        Ok(launched) => Input::Launched(id, launched),
+                        Err(error) => Input::NotLaunched(id, error),
+                    },
+                    _ => Input::Lost(id),
+                };
+                tell(&inputs, input).await;
+            });
+        }
+    }
+
+    fn watch(&mut self, id: &str) {
+        let Some(life) = self.core.life(id) else { return };
+        let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
+        let (container, task) = (life.container_id.clone(), id.to_owned());
+        self.work.spawn(async move {
+            let end = containers.ended(&container).await;
+            tell(&inputs, Input::Ended(task, end)).await;
+        });
+        let mut checks = JoinSet::new();
+        let target = Target {
+            containers: Arc::clone(&self.containers),
+            container_id: life.container_id.clone(),
+            ip: life.launched.ip,
+        };
+        if let Some(check) = life.task.health_check.clone() {
+            let (sender, results) = mpsc::channel(RESULTS);
+            checks.spawn(checks::watch_health(check, target.clone(), sender));
+            checks.spawn(pass(id.to_owned(), results, self.inputs.clone(), Input::Judged));
+        }
+        if let Some(check) = life.task.check.clone() {
+            let (sender, results) = mpsc::channel(RESULTS);
+            checks.spawn(checks::watch(check, target, sender));
+            checks.spawn(pass(id.to_owned(), results, self.inputs.clone(), Input::Checked));
+        }
+        if let Some(time) = life.task.max_completion_time.as_ref().and_then(span) {
+            let used = life.launched.started_at.map(|since| SystemClock.now().duration_since(since));
+            let used = used.and_then(|used| Duration::try_from(used).ok()).unwrap_or_default();
+            let (inputs, task) = (self.inputs.clone(), id.to_owned());
+            checks.spawn(async move {
+                sleep(time.saturating_sub(used)).await;
+                tell(&inputs, Input::TimeIsUp(task)).await;
+            });
+        }
+        self.checks.insert(id.to_owned(), checks);
+    }
+
+    fn end(&mut self, id: &str, grace: Duration) {
+        let Some(life) = self.core.life(id) else { return };
+        let (containers, container) = (Arc::clone(&self.containers), life.container_id.clone());
+        self.work.spawn(async move { containers.kill(&container, grace).await });
+    }
+
+    fn remove(&mut self, id: &str) {
+        let Some(life) = self.core.life(id) else { return };
+        let (containers, container) = (Arc::clone(&self.containers), life.container_id.clone());
+        self.work.spawn(async move { containers.remove(&container).await });
+    }
+
+    async fn tell(&self, status: TaskStatus) -> bool {
+        let call = Call { r#type: Some(CallType::Update.into()), update: Some(Update { status }), ..self.call() };
+        self.calls.send(call).await.is_ok()
+    }
+
+    fn call(&self) -> Call {
+        Call {
+            executor_id: self.setting.executor.executor_id.clone(),
+            framework_id: self.setting.framework.id.clone().unwrap_or_default(),
+            ..Call::default()
+        }
+    }
+}
+
+/// What an event asks for, of what this executor does.
+fn input_of(event: Event) -> Option<Input> {
+    match event.r#type() {
+        EventType::Launch => Some(Input::Launch(vec![event.launch?.task])),
+        EventType::LaunchGroup => Some(Input::Launch(event.launch_group?.task_group.tasks)),
+        EventType::Kill => event.kill.map(|kill| Input::Kill(kill.task_id.value, kill.kill_policy)),
+        EventType::Acknowledged => event.acknowledged.map(|acknowledged| Input::Acknowledged(acknowledged.uuid)),
+        EventType::Shutdown => Some(Input::Shutdown),
+        // It has nothing to say to its framework, and is within its agent.
+        _ => None,
+    }
+}
+
+/// Hands the results of checks on.
+async fn pass<T>(id: String, mut results: mpsc::Receiver<T>, inputs: mpsc::Sender<Input>, of: fn(String, T) -> Input) {
+    while let Some(result) = results.recv().await {
+        tell(&inputs, of(id.clone(), result)).await;
+    }
+}
+
+async fn tell(inputs: &mpsc::Sender<Input>, input: Input) {
+    if inputs.send(input).await.is_err() {
+        tracing::debug!("an executor has ended before it heard of everything");
+    }
+}
+
+fn make_link(link: &std::path::Path, target: &std::path::Path) -> io::Result<()> {
+    if let Some(folder) = link.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::os::unix::fs::symlink(target, link) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,330 @@
+//! [`Containers`]: runs executors and tasks, as processes of the machine or from images.
+
+mod account;
+mod command;
+mod end;
+mod folders;
+mod image;
+mod launch;
+mod limits;
+mod output;
+mod plan;
+mod ports;
+mod runtimes;
+mod volumes;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use orch_core::runtime::{
+    ContainerState, ContainerStatus, ExecOutput, Images, Mount, PodUid, Runtime, RuntimeError, SandboxStatus,
+};
+use tokio::task::JoinSet;
+
+pub(in crate::agent) use self::account::Account;
+pub(in crate::agent) use self::folders::make_within;
+pub use self::launch::{ContainerPlan, Ended, LaunchError, Launched};
+use self::plan::{Ground, Planned};
+use self::runtimes::Runtimes;
+pub use self::runtimes::{ImageRuntime, RuntimeSetting};
+pub use self::volumes::persistent_volume;
+use super::fetch::Fetcher;
+
+/// How often it is looked whether a container runs, in case nobody tells.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long the rest of a container's output may take when it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What an agent's containers are run with.
+#[derive(Debug)]
+pub struct Containers {
+    setting: RuntimeSetting,
+    runtimes: Runtimes,
+    fetcher: Fetcher,
+    /// What is done beside a container for as long as it runs: its output is copied, and its ports are listened on.
+    beside: Mutex<BTreeMap<PodUid, Beside>>,
+}
+
+#[derive(Debug, Default)]
+struct Beside {
+    output: JoinSet<()>,
+    ports: JoinSet<()>,
+}
+
+impl Containers {
+    /// Opens the runtimes, with every container that an earlier agent left there.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] if one cannot be used.
+    pub async fn open(setting: RuntimeSetting) -> Result<Self, RuntimeError> {
+        let runtimes = Runtimes::open(&setting).await?;
+        Ok(Self::over(setting, runtimes))
+    }
+
+    /// Over runtimes that are open: of processes, and of images.
+    #[must_use]
+    pub fn of(
+        setting: RuntimeSetting,
+        host: Arc<dyn Runtime>,
+        images: Option<(Arc<dyn Runtime>, Arc<dyn Images>)>,
+    ) -> Self {
+        Self::over(setting, Runtimes::of(host, images))
+    }
+
+    fn over(setting: RuntimeSetting, runtimes: Runtimes) -> Self {
+        let cache = setting.work_dir.join("fetch");
+        let fetcher = Fetcher::new(cache, setting.cache_bytes, setting.frameworks_home.clone());
+        Self { setting, runtimes, fetcher, beside: Mutex::default() }
+    }
+
+    /// Gives the runtimes back, as if this process had ended: containers go on.
+    pub async fn close(&self) {
+        self.beside().clear();
+        self.runtimes.close().await;
+    }
+
+    /// Makes the sandbox, fetches what the command needs, and starts the container. One that was started before is not
+    /// started again; by an earlier agent, it is attended to again.
+    ///
+    /// # Errors
+    /// [`LaunchError`]; nothing runs then.
+    pub async fn launch(&self, plan: &ContainerPlan) -> Result<Launched, LaunchError> {
+        let user = plan.command.user.as_deref().or(plan.user.as_deref()).filter(|user| !user.is_empty());
+        let within = volumes::within(plan);
+        // Docker's containers run as the user of their image, as Mesos has it.
+        let account = match user.filter(|_| within != command::Within::Docker) {
+            Some(user) => Account::named(user)?,
+            None => None,
+        };
+        let ground = Ground {
+            work_dir: &self.setting.work_dir,
+            has_images: self.runtimes.images.is_some(),
+            cfs: self.setting.cfs,
+        };
+        let planned = plan::plan(plan, &ground, account.as_ref())?;
+        let runtime = self.runtime_for(&planned);
+        if let Some(pod) = self.found(&planned.id.pod).await.ok().flatten().map(|(_, pod)| pod)
+            && let Some(launched) = launched(&pod)
+        {
+            if pod.containers.iter().any(|container| container.state.is_running()) && !self.is_attended(&pod.spec.pod) {
+                self.attend(&runtime, plan.sandbox.clone(), &planned, launched.ip);
+            }
+            return Ok(launched);
+        }
+        let mounts = self.prepare(plan, &planned, account).await?;
+        match self.start(&runtime, &planned, mounts).await {
+            Ok(launched) => {
+                self.attend(&runtime, plan.sandbox.clone(), &planned, launched.ip);
+                Ok(launched)
+            }
+            Err(error) => {
+                self.remove(&plan.id).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes what is to be there before the container is started.
+    async fn prepare(
+        &self,
+        plan: &ContainerPlan,
+        planned: &Planned,
+        account: Option<Account>,
+    ) -> Result<Vec<Mount>, LaunchError> {
+        let (sandbox, theirs) = (plan.sandbox.clone(), account.clone());
+        on_disk(move || folders::make_sandbox(&sandbox, theirs.as_ref())).await?;
+        let fetched = self.fetcher.fetch(&plan.command.uris, &plan.sandbox, account.as_ref()).await;
+        fetched.map_err(|error| LaunchError::failed(error.to_string()))?;
+        if let (Some((name, force)), Some((_, images))) = (&planned.image, &self.runtimes.images) {
+            image::bring(images.as_ref(), name, *force).await?;
+        }
+        let (sandbox, seen, within) = (plan.sandbox.clone(), planned.seen.clone(), planned.within);
+        on_disk(move || folders::make_seen(&sandbox, &seen, within, account.as_ref())).await
+    }
+
+    async fn start(
+        &self,
+        runtime: &Arc<dyn Runtime>,
+        planned: &Planned,
+        mounts: Vec<Mount>,
+    ) -> Result<Launched, LaunchError> {
+        let failed = |error: RuntimeError| LaunchError::failed(format!("Failed to launch container: {error}"));
+        let mut spec = planned.spec.clone();
+        spec.mounts = mounts;
+        runtime.create_sandbox(&planned.pod).await.map_err(failed)?;
+        runtime.start(&planned.id, &spec).await.map_err(failed)?;
+        let pod = runtime.status(&planned.id.pod).await.map_err(failed)?;
+        let pod = pod.ok_or_else(|| LaunchError::failed("Failed to launch container: it is gone already"))?;
+        let could_not_start = |container: &ContainerStatus| {
+            end::ended(container).filter(|end| end.reason == Some(crate::wire::Reason::ContainerLaunchFailed))
+        };
+        if let Some(end) = pod.latest(&planned.id.name).and_then(could_not_start) {
+            return Err(LaunchError::failed(end.message));
+        }
+        launched(&pod).ok_or_else(|| LaunchError::failed("Failed to launch container: it is gone already"))
+    }
+
+    /// How it runs, or ran; none if it is not known.
+    pub async fn find(&self, id: &str) -> Option<Launched> {
+        let (_, pod) = self.found(&id.parse().ok()?).await.ok().flatten()?;
+        launched(&pod)
+    }
+
+    /// Waits for its end. One that is not known has ended.
+    pub async fn ended(&self, id: &str) -> Ended {
+        let Ok(uid) = id.parse::<PodUid>() else { return end::lost() };
+        loop {
+            // Listened to before it is looked: what happens in between is not missed.
+            let events: Vec<_> = self.runtimes.all().map(|runtime| runtime.events()).collect();
+            match self.found(&uid).await {
+                Ok(None) => return end::lost(),
+                Ok(Some((_, pod))) => match pod.containers.last().map(end::ended) {
+                    None => return end::lost(),
+                    Some(None) => {}
+                    Some(Some(end)) => {
+                        self.last_words(&uid).await;
+                        return end;
+                    }
+                },
+                Err(error) => tracing::warn!(id, %error, "it is not known whether a container runs"),
+            }
+            let told = futures::stream::select_all(events);
+            let about_it = told.filter(|changed| std::future::ready(*changed == uid));
+            futures::pin_mut!(about_it);
+            let _ = tokio::time::timeout(LOOK, about_it.next()).await;
+        }
+    }
+
+    /// Asks it to end, and kills it after `grace`. Returns when it has ended.
+    pub async fn kill(&self, id: &str, grace: Duration) {
+        let Ok(uid) = id.parse::<PodUid>() else { return };
+        loop {
+            let stopped = match self.found(&uid).await {
+                Ok(None) => return,
+                Ok(Some((runtime, pod))) => match pod.containers.last() {
+                    Some(container) if container.state.is_running() => runtime.stop(&container.id, grace).await,
+                    _ => return,
+                },
+                Err(error) => Err(error),
+            };
+            match stopped {
+                Ok(()) | Err(RuntimeError::NoSuchContainer { .. }) => return,
+                Err(error) => tracing::warn!(id, %error, "a container could not be ended yet"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Runs a command beside it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub async fn exec(&self, id: &str, command: &[String], timeout: Duration) -> Result<ExecOutput, String> {
+        let uid = id.parse().map_err(|error| format!("{error}"))?;
+        let found = self.found(&uid).await.map_err(|error| error.to_string())?;
+        let (runtime, pod) = found.ok_or_else(|| format!("there is no container {id}"))?;
+        let container = pod.containers.last().ok_or_else(|| format!("container {id} was not started"))?;
+        runtime.exec(&container.id, command, timeout).await.map_err(|error| error.to_string())
+    }
+
+    /// Forgets it, killing what still runs. Its sandbox stays.
+    pub async fn remove(&self, id: &str) {
+        let Ok(uid) = id.parse::<PodUid>() else { return };
+        self.beside().remove(&uid);
+        for runtime in self.runtimes.all() {
+            if let Err(error) = runtime.remove(&uid).await {
+                tracing::warn!(id, %error, "something of a container is left");
+            }
+        }
+    }
+
+    /// The ids of all that are known, running or ended, until they are removed: after a restart of the agent, what is
+    /// left of before.
+    pub async fn known(&self) -> Vec<String> {
+        self.listed(|_| true).await
+    }
+
+    /// The ids of those that run.
+    pub async fn running(&self) -> Vec<String> {
+        self.listed(|pod| pod.containers.iter().any(|container| container.state.is_running())).await
+    }
+
+    async fn listed(&self, is_wanted: impl Fn(&SandboxStatus) -> bool) -> Vec<String> {
+        let mut ids = Vec::new();
+        for runtime in self.runtimes.all() {
+            match runtime.list().await {
+                Ok(pods) => ids.extend(pods.iter().filter(|pod| is_wanted(pod)).map(|pod| pod.spec.pod.to_string())),
+                Err(error) => tracing::warn!(%error, "not all containers are known"),
+            }
+        }
+        ids
+    }
+
+    async fn found(&self, uid: &PodUid) -> Result<Option<(Arc<dyn Runtime>, SandboxStatus)>, RuntimeError> {
+        for runtime in self.runtimes.all() {
+            if let Some(pod) = runtime.status(uid).await? {
+                return Ok(Some((Arc::clone(runtime), pod)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn runtime_for(&self, planned: &Planned) -> Arc<dyn Runtime> {
+        let images = self.runtimes.images.as_ref().filter(|_| planned.image.is_some());
+        Arc::clone(images.map_or(&self.runtimes.host, |(runtime, _)| runtime))
+    }
+
+    /// Does what is to be done beside a container that runs.
+    fn attend(&self, runtime: &Arc<dyn Runtime>, sandbox: PathBuf, planned: &Planned, ip: Option<std::net::IpAddr>) {
+        let mut beside = Beside::default();
+        if planned.copy_output {
+            beside.output.spawn(output::copy(Arc::clone(runtime), planned.id.clone(), sandbox));
+        }
+        if let Some(ip) = ip {
+            for mapping in planned.ports.clone() {
+                beside.ports.spawn(ports::lead(mapping, ip));
+            }
+        }
+        self.beside().insert(planned.id.pod.clone(), beside);
+    }
+
+    fn is_attended(&self, uid: &PodUid) -> bool {
+        self.beside().contains_key(uid)
+    }
+
+    /// Waits until the output of a container that has ended is in its sandbox.
+    async fn last_words(&self, uid: &PodUid) {
+        let Some(mut beside) = self.beside().remove(uid) else { return };
+        let copied = async { while beside.output.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, copied).await.is_err() {
+            tracing::warn!(%uid, "the last output of a container may be missing in its sandbox");
+        }
+    }
+
+    /// A panic while the lock is held leaves nothing half done: every critical section is one step.
+    fn beside(&self) -> MutexGuard<'_, BTreeMap<PodUid, Beside>> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn launched(pod: &SandboxStatus) -> Option<Launched> {
+    let container = pod.containers.last()?;
+    let (ContainerState::Running { started_at } | ContainerState::Exited { started_at, .. }) = container.state;
+    Some(Launched {
+        pid: container.process,
+        ip: pod.ip.filter(|_| !pod.spec.host_network),
+        started_at: Some(started_at),
+    })
+}
+
+/// Works on the disk, where waiting is allowed.
+async fn on_disk<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, LaunchError> + Send + 'static,
+) -> Result<T, LaunchError> {
+    let joined = tokio::task::spawn_blocking(act).await;
+    joined.unwrap_or_else(|error| Err(LaunchError::failed(format!("the agent failed: {error}"))))
+}

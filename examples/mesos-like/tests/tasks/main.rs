@@ -1,0 +1,6 @@
+//! Tasks run by the built-in executor, for real: as processes, and as containers from images.
+#![cfg(target_os = "linux")]
+
+mod images;
+mod place;
+mod processes;
