@@ -168,7 +168,7 @@ impl Actor {
                 }
                 _ = beats.tick() => self.beat(),
                 job = asked.recv() => {
-                    let Some(job) = job else { return None };
+                    let job = job?;
                     self.master.advance(SystemClock.now());
                     job(&mut self);
                 }

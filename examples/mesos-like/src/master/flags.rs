@@ -215,7 +215,7 @@ impl MasterFlags {
             ("advertise_ip", self.advertise_ip.map(|ip| ip.to_string())),
             ("advertise_port", self.advertise_port.map(|port| port.to_string())),
             ("cluster", self.cluster.clone()),
-            ("domain", self.domain.as_ref().map(|domain| json(domain))),
+            ("domain", self.domain.as_ref().map(json)),
             ("fair_sharing_excluded_resource_names", self.fair_sharing_excluded_resource_names.clone()),
             ("hostname", self.hostname.clone()),
             ("log_dir", self.log_dir.as_ref().map(path)),

@@ -33,7 +33,7 @@ pub enum Stand {
     /// Nobody leads, as far as this master knows.
     Unknown,
     /// Another one leads.
-    Follows(MasterInfo),
+    Follows(Box<MasterInfo>),
     /// This one leads, but does not know yet what it is to know.
     Recovers,
     /// This one leads.

@@ -149,7 +149,7 @@ impl Seat {
             let term = async {
                 match now {
                     Leadership::Unknown => drop(self.stand.send_replace(Stand::Unknown)),
-                    Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(leader))),
+                    Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(Box::new(leader)))),
                     Leadership::Me(claim) => self.lead(claim).await,
                 }
                 std::future::pending::<()>().await;

@@ -60,7 +60,7 @@ async fn a_follower_sends_everybody_to_the_leader_and_nobody_anywhere_if_there_i
         assert_eq!((status, location, said.as_str()), (503, None, "No leader elected"));
     }
     let leader = master(&[]).await;
-    follower.stand.send_replace(Stand::Follows(leader.info.clone()));
+    follower.stand.send_replace(Stand::Follows(Box::new(leader.info.clone())));
     let there = leader.server.address();
     for (method, path) in
         [("POST", "/master/api/v1/scheduler"), ("GET", "/api/v1/scheduler"), ("GET", "/tasks?limit=1")]
@@ -94,7 +94,7 @@ async fn every_master_tells_of_itself() {
 async fn a_follower_that_is_a_proxy_asks_the_leader_itself() {
     let (follower, leader) = (master(&["--redirect=proxy"]).await, master(&[]).await);
     leader.stand.send_replace(Stand::Leads(Arc::new(Echo)));
-    follower.stand.send_replace(Stand::Follows(leader.info.clone()));
+    follower.stand.send_replace(Stand::Follows(Box::new(leader.info.clone())));
     assert_eq!(ask(&follower, "DELETE", "/master/quota/dev").await, (200, None, "Quota dev DELETE".to_owned()));
     drop(leader);
     assert_eq!(ask(&follower, "GET", "/state").await.0, 502);
