@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::about::{About, authority};
 use super::api::route::Route;
 use super::flags::Redirection;
-use super::proxy::Proxy;
+use super::relay::Relay;
 use crate::http::{self as web, Answer, Handler, empty, refused, text};
 use crate::v0;
 use crate::wire::MasterInfo;
@@ -24,7 +24,7 @@ use crate::wire::MasterInfo;
 pub struct Front {
     about: Arc<About>,
     stand: watch::Receiver<Stand>,
-    proxy: Proxy,
+    relay: Relay,
 }
 
 /// How a master stands with the others.
@@ -54,12 +54,12 @@ impl Front {
     /// The front of a master that stands so.
     #[must_use]
     pub fn new(about: Arc<About>, stand: watch::Receiver<Stand>) -> Self {
-        Self { about, stand, proxy: Proxy::default() }
+        Self { about, stand, relay: Relay::default() }
     }
 
     async fn lead(&self, leader: &MasterInfo, request: Request<Incoming>) -> Answer {
         match self.about.flags.redirect {
-            Redirection::Proxy => self.proxy.pass_on(&authority(leader), request).await,
+            Redirection::Proxy => self.relay.pass_on(&authority(leader), request).await,
             Redirection::Redirect => {
                 let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
                 redirected(leader, path)

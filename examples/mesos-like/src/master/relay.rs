@@ -1,4 +1,4 @@
-//! [`Proxy`]: asks the leading master for those who know the address of another one only.
+//! [`Relay`]: asks the leading master for those who know the address of another one only.
 
 use std::io;
 
@@ -14,11 +14,11 @@ use crate::http::{Answer, text};
 
 /// Asks the leading master for others.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct Relay {
     client: Client<HttpConnector, Incoming>,
 }
 
-impl Default for Proxy {
+impl Default for Relay {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -26,7 +26,7 @@ impl Default for Proxy {
     }
 }
 
-impl Proxy {
+impl Relay {
     /// Asks `host:port` the same, and answers what it answers, as it comes.
     pub async fn pass_on(&self, leader: &str, mut request: Request<Incoming>) -> Answer {
         let failed = |error: &dyn std::fmt::Display| {
