@@ -8,6 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use run::RunOptions;
 
+use crate::master::flags::MasterFlags;
+use crate::master::run::master;
+
 /// A Mesos-like system: masters, agents, and a framework of its own
 #[derive(Debug, Parser)]
 #[command(name = "mesos-like", version, max_term_width = 120)]
@@ -21,6 +24,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a master
+    Master(Box<MasterFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
 }
@@ -29,6 +34,7 @@ impl Cli {
     /// Does what is asked for, until it is done or a person ends it.
     pub async fn run(self) -> ExitCode {
         match self.command {
+            Command::Master(flags) => master(*flags).await,
             Command::Run(options) => run::run(options).await,
         }
     }

@@ -44,12 +44,26 @@ impl Outbox {
     /// # Errors
     /// [`SlowReader`] if it does not take it: the stream is to be given up.
     pub fn send<T: Message>(&self, message: &T) -> Result<(), SlowReader> {
-        self.records.try_send(record(&self.media.encode(message))).map_err(|_| SlowReader)
+        self.send_record(record(&self.media.encode(message)))
+    }
+
+    /// Puts a record into the stream that was made for several readers: a message in this one's form.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_record(&self, record: Bytes) -> Result<(), SlowReader> {
+        self.records.try_send(record).map_err(|_| SlowReader)
     }
 
     /// Returns when the reader has left.
     pub async fn left(&self) {
         self.records.closed().await;
+    }
+
+    /// Whether the reader has left.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.records.is_closed()
     }
 
     /// In which form the messages are.

@@ -22,6 +22,7 @@ const WAITING: usize = 1024;
 pub struct Handle {
     jobs: mpsc::Sender<Job>,
     ended: watch::Receiver<Option<String>>,
+    stop: watch::Sender<bool>,
     _running: Arc<JoinSet<()>>,
 }
 
@@ -49,14 +50,15 @@ impl Handle {
     pub fn start(master: Master, registry: Option<Registry>, interval: Duration) -> Self {
         let (jobs, asked) = mpsc::channel(WAITING);
         let (end, ended) = watch::channel(None);
+        let (stop, stopped) = watch::channel(false);
         let actor = Actor { master, outboxes: HashMap::new(), listeners: Vec::new(), registry, writes: JoinSet::new() };
         let mut running = JoinSet::new();
         running.spawn(async move {
-            let reason = actor.run(asked, interval).await;
+            let reason = actor.run(asked, stopped, interval).await;
             // Nobody may want to know.
             let _ = end.send(reason);
         });
-        Self { jobs, ended, _running: Arc::new(running) }
+        Self { jobs, ended, stop, _running: Arc::new(running) }
     }
 
     /// Does something with the master, after all that was asked for before, and returns what it gives.
@@ -106,6 +108,24 @@ impl Handle {
         self.job(|actor| actor.listeners.extend(begin(&actor.master))).await
     }
 
+    /// Returns when all that was asked for before is recorded.
+    ///
+    /// # Errors
+    /// [`Ended`], and it may not be.
+    pub async fn recorded(&self) -> Result<(), Ended> {
+        // What is recorded is recorded in turn: nothing at all is, when all before it is.
+        let written = self.job(|actor| actor.registry.as_ref().map(|registry| registry.record(Vec::new()))).await?;
+        match written {
+            Some(written) => written.await.map_err(|_| Ended),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the master, whoever still holds it: it decides nothing more, and all its streams end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Returns when the master has ended by itself, and why.
     pub async fn ended(&self) -> String {
         let mut ended = self.ended.clone();
@@ -123,7 +143,12 @@ impl Handle {
 
 impl Actor {
     /// Why it ends, if not because nobody is left who could ask.
-    async fn run(mut self, mut asked: mpsc::Receiver<Job>, period: Duration) -> Option<String> {
+    async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Job>,
+        mut stopped: watch::Receiver<bool>,
+        period: Duration,
+    ) -> Option<String> {
         let mut rounds = interval(period);
         let mut beats = interval(self.master.settings().heartbeat);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,6 +156,7 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
+                _ = stopped.wait_for(|stopped| *stopped) => return Some("it was stopped".to_owned()),
                 Some(written) = self.writes.join_next() => {
                     if let Ok(Err(error)) = written {
                         return Some(error.to_string());

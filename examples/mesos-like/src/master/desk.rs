@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::view::View;
 use crate::http::{Answer, Refusal};
-use crate::wire::{AgentId, FrameworkId, MachineId, MediaType, QuotaConfig, Resource, Scalar, Schedule, WeightInfo};
+use crate::wire::scheduler::Operation;
+use crate::wire::{AgentId, FrameworkId, MachineId, MediaType, QuotaConfig, Schedule, WeightInfo};
 
 /// What the APIs for operators ask of the leading master.
 #[async_trait]
@@ -52,7 +53,7 @@ pub enum Decision {
     /// Machines that are in use again.
     MachinesUp(Vec<MachineId>),
     /// What is done with resources of an agent.
-    Resources(AgentId, Conversion),
+    Resources(AgentId, Box<Operation>),
     /// A framework is to end.
     Teardown(FrameworkId),
     /// An agent never comes back.
@@ -70,36 +71,4 @@ pub enum Decision {
     Deactivate(AgentId),
     /// An agent gets tasks again.
     Reactivate(AgentId),
-}
-
-/// What is done with resources of an agent.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Conversion {
-    /// They are kept for a role. From what, follows from what they become unless it is said.
-    Reserve {
-        /// As they are.
-        source: Vec<Resource>,
-        /// As they shall be.
-        resources: Vec<Resource>,
-    },
-    /// They are kept no longer.
-    Unreserve(Vec<Resource>),
-    /// They become volumes.
-    Create(Vec<Resource>),
-    /// They are volumes no longer.
-    Destroy(Vec<Resource>),
-    /// A volume becomes larger.
-    Grow {
-        /// The volume.
-        volume: Box<Resource>,
-        /// What is added.
-        addition: Box<Resource>,
-    },
-    /// A volume becomes smaller.
-    Shrink {
-        /// The volume.
-        volume: Box<Resource>,
-        /// By how much.
-        subtract: Scalar,
-    },
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 
+use super::begin::{Least, Roles};
 use super::store::StoreChoice;
 use crate::duration::{parse_duration, written_duration};
 use crate::wire::{DomainInfo, MediaType};
@@ -82,7 +83,7 @@ pub struct MasterFlags {
         env = "MESOS_MIN_ALLOCATABLE_RESOURCES",
         default_value = "cpus:0.01|mem:32"
     )]
-    pub min_allocatable_resources: String,
+    pub min_allocatable_resources: Least,
     /// Resources that do not count for what is fair, separated by commas.
     #[arg(long = "fair_sharing_excluded_resource_names", env = "MESOS_FAIR_SHARING_EXCLUDED_RESOURCE_NAMES")]
     pub fair_sharing_excluded_resource_names: Option<String>,
@@ -91,7 +92,7 @@ pub struct MasterFlags {
     pub filter_gpu_resources: bool,
     /// The roles that there may be, separated by commas; any unless given.
     #[arg(long = "roles", env = "MESOS_ROLES")]
-    pub roles: Option<String>,
+    pub roles: Option<Roles>,
     /// How much more than others roles get, as in dev=1,prod=2: the store's own count where it has some.
     #[arg(long = "weights", env = "MESOS_WEIGHTS", value_parser = weights)]
     pub weights: Option<Weights>,
@@ -200,7 +201,7 @@ impl MasterFlags {
             ("max_completed_frameworks", self.max_completed_frameworks.to_string()),
             ("max_completed_tasks_per_framework", self.max_completed_tasks_per_framework.to_string()),
             ("max_operator_event_stream_subscribers", self.max_operator_event_stream_subscribers.to_string()),
-            ("min_allocatable_resources", self.min_allocatable_resources.clone()),
+            ("min_allocatable_resources", self.min_allocatable_resources.to_string()),
             ("port", self.port.to_string()),
             ("redirect", name(self.redirect)),
             ("registry_gc_interval", written_duration(self.registry_gc_interval)),
@@ -220,7 +221,7 @@ impl MasterFlags {
             ("log_dir", self.log_dir.as_ref().map(path)),
             ("offer_timeout", self.offer_timeout.map(written_duration)),
             ("quorum", self.quorum.map(|quorum| quorum.to_string())),
-            ("roles", self.roles.clone()),
+            ("roles", self.roles.as_ref().map(Roles::to_string)),
             ("weights", self.weights.as_ref().map(Weights::to_string)),
             ("work_dir", self.work_dir.as_ref().map(path)),
         ];
@@ -294,6 +295,8 @@ pub(crate) mod tests {
             ("--weights=a", "role=weight"),
             ("--weights=a=0", "above 0"),
             ("--domain={}x", "JSON"),
+            ("--roles=a//b", "no role"),
+            ("--min_allocatable_resources=cpus", "cpus:0.01|mem:32"),
             ("--allocator=fifo", "HierarchicalDRF"),
         ] {
             let error = flags(&[argument]).expect_err(argument).to_string();

@@ -125,4 +125,4 @@ fn redirected(leader: &MasterInfo, path: &str) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

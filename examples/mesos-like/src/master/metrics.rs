@@ -1,8 +1,31 @@
 //! What is measured of a master, by the names that Mesos has for it.
 
+use std::collections::BTreeMap;
+
+use orch_core::allocator::{Resources, Role};
 use orch_core::clock::{Clock as _, SystemClock};
 
 use super::about::About;
+use super::core::{Master, State};
+use crate::wire::TaskState;
+
+/// The states in which tasks are counted, and what the counts are called.
+const TASKS: [(TaskState, &str); 14] = [
+    (TaskState::Staging, "staging"),
+    (TaskState::Starting, "starting"),
+    (TaskState::Running, "running"),
+    (TaskState::Killing, "killing"),
+    (TaskState::Finished, "finished"),
+    (TaskState::Failed, "failed"),
+    (TaskState::Killed, "killed"),
+    (TaskState::Error, "error"),
+    (TaskState::Lost, "lost"),
+    (TaskState::Dropped, "dropped"),
+    (TaskState::Unreachable, "unreachable"),
+    (TaskState::Gone, "gone"),
+    (TaskState::GoneByOperator, "gone_by_operator"),
+    (TaskState::Unknown, "unknown"),
+];
 
 /// What is measured of every master, whether it leads or not.
 #[must_use]
@@ -12,6 +35,92 @@ pub fn of_every_master(about: &About, leads: bool) -> Vec<(String, f64)> {
         vec![("master/elected".to_owned(), f64::from(u8::from(leads))), ("master/uptime_secs".to_owned(), up)];
     all.extend(of_the_machine());
     all
+}
+
+/// What is measured of the cluster that a master leads.
+#[must_use]
+pub fn of_the_cluster(master: &Master) -> Vec<(String, f64)> {
+    let state = master.state();
+    let mut all = Vec::new();
+    let mut put = |name: &str, count: usize| all.push((format!("master/{name}"), number(count)));
+    let agents = || state.agents.values();
+    let connected = agents().filter(|agent| agent.stream.is_some()).count();
+    let active = agents().filter(|agent| agent.is_active()).count();
+    put("slaves_connected", connected);
+    put("slaves_disconnected", state.agents.len() - connected);
+    put("slaves_active", active);
+    put("slaves_inactive", state.agents.len() - active);
+    put("slaves_unreachable", state.unreachable.len());
+    let frameworks = || state.frameworks.values();
+    let connected = frameworks().filter(|framework| framework.is_connected()).count();
+    for (name, count) in [("connected", connected), ("active", connected)] {
+        put(&format!("frameworks_{name}"), count);
+    }
+    for name in ["disconnected", "inactive"] {
+        put(&format!("frameworks_{name}"), state.frameworks.len() - connected);
+    }
+    put("outstanding_offers", state.offers.len());
+    tasks(state, &mut all);
+    resources(state, &mut all);
+    allocator(master, &mut all);
+    all
+}
+
+fn tasks(state: &State, all: &mut Vec<(String, f64)>) {
+    let live = state.frameworks.values().flat_map(|framework| framework.tasks.values().map(|entry| &entry.task));
+    let frameworks = state.frameworks.values().chain(&state.completed);
+    let ended = frameworks.flat_map(|framework| &framework.completed_tasks);
+    let unreachable = state.frameworks.values().flat_map(|framework| framework.unreachable_tasks.values());
+    let mut counts: BTreeMap<TaskState, usize> = BTreeMap::new();
+    for task in live.chain(ended).chain(unreachable) {
+        *counts.entry(task.state()).or_default() += 1;
+    }
+    for (kind, name) in TASKS {
+        all.push((format!("master/tasks_{name}"), number(counts.get(&kind).copied().unwrap_or(0))));
+    }
+}
+
+fn resources(state: &State, all: &mut Vec<(String, f64)>) {
+    let agents = state.agents.values().filter(|agent| agent.stream.is_some());
+    let total = agents.fold(Resources::new(), |sum, agent| sum.plus(&agent.total));
+    let used = state.frameworks.values().fold(Resources::new(), |sum, framework| sum.plus(&framework.used()));
+    for name in ["cpus", "mem", "disk", "gpus"] {
+        let (total, used) = (total.scalar(name).as_f64(), used.scalar(name).as_f64());
+        let percent = if total > 0.0 { used / total } else { 0.0 };
+        for (kind, value) in [("total", total), ("used", used), ("percent", percent)] {
+            all.push((format!("master/{name}_{kind}"), value));
+        }
+    }
+}
+
+fn allocator(master: &Master, all: &mut Vec<(String, f64)>) {
+    let counts = master.allocator().counts();
+    for (name, count) in [
+        ("offered", counts.offered),
+        ("accepted", counts.accepted),
+        ("declined", counts.declined),
+        ("rescinded", counts.rescinded),
+        ("conflicts", counts.conflicts),
+    ] {
+        // More than 2^53 offers are never made.
+        all.push((format!("allocator/mesos/offers/{name}"), count as f64));
+    }
+    let mut shares: BTreeMap<Role, f64> = BTreeMap::new();
+    for standing in master.allocator().standings() {
+        *shares.entry(standing.role).or_default() += standing.share;
+    }
+    let shares = shares.into_iter();
+    all.extend(shares.map(|(role, share)| (format!("allocator/mesos/roles/{role}/shares/dominant"), share)));
+    for (role, quota) in &master.state().quotas {
+        for (kind, amounts) in [("guarantee", &quota.guarantees), ("limit", &quota.limits)] {
+            let name = |resource: &str| format!("allocator/mesos/quota/roles/{role}/resources/{resource}/{kind}");
+            all.extend(amounts.iter().map(|(resource, amount)| (name(resource), amount.as_f64())));
+        }
+    }
+}
+
+fn number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
 /// Load, processors and memory.

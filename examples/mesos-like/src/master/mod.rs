@@ -3,14 +3,17 @@
 pub mod about;
 pub mod actor;
 pub mod api;
+pub mod begin;
 pub mod core;
 pub mod desk;
 pub mod flags;
 pub mod front;
 pub mod leader;
+pub mod leading;
 pub mod metrics;
 pub mod proxy;
 pub mod registry;
 pub mod run;
 pub mod store;
+pub mod subscribers;
 pub mod view;

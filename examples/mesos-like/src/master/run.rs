@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::entropy::SeededEntropy;
 use orch_core::store::Check;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -18,6 +20,7 @@ use super::about::About;
 use super::flags::MasterFlags;
 use super::front::{Front, Leads, Stand};
 use super::leader::{Candidacy, Election, Leadership};
+use super::leading::lead;
 use super::registry::{Registered, Registry, RegistryError};
 use super::store::{MasterStore, StoreOpenError};
 use crate::http::Server;
@@ -72,6 +75,11 @@ impl RunningMaster {
     ///
     /// # Errors
     /// [`MasterError`]
+    pub async fn start(flags: MasterFlags) -> Result<Self, MasterError> {
+        Self::start_with(flags, Arc::new(lead)).await
+    }
+
+    /// Starts a master whose terms begin so.
     pub(crate) async fn start_with(flags: MasterFlags, begin: Begin) -> Result<Self, MasterError> {
         let store = flags.store.open().await.map_err(|error| {
             let store = flags.store.to_string();
@@ -188,5 +196,120 @@ struct Over<'a>(&'a watch::Sender<Stand>);
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.send_replace(Stand::Unknown);
+    }
+}
+
+/// Runs a master until a signal ends it.
+pub async fn master(flags: MasterFlags) -> ExitCode {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        eprintln!("error: cannot listen for signals");
+        return ExitCode::FAILURE;
+    };
+    let store = flags.store.to_string();
+    let running = match RunningMaster::start(flags).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    eprintln!("master {} listens on {}, with the store {store}", running.about().info.id, running.address());
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    running.stop().await;
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use orch_store::MemoryStore;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::http::{Client, ClientError};
+    use crate::master::flags::tests::flags;
+    use crate::master::front::tests::Echo;
+    use crate::master::registry::{RegistryChange, RoleRecord};
+
+    /// Each term counts in the registry how many there were.
+    fn counting() -> Begin {
+        Arc::new(|_, registry, registered| {
+            let before = registered.roles.get("terms").and_then(|role| role.weight).unwrap_or(0.0);
+            let count = RoleRecord { role: "terms".to_owned(), weight: Some(before + 1.0), quota: None };
+            let ended = Box::pin(async move {
+                registry.record(vec![RegistryChange::Role(count)]).await.expect("this master leads");
+                std::future::pending().await
+            });
+            Term { leads: Arc::new(Echo), ended }
+        })
+    }
+
+    async fn start(store: &Arc<dyn MasterStore>) -> RunningMaster {
+        // That the store is another one does not matter to who is alone with it.
+        let flags = flags(&["--port=0", "--leader_timeout=1secs", "--store=etcd://127.0.0.1:1"]).expect("flags");
+        RunningMaster::start_on(flags, Arc::clone(store), counting()).await.expect("started")
+    }
+
+    async fn said(master: &RunningMaster) -> Result<String, StatusCode> {
+        match Client::default().get(&master.address().to_string(), "/state").await {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(ClientError::Refused { status, .. }) => Err(status),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn leads(master: &RunningMaster) {
+        let led = async {
+            let mut stand = master.candidacy.leadership();
+            stand.wait_for(Leadership::is_mine).await.expect("it runs");
+            while said(master).await != Ok("State  GET".to_owned()) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), led).await.expect("in time");
+    }
+
+    #[tokio::test]
+    async fn one_master_leads_the_others_lead_to_it_and_the_next_one_knows_what_it_recorded() {
+        let store: Arc<dyn MasterStore> = Arc::new(MemoryStore::default());
+        let first = start(&store).await;
+        leads(&first).await;
+        let second = start(&store).await;
+        let follows = async {
+            // The client goes where it is sent.
+            while said(&second).await != Ok("State  GET".to_owned()) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), follows).await.expect("in time");
+        assert!(!second.candidacy.leadership().borrow().is_mine());
+        // It is killed: nobody is told.
+        drop(first);
+        leads(&second).await;
+        let third = start(&store).await;
+        second.stop().await;
+        leads(&third).await;
+        let claim = third.candidacy.leadership().borrow().clone();
+        let Leadership::Me(claim) = claim else { panic!("{claim:?}") };
+        let (_, registered) = Registry::open(store, claim).await.expect("read");
+        assert_eq!(registered.roles["terms"].weight, Some(3.0));
+    }
+
+    #[tokio::test]
+    async fn a_master_that_cannot_start_says_what_to_do() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let taken = flags(&[&format!("--port={port}")]).expect("flags");
+        let error = RunningMaster::start_with(taken, counting()).await.expect_err("taken").to_string();
+        assert!(error.contains("Choose another --ip or --port"), "{error}");
+        let nowhere = flags(&["--store=embedded:/proc/none"]).expect("flags");
+        let error = RunningMaster::start_with(nowhere, counting()).await.expect_err("no folder").to_string();
+        assert!(error.contains("--store=embedded:/proc/none"), "{error}");
     }
 }

@@ -61,6 +61,7 @@ impl Master {
         self.take_in_executors(&id, executors);
         self.take_in_tasks(&id, tasks);
         self.pending_kills(&id);
+        self.drain_goes_on(&id);
         self.record_agent(&id, AgentStanding::Admitted);
         if is_new {
             self.say(Output::Notice(Notice::AgentAdded(id)));
@@ -117,6 +118,7 @@ impl Master {
             }
         };
         self.observe(AllocatorChange::NodePut(supply));
+        self.recall_decisions(id);
         let is_active = self.state.agents.get(id).is_some_and(Agent::is_active);
         self.observe(AllocatorChange::NodeActive(node(id), is_active));
         let is_new = old_stream.is_none();
@@ -348,8 +350,8 @@ impl Master {
         self.state.unreachable.insert(id.to_owned(), (info, since));
     }
 
-    /// An agent goes for good, by its own word.
-    fn remove_agent(&mut self, id: &str, message: &str) {
+    /// An agent goes for good, by its own word or an operator's.
+    pub(super) fn remove_agent(&mut self, id: &str, message: &str) {
         self.say(Output::Record(RegistryChange::AgentForgotten(id.to_owned())));
         self.take_out(id, TaskState::Gone, Reason::AgentRemoved, message);
     }
@@ -424,7 +426,7 @@ impl Master {
         }
     }
 
-    fn record(&mut self, agent: AgentInfo, standing: AgentStanding) {
+    pub(super) fn record(&mut self, agent: AgentInfo, standing: AgentStanding) {
         let known = agent.id.as_ref().and_then(|id| self.state.agents.get(&id.value));
         let (drain, is_deactivated) = known.map_or((None, false), |known| (known.drain.clone(), known.is_deactivated));
         let record = AgentRecord {

@@ -44,10 +44,10 @@ impl Master {
                 self.decline(id, &decline.offer_ids, filters(decline.filters.as_ref()));
             }
             CallType::AcceptInverseOffers => {
-                self.answer_inverse(&call.accept_inverse_offers.unwrap_or_default().inverse_offer_ids);
+                self.answer_inverse(id, &call.accept_inverse_offers.unwrap_or_default().inverse_offer_ids, true);
             }
             CallType::DeclineInverseOffers => {
-                self.answer_inverse(&call.decline_inverse_offers.unwrap_or_default().inverse_offer_ids);
+                self.answer_inverse(id, &call.decline_inverse_offers.unwrap_or_default().inverse_offer_ids, false);
             }
             CallType::Revive => self.revive(id, &call.revive.unwrap_or_default().roles),
             CallType::Suppress => self.suppress(id, &call.suppress.unwrap_or_default().roles),
@@ -87,12 +87,6 @@ impl Master {
         let mut said = event(EventType::UpdateOperationStatus);
         said.update_operation_status = Some(UpdateOperationStatus { status });
         self.tell(framework, said);
-    }
-
-    fn answer_inverse(&mut self, offers: &[wire::OfferId]) {
-        for id in offers {
-            self.state.inverse_offers.remove(&id.value);
-        }
     }
 
     fn revive(&mut self, id: &str, names: &[String]) {

@@ -4,6 +4,7 @@
 mod accept;
 mod agents;
 mod calls;
+mod decide;
 mod frameworks;
 mod offers;
 mod output;
@@ -18,6 +19,7 @@ use orch_core::allocator::{Allocator, AllocatorChange, AllocatorError, NodeName}
 use orch_core::clock::Timestamp;
 
 pub use calls::Refused;
+pub(in crate::master) use decide::quota_said;
 pub use output::{Notice, Output};
 pub use state::{Agent, ExecutorEntry, Framework, Machine, Offer, Remaining, Remains, Settings, State, TaskEntry};
 
@@ -34,6 +36,7 @@ pub struct Master {
     now: Timestamp,
     next_framework: u64,
     next_agent: u64,
+    next_inverse_offer: u64,
     output: Vec<Output>,
 }
 
@@ -48,7 +51,16 @@ impl Master {
         now: Timestamp,
     ) -> Self {
         let state = State::new(info, now);
-        let mut master = Self { settings, allocator, state, now, next_framework: 0, next_agent: 0, output: Vec::new() };
+        let mut master = Self {
+            settings,
+            allocator,
+            state,
+            now,
+            next_framework: 0,
+            next_agent: 0,
+            next_inverse_offer: 0,
+            output: Vec::new(),
+        };
         // Nothing can be rescinded yet.
         master.allocator.advance(now);
         master.recover(registered);
@@ -56,8 +68,12 @@ impl Master {
     }
 
     fn recover(&mut self, registered: Registered) {
+        self.recover_roles(registered.roles);
         for (id, record) in registered.agents {
             let since = record.since.clone();
+            if record.drain.is_some() || record.deactivated() {
+                self.state.decided.insert(id.clone(), (record.drain.clone(), record.deactivated()));
+            }
             match record.standing() {
                 AgentStanding::Admitted => drop(self.state.recovered.insert(id, record.agent)),
                 AgentStanding::Unreachable => drop(self.state.unreachable.insert(id, (record.agent, since))),
@@ -114,6 +130,8 @@ impl Master {
     /// Does what is due: pings, what was waited for too long, and a round of offers.
     pub fn tick(&mut self) {
         self.look_after_agents();
+        self.look_after_drains();
+        self.make_inverse_offers();
         self.look_after_frameworks();
         self.allocate();
     }

@@ -7,6 +7,7 @@ use orch_core::allocator::{OfferId, Quota, Resources, Role, Unavailability};
 use orch_core::clock::Timestamp;
 
 use crate::resources::Form;
+use crate::wire::operator::InverseOfferStatus;
 use crate::wire::{
     AgentInfo, CapabilityType, DrainInfo, ExecutorInfo, FrameworkInfo, InverseOffer, MachineId, MasterInfo, Task,
     TaskState, TimeInfo,
@@ -76,6 +77,10 @@ pub struct State {
     pub quotas: BTreeMap<Role, Quota>,
     /// Machines that are, or will be, out of use.
     pub machines: Vec<Machine>,
+    /// What frameworks say to inverse offers, by agent and framework: the last word of each.
+    pub inverse_answers: BTreeMap<(String, String), InverseOfferStatus>,
+    /// How agents that are not here are emptied, and whether operators want no tasks on them.
+    pub decided: BTreeMap<String, (Option<DrainInfo>, bool)>,
 }
 
 /// A framework.
@@ -233,6 +238,8 @@ impl State {
             weights: BTreeMap::new(),
             quotas: BTreeMap::new(),
             machines: Vec::new(),
+            inverse_answers: BTreeMap::new(),
+            decided: BTreeMap::new(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::http::Server;
 use crate::master::flags::tests::flags;
 
 #[derive(Debug)]
-struct Echo;
+pub(crate) struct Echo;
 
 #[async_trait]
 impl Leads for Echo {

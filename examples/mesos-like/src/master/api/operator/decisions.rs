@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Conversion, Decision, invalid};
+use super::{Decision, invalid};
 use crate::http::Refusal;
 use crate::wire::operator::{Call, CallType, DrainAgent, OneAgent, QuotaRequest};
+use crate::wire::scheduler::{GrowVolume, Operation, OperationType, Reserve, ShrinkVolume, Unreserve, Volumes};
 use crate::wire::{AgentId, QuotaConfig, Scalar};
 
 /// What a call asks for.
@@ -30,31 +31,34 @@ pub(super) fn decision(call: Call) -> Result<Decision, Refusal> {
         CallType::StartMaintenance => Decision::MachinesDown(expect!(start_maintenance).machines),
         CallType::StopMaintenance => Decision::MachinesUp(expect!(stop_maintenance).machines),
         CallType::ReserveResources => {
-            let reserve = expect!(reserve_resources);
-            let conversion = Conversion::Reserve { source: reserve.source, resources: reserve.resources };
-            Decision::Resources(reserve.agent_id, conversion)
+            let call = expect!(reserve_resources);
+            let reserve = Reserve { source: call.source, resources: call.resources };
+            on(call.agent_id, OperationType::Reserve, |operation| operation.reserve = Some(reserve))
         }
         CallType::UnreserveResources => {
-            let unreserve = expect!(unreserve_resources);
-            Decision::Resources(unreserve.agent_id, Conversion::Unreserve(unreserve.resources))
+            let call = expect!(unreserve_resources);
+            let unreserve = Unreserve { resources: call.resources };
+            on(call.agent_id, OperationType::Unreserve, |operation| operation.unreserve = Some(unreserve))
         }
         CallType::CreateVolumes => {
-            let create = expect!(create_volumes);
-            Decision::Resources(create.agent_id, Conversion::Create(create.volumes))
+            let call = expect!(create_volumes);
+            let create = Volumes { volumes: call.volumes };
+            on(call.agent_id, OperationType::Create, |operation| operation.create = Some(create))
         }
         CallType::DestroyVolumes => {
-            let destroy = expect!(destroy_volumes);
-            Decision::Resources(destroy.agent_id, Conversion::Destroy(destroy.volumes))
+            let call = expect!(destroy_volumes);
+            let destroy = Volumes { volumes: call.volumes };
+            on(call.agent_id, OperationType::Destroy, |operation| operation.destroy = Some(destroy))
         }
         CallType::GrowVolume => {
-            let grow = expect!(grow_volume);
-            let (volume, addition) = (Box::new(grow.volume), Box::new(grow.addition));
-            Decision::Resources(named(grow.agent_id)?, Conversion::Grow { volume, addition })
+            let call = expect!(grow_volume);
+            let grow = GrowVolume { volume: call.volume, addition: call.addition };
+            on(named(call.agent_id)?, OperationType::GrowVolume, |operation| operation.grow_volume = Some(grow))
         }
         CallType::ShrinkVolume => {
-            let shrink = expect!(shrink_volume);
-            let volume = Box::new(shrink.volume);
-            Decision::Resources(named(shrink.agent_id)?, Conversion::Shrink { volume, subtract: shrink.subtract })
+            let call = expect!(shrink_volume);
+            let shrink = ShrinkVolume { volume: call.volume, subtract: call.subtract };
+            on(named(call.agent_id)?, OperationType::ShrinkVolume, |operation| operation.shrink_volume = Some(shrink))
         }
         CallType::Teardown => Decision::Teardown(expect!(teardown).framework_id),
         CallType::MarkAgentGone => Decision::Gone(one(expect!(mark_agent_gone))),
@@ -66,6 +70,13 @@ pub(super) fn decision(call: Call) -> Result<Decision, Refusal> {
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, reason));
         }
     })
+}
+
+/// What is done with resources of an agent.
+pub(in crate::master::api) fn on(agent: AgentId, kind: OperationType, say: impl FnOnce(&mut Operation)) -> Decision {
+    let mut operation = Operation { r#type: Some(kind.into()), ..Operation::default() };
+    say(&mut operation);
+    Decision::Resources(agent, Box::new(operation))
 }
 
 /// What the older way to set a quota asks for: it is a guarantee and a limit at once.

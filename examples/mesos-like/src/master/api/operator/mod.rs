@@ -3,14 +3,14 @@
 mod decisions;
 mod reads;
 
-pub(in crate::master::api) use decisions::{no_quota, set_quota};
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, StatusCode};
+pub(in crate::master::api) use decisions::{no_quota, on, set_quota};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::Office;
+use super::scheduler::{accepted, content_type};
 use crate::http::{Answer, Refusal, empty, read_body, refused, whole};
-use crate::master::desk::{Conversion, Decision};
+use crate::master::desk::Decision;
 use crate::wire::MediaType;
 use crate::wire::operator::{Call, CallType, Response};
 
@@ -30,14 +30,8 @@ pub async fn answer(office: Office<'_>, request: Request<Incoming>) -> Answer {
 
 /// The call in a request, and the form that its answer is to have.
 async fn call(request: Request<Incoming>) -> Result<(Call, MediaType), Refusal> {
-    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let content = header(CONTENT_TYPE).ok_or_else(|| Refusal::bad_request("Expecting 'Content-Type' to be present"))?;
-    let forms = format!("'{}' or '{}'", MediaType::Json.text(), MediaType::Protobuf.text());
-    let content = MediaType::of_content(content).ok_or_else(|| {
-        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("Expecting 'Content-Type' of {forms}"))
-    })?;
-    let accepted = MediaType::accepted(header(ACCEPT))
-        .ok_or_else(|| Refusal::new(StatusCode::NOT_ACCEPTABLE, format!("Expecting 'Accept' to allow {forms}")));
+    let content = content_type(request.headers())?;
+    let accepted = accepted(request.headers());
     let body = read_body(request.into_body()).await?;
     let call: Call = content.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
     if call.r#type.is_none() {

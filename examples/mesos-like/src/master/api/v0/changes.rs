@@ -4,10 +4,11 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::http::{Query, Refusal};
-use crate::master::api::operator::{no_quota, set_quota};
+use crate::master::api::operator::{no_quota, on, set_quota};
 use crate::master::api::route::Route;
-use crate::master::desk::{Conversion, Decision};
+use crate::master::desk::Decision;
 use crate::wire::operator::QuotaRequest;
+use crate::wire::scheduler::{Operation, OperationType, Reserve, Unreserve, Volumes};
 use crate::wire::{AgentId, MachineId, MediaType, Message, Resource};
 
 /// Whether a route is for changes only.
@@ -38,12 +39,18 @@ pub(super) fn decision(
             let framework = framework.ok_or_else(|| Refusal::bad_request("Missing 'frameworkId' query parameter"))?;
             Decision::Teardown(framework.into())
         }
-        Route::Reserve => {
-            resources(body, "resources", |resources| Conversion::Reserve { source: Vec::new(), resources })?
-        }
-        Route::Unreserve => resources(body, "resources", Conversion::Unreserve)?,
-        Route::CreateVolumes => resources(body, "volumes", Conversion::Create)?,
-        Route::DestroyVolumes => resources(body, "volumes", Conversion::Destroy)?,
+        Route::Reserve => resources(body, "resources", OperationType::Reserve, |operation, resources| {
+            operation.reserve = Some(Reserve { source: Vec::new(), resources });
+        })?,
+        Route::Unreserve => resources(body, "resources", OperationType::Unreserve, |operation, resources| {
+            operation.unreserve = Some(Unreserve { resources });
+        })?,
+        Route::CreateVolumes => resources(body, "volumes", OperationType::Create, |operation, volumes| {
+            operation.create = Some(Volumes { volumes });
+        })?,
+        Route::DestroyVolumes => resources(body, "volumes", OperationType::Destroy, |operation, volumes| {
+            operation.destroy = Some(Volumes { volumes });
+        })?,
         Route::MachineDown => Decision::MachinesDown(array::<MachineId>(body, "MachineID")?),
         Route::MachineUp => Decision::MachinesUp(array::<MachineId>(body, "MachineID")?),
         Route::Weights => Decision::Weights(array(body, "WeightInfo")?),
@@ -61,14 +68,19 @@ pub(super) fn decision(
     Ok((decision, status))
 }
 
-fn resources(body: &[u8], name: &str, conversion: impl Fn(Vec<Resource>) -> Conversion) -> Result<Decision, Refusal> {
+fn resources(
+    body: &[u8],
+    name: &str,
+    kind: OperationType,
+    say: impl FnOnce(&mut Operation, Vec<Resource>),
+) -> Result<Decision, Refusal> {
     let form = form(body)?;
     let field =
         |name: &str| form.get(name).ok_or_else(|| Refusal::bad_request(format!("Missing '{name}' query parameter")));
     let agent = form.get("slaveId").or(form.get("agentId"));
     let agent: AgentId = agent.map_or_else(|| field("slaveId"), Ok)?.into();
     let resources = array(field(name)?.as_bytes(), "Resource")?;
-    Ok(Decision::Resources(agent, conversion(resources)))
+    Ok(on(agent, kind, |operation| say(operation, resources)))
 }
 
 fn form(body: &[u8]) -> Result<Query, Refusal> {
@@ -109,7 +121,8 @@ mod tests {
         let body = "slaveId=M-S0&resources=%5B%7B%22name%22%3A%22cpus%22%2C%22type%22%3A%22SCALAR%22%2C\
                     %22scalar%22%3A%7B%22value%22%3A1%7D%2C%22role%22%3A%22dev%22%7D%5D";
         let (reserve, status) = asked(Route::Reserve, "", false, body).expect("a form");
-        let Decision::Resources(agent, Conversion::Reserve { resources, .. }) = reserve else { panic!("{reserve:?}") };
+        let Decision::Resources(agent, operation) = reserve else { panic!("{reserve:?}") };
+        let resources = operation.reserve.expect("a reservation").resources;
         assert_eq!((agent, resources[0].role.as_deref(), status), ("M-S0".into(), Some("dev"), 202));
         let (weights, _) = asked(Route::Weights, "", false, r#"[{"role":"dev","weight":"2.5"}]"#).expect("JSON");
         assert!(matches!(weights, Decision::Weights(all) if all[0].weight == 2.5));

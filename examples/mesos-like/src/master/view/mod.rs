@@ -1,6 +1,10 @@
 //! [`View`]: all that a master knows, as it is shown.
 
+mod look;
+
 use std::collections::BTreeMap;
+
+pub use look::{agent_of, framework_of};
 
 use crate::wire::operator::{
     Agent, ClusterStatus, Executor, Framework, GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks,
