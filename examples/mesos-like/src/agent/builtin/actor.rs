@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use orch_core::clock::{Clock as _, SystemClock};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::core::{Core, Input, Output, span};
 use super::{BuiltinSetting, task};
 use crate::agent::checks::{self, Target};
-use crate::agent::containers::Containers;
+use crate::agent::containers::{Containers, LaunchError};
 use crate::wire::TaskStatus;
 use crate::wire::executor::{Call, CallType, Event, EventType, Subscribe, Update};
 
@@ -29,6 +29,8 @@ pub(super) struct Actor {
     inputs: mpsc::Sender<Input>,
     work: JoinSet<()>,
     checks: BTreeMap<String, JoinSet<()>>,
+    /// What starts containers.
+    starts: BTreeMap<String, AbortHandle>,
 }
 
 /// Runs an executor to its end.
@@ -40,8 +42,8 @@ pub(super) async fn run(
     calls: mpsc::Sender<Call>,
 ) {
     let (inputs, mut happened) = mpsc::channel(RESULTS);
-    let (setting, work, checks) = (Arc::new(setting), JoinSet::new(), BTreeMap::new());
-    let mut actor = Actor { containers, setting, core, calls, inputs, work, checks };
+    let (work, checks, starts) = (JoinSet::new(), BTreeMap::new(), BTreeMap::new());
+    let mut actor = Actor { containers, setting: Arc::new(setting), core, calls, inputs, work, checks, starts };
     let subscribe =
         Call { r#type: Some(CallType::Subscribe.into()), subscribe: Some(Subscribe::default()), ..actor.call() };
     if actor.calls.send(subscribe).await.is_err() {
@@ -72,6 +74,7 @@ impl Actor {
     async fn perform(&mut self, output: Output) -> bool {
         match output {
             Output::Start(id) => self.start(id),
+            Output::GiveUp(id) => self.give_up(id),
             Output::Tell(status) => return self.tell(*status).await,
             Output::Watch(id) => self.watch(&id),
             Output::StopChecks(id) => drop(self.checks.remove(&id)),
@@ -94,7 +97,8 @@ impl Actor {
         let Some(life) = self.core.life(&id) else { return };
         let (planned, link) = (task::plan(&self.setting, life), task::link(&self.setting, life));
         let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
-        self.work.spawn(async move {
+        let task = id.clone();
+        let start = self.work.spawn(async move {
             if let Some((link, target)) = link
                 && let Err(error) = make_link(&link, &target)
             {
@@ -109,6 +113,22 @@ impl Actor {
                 Err(error) => Input::NotLaunched(id, error),
             };
             tell(&inputs, input).await;
+        });
+        self.starts.insert(task, start);
+    }
+
+    /// Stops what starts a container, and removes as much of it as is there.
+    fn give_up(&mut self, id: String) {
+        let Some(life) = self.core.life(&id) else { return };
+        if let Some(start) = self.starts.remove(&id) {
+            start.abort();
+        }
+        let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
+        let container = life.container_id.clone();
+        self.work.spawn(async move {
+            containers.remove(&container).await;
+            let error = LaunchError::failed("The task was killed while it was launched");
+            tell(&inputs, Input::NotLaunched(id, error)).await;
         });
     }
 
@@ -134,6 +154,7 @@ impl Actor {
     }
 
     fn watch(&mut self, id: &str) {
+        self.starts.remove(id);
         let Some(life) = self.core.life(id) else { return };
         let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
         let (container, task) = (life.container_id.clone(), id.to_owned());

@@ -45,6 +45,7 @@ impl Seen {
                 self.statuses.push(*status);
                 Some(words)
             }
+            Output::GiveUp(id) => Some(format!("give up {id}")),
             Output::Watch(id) => Some(format!("watch {id}")),
             Output::StopChecks(_) => None,
             Output::End(id, grace) => Some(format!("end {id} in {}", grace.as_secs())),
@@ -115,10 +116,10 @@ fn a_framework_that_knows_no_killing_is_not_told_of_it() {
 }
 
 #[test]
-fn a_task_that_is_killed_before_it_runs_ends_as_soon_as_it_does() {
+fn a_task_that_is_killed_before_it_runs_is_given_up_or_ends_as_soon_as_it_runs() {
     let mut seen = Seen::of(&setting(ExecutorType::Unknown));
     seen.hears(Input::Launch(vec![task("t")]));
-    assert_eq!(seen.hears(Input::Kill("t".to_owned(), None)), Vec::<String>::new());
+    assert_eq!(seen.hears(Input::Kill("t".to_owned(), None)), ["give up t"]);
     let mut other = Seen::of(&setting(ExecutorType::Unknown));
     other.hears(Input::Launch(vec![task("t")]));
     other.hears(Input::Kill("t".to_owned(), None));
@@ -182,13 +183,16 @@ fn a_task_that_does_not_work_is_killed_and_told_not_to_be_healthy() {
 fn tasks_from_before_go_on_and_those_that_are_gone_are_told() {
     let mut setting = setting(ExecutorType::Default);
     let known = |id: &str, state| super::super::Recovered { task: task(id), state };
-    setting.recovered = vec![known("ran", TaskState::Running), known("began", TaskState::Staging)];
+    setting.recovered =
+        vec![known("ran", TaskState::Running), known("began", TaskState::Staging), known("dying", TaskState::Killing)];
     let mut seen = Seen::of(&setting);
+    assert_eq!(seen.hears(launched("dying")), ["watch dying", "end dying in 3"]);
     assert_eq!(seen.hears(launched("ran")), ["watch ran"]);
     assert_eq!(seen.hears(launched("began")), ["began TASK_RUNNING", "watch began"]);
     assert_eq!(seen.hears(ended("began", 0)), ["began TASK_FINISHED"]);
-    assert_eq!(seen.hears(Input::Lost("ran".to_owned())), ["ran TASK_FAILED"]);
+    assert_eq!(seen.hears(Input::Lost("ran".to_owned())), ["ran TASK_FAILED", "end dying in 3"]);
     assert_eq!(seen.last().reason(), Reason::AgentRestarted);
+    assert_eq!(seen.hears(ended("dying", 9)), ["dying TASK_KILLED"]);
 }
 
 #[test]
