@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesos_like::agent::builtin::Recovered;
-use mesos_like::agent::containers::{Containers, ImageRuntime};
+use mesos_like::agent::containers::{Containers, ImageBackend};
 use mesos_like::wire::{
     CommandInfo, ContainerInfo, ContainerType, DockerInfo, DockerNetwork, ExecutorType, Image, ImageType, MesosInfo,
     PortMapping, Reason, TaskInfo, TaskState, Volume, VolumeMode,
@@ -37,7 +37,7 @@ async fn a_command_runs_in_an_image_of_docker_and_sees_its_sandbox() {
     let _inside = daemon.host().enter();
     daemon.load(&busybox_image(), IMAGE);
     daemon.load(&busybox_image().entrypoint(["/bin/echo", "from the image:"]), "talking:test");
-    let place = Place::with_images(ImageRuntime::Docker(daemon.socket()));
+    let place = Place::with_images(ImageBackend::Docker(daemon.socket()));
     let containers = place.open().await;
 
     let mut executor = Executor::start(&containers, &place, ExecutorType::Unknown);
@@ -137,7 +137,7 @@ async fn a_command_runs_in_an_image_of_containerd_and_sees_its_sandbox() {
     let daemon = Containerd::start().await;
     // Bridges and the like are made where containerd is.
     let _inside = daemon.host().enter();
-    let mut place = Place::with_images(ImageRuntime::Containerd(daemon.socket()));
+    let mut place = Place::with_images(ImageBackend::Containerd(daemon.socket()));
     place.setting.image_cgroup = Some(daemon.cgroup_parent().into());
     let containers = place.open().await;
     daemon.import(&place.setting.mark(), &busybox_image(), "docker.io/library/busybox:test");

@@ -52,6 +52,7 @@ pub(super) async fn run(
     actor.find_known();
     loop {
         let input = tokio::select! {
+            biased;
             event = events.recv() => match event {
                 Some(event) => input_of(event),
                 // The agent is gone: containers go on, and another one will look after them.

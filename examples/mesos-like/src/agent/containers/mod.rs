@@ -30,7 +30,7 @@ pub(in crate::agent) use self::folders::make_within;
 pub use self::launch::{ContainerPlan, Ended, LaunchError, Launched};
 use self::plan::{Ground, Planned};
 use self::runtimes::Runtimes;
-pub use self::runtimes::{ImageRuntime, RuntimeSetting};
+pub use self::runtimes::{ImageBackend, RuntimeSetting};
 pub use self::volumes::persistent_volume;
 use super::fetch::Fetcher;
 

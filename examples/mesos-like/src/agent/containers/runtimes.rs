@@ -16,7 +16,7 @@ pub struct RuntimeSetting {
     /// The agent's folder: `--work_dir`.
     pub work_dir: PathBuf,
     /// What runs containers from images.
-    pub images: ImageRuntime,
+    pub images: ImageBackend,
     /// The group of the kernel for processes, if they are to be limited: `--cgroups_root`, with `--isolation` of
     /// `cgroups/…`.
     pub cgroup: Option<PathBuf>,
@@ -43,7 +43,7 @@ impl RuntimeSetting {
 
 /// What runs containers from images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ImageRuntime {
+pub enum ImageBackend {
     /// Nothing: tasks that want an image fail.
     #[default]
     None,
@@ -75,15 +75,15 @@ impl Runtimes {
         }
         let host = ProcessRuntime::open(config).await?;
         let images: Option<(Arc<dyn Interactive>, Arc<dyn Images>)> = match &setting.images {
-            ImageRuntime::None => None,
-            ImageRuntime::Docker(socket) => {
+            ImageBackend::None => None,
+            ImageBackend::Docker(socket) => {
                 let scope = setting.mark().parse().map_err(|error| unusable(&error))?;
                 let mut config = DockerConfig::new(folder.join("docker"), scope);
                 config.socket.clone_from(socket);
                 let opened = Arc::new(DockerRuntime::open(config).await?);
                 Some((Arc::clone(&opened) as _, opened))
             }
-            ImageRuntime::Containerd(socket) => {
+            ImageBackend::Containerd(socket) => {
                 let mut config = ContainerdConfig::new(folder.join("containerd"));
                 config.socket.clone_from(socket);
                 config.namespace = setting.mark().parse().map_err(|error| unusable(&error))?;
