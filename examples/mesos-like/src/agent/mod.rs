@@ -5,5 +5,6 @@ mod checks;
 pub mod containers;
 mod fetch;
 pub mod files;
+mod folder;
 #[cfg(test)]
 mod scratch;

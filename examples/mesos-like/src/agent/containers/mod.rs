@@ -26,7 +26,6 @@ use orch_core::runtime::{
 use tokio::task::JoinSet;
 
 pub(in crate::agent) use self::account::Account;
-pub(in crate::agent) use self::folders::make_within;
 pub use self::launch::{ContainerPlan, Ended, LaunchError, Launched};
 use self::plan::{Ground, Planned};
 use self::runtimes::Runtimes;
