@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{OpenOptionsExt as _, fchown, lchown};
 use std::path::{Path, PathBuf};
@@ -48,10 +49,10 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The path of something directly within, for this process as long as the folder is held. What is opened there must not
-    /// follow links.
-    pub(super) fn own(&self, name: impl AsRef<Path>) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd())).join(name)
+    /// The path of something directly within. What is opened there must not follow links.
+    pub(super) fn own(&self, name: impl AsRef<Path>) -> Place<'_> {
+        let path = PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd())).join(name);
+        Place { path, _folder: PhantomData }
     }
 
     /// The path that it had when it was opened.
@@ -68,14 +69,27 @@ impl Folder {
     }
 }
 
+/// The path of something within a folder, for this process and as long as the folder is held.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    path: PathBuf,
+    _folder: PhantomData<&'a Folder>,
+}
+
+impl AsRef<Path> for Place<'_> {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// Opens a plain file for reading. A link is none.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
+pub(super) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: impl AsRef<Path>) -> io::Result<File> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     File::options().read(true).custom_flags(flags.bits()).open(path)
 }
@@ -100,7 +114,7 @@ mod tests {
         let error = root.within(Path::new("a/b"), None).expect_err("a link");
         assert!(error.to_string().contains("a link is in its place"), "{error}");
         symlink("moved/b/file", scratch.path().join("link")).expect("a link");
-        assert!(open_file(&scratch.path().join("link")).is_err());
-        assert!(open_file(&scratch.path().join("moved/b/file")).is_ok());
+        assert!(open_file(scratch.path().join("link")).is_err());
+        assert!(open_file(scratch.path().join("moved/b/file")).is_ok());
     }
 }

@@ -37,6 +37,7 @@ async fn a_command_runs_in_an_image_of_docker_and_sees_its_sandbox() {
     let _inside = daemon.host().enter();
     daemon.load(&busybox_image(), IMAGE);
     daemon.load(&busybox_image().entrypoint(["/bin/echo", "from the image:"]), "talking:test");
+    daemon.load(&busybox_image().user("app"), "other:test");
     let place = Place::with_images(ImageBackend::Docker(daemon.socket()));
     let containers = place.open().await;
 
@@ -55,6 +56,11 @@ async fn a_command_runs_in_an_image_of_docker_and_sees_its_sandbox() {
     executor.told(TaskState::Killing).await;
     executor.told(TaskState::Killed).await;
     executor.ends().await;
+
+    std::fs::remove_dir_all(place.sandbox()).expect("the next one has a sandbox of its own");
+    let task = TaskInfo { container: docker("other:test"), ..script("t", "id -u; exit 0") };
+    runs_to_its_end(&containers, &place, task).await;
+    assert_eq!(place.written("stdout"), "1000\n");
 
     let command = CommandInfo { shell: Some(false), arguments: vec!["hello".into()], ..CommandInfo::default() };
     let task = TaskInfo { command: Some(command), container: docker("talking:test"), ..script("t", "") };

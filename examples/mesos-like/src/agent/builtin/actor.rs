@@ -79,7 +79,7 @@ pub(super) async fn run(
         }
         if is_done {
             // Whoever has something more to say is not kept waiting.
-            drop(events);
+            drop((events, happened));
             return actor.finish(calls).await;
         }
     }

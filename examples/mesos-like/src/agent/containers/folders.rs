@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use orch_core::runtime::Mount;
@@ -11,7 +11,7 @@ use super::account::Account;
 use super::command::Within;
 use super::launch::LaunchError;
 use super::volumes::{At, MAPPED, Seen, Source};
-use crate::agent::folder::Folder;
+use crate::agent::folder::{Folder, open_file};
 
 /// Makes a sandbox, for the user of its container.
 pub(super) fn make_sandbox(sandbox: &Path, account: Option<&Account>) -> Result<(), LaunchError> {
@@ -50,6 +50,21 @@ pub(super) fn make_seen(
         mounts.push(Mount { source, target, read_only: one.read_only });
     }
     Ok(mounts)
+}
+
+/// Makes the files for the output of a container that may run as any user of its image.
+pub(super) fn make_output(sandbox: &Path) -> Result<(), LaunchError> {
+    let make = |name: &str| {
+        let sandbox = Folder::open(sandbox)?;
+        let place = sandbox.own(name);
+        let file = match fs::File::create_new(&place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_file(&place),
+            made => made,
+        };
+        file?.set_permissions(fs::Permissions::from_mode(0o666))
+    };
+    let made = ["stdout", "stderr"].into_iter().try_for_each(make);
+    made.map_err(|error| failed(format!("Failed to make the output in {}", sandbox.display()), &error))
 }
 
 fn source(source: &Source, account: Option<&Account>) -> Result<PathBuf, LaunchError> {

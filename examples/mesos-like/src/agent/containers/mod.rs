@@ -143,7 +143,13 @@ impl Containers {
             image::bring(images.as_ref(), name, *force).await?;
         }
         let (sandbox, seen, within) = (plan.sandbox.clone(), planned.seen.clone(), planned.within);
-        on_disk(move || folders::make_seen(&sandbox, &seen, within, account.as_ref())).await
+        on_disk(move || {
+            if within != command::Within::Host {
+                folders::make_output(&sandbox)?;
+            }
+            folders::make_seen(&sandbox, &seen, within, account.as_ref())
+        })
+        .await
     }
 
     async fn start(

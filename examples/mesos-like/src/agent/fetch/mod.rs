@@ -73,7 +73,7 @@ impl Fetcher {
         }
         if uri.executable() {
             let mode = fs::Permissions::from_mode(0o755);
-            let made = open_file(&folder.own(&name)).and_then(|file| file.set_permissions(mode));
+            let made = open_file(folder.own(&name)).and_then(|file| file.set_permissions(mode));
             return made.map_err(|error| format!("it cannot be made executable: {error}"));
         }
         if uri.extract() { archive::extract(folder.path(), &name, account).await } else { Ok(()) }
@@ -89,7 +89,7 @@ impl Fetcher {
     ) -> Result<(), String> {
         match source {
             Source::Http(address) => {
-                self.downloads.download(address, &folder.own(name)).await?;
+                self.downloads.download(address, folder.own(name).as_ref()).await?;
                 folder.give(name, account).map_err(|error| error.to_string())
             }
             // As the user, who is not to get by this what it cannot read by itself.
