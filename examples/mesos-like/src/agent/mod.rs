@@ -11,6 +11,7 @@ pub mod environment;
 mod fetch;
 pub mod files;
 pub mod flags;
+mod folder;
 pub mod layout;
 pub mod record;
 pub mod register;
