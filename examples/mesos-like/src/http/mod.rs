@@ -3,12 +3,14 @@
 
 mod answer;
 mod client;
+mod media;
 mod query;
 mod server;
 mod stream;
 
 pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text, whole};
 pub use client::{Client, ClientError, Stream};
+pub use media::{accepted, content_type};
 pub use query::Query;
 pub use server::{Handler, Server};
 pub use stream::{Outbox, STREAM_ID, SlowReader, new_stream_id, streamed};

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,17 @@ use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::answer::Answer;
 
-/// How long the head of a request may take to come.
+/// How long the head of a connection's first request may take to come. Whoever has asked once may be silent for as long
+/// as it likes: libraries keep a connection for their calls, and one of them gives its subscription up, too, when it
+/// finds that closed.
 const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 
 /// Answers one request.
@@ -71,14 +76,71 @@ async fn connection(stream: TcpStream, peer: SocketAddr, handler: Arc<dyn Handle
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "records may be late");
     }
-    let service = service_fn(move |request| {
+    let asked = Notify::new();
+    let service = service_fn(|request| {
+        asked.notify_one();
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.answer(request, peer).await) }
     });
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    // Who is asked to go on by `Expect: 100-continue` is answered by hyper; who sends half a head is not waited for.
-    builder.timer(TokioTimer::new()).header_read_timeout(SLOWEST_HEAD);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+    // Who is asked to go on by `Expect: 100-continue` is answered by hyper.
+    let mut serving = pin!(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        first = timeout(SLOWEST_HEAD, asked.notified()) => match first {
+            Ok(()) => serving.await,
+            Err(_) => return tracing::debug!(%peer, "nothing was asked on a connection"),
+        },
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, %peer, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::http::text;
+
+    struct Echo;
+
+    #[async_trait]
+    impl Handler for Echo {
+        async fn answer(&self, request: Request<Incoming>, _: SocketAddr) -> Answer {
+            text(StatusCode::OK, request.uri().path())
+        }
+    }
+
+    async fn connected() -> (Server, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let server = Server::start(listener, Arc::new(Echo)).expect("it listens");
+        let stream = TcpStream::connect(server.address()).await.expect("a connection");
+        (server, stream)
+    }
+
+    async fn ask(stream: &mut TcpStream, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it is open");
+        let mut answer = [0; 1024];
+        let length = stream.read(&mut answer).await.expect("it is open");
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_something_was_asked_stays_open_while_nothing_is() {
+        let (_server, mut stream) = connected().await;
+        assert!(ask(&mut stream, "/first").await.ends_with("/first"));
+        tokio::time::sleep(SLOWEST_HEAD * 100).await;
+        assert!(ask(&mut stream, "/second").await.ends_with("/second"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_is_asked_is_closed() {
+        let (_server, mut stream) = connected().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHo").await.expect("it is open");
+        let left = stream.read(&mut [0; 1]).await;
+        assert!(left.is_err() || left.is_ok_and(|length| length == 0), "nothing is answered");
     }
 }

@@ -1,6 +1,7 @@
 //! What is said between frameworks, executors, agents and masters: messages, in JSON and in protobuf, as records.
 
 mod agent;
+pub mod agent_operator;
 mod base;
 mod decisions;
 pub(crate) mod describe;

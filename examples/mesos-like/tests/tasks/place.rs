@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mesos_like::agent::builtin::{BuiltinExecutor, BuiltinSetting, Recovered};
-use mesos_like::agent::containers::{Containers, ImageRuntime, RuntimeSetting};
+use mesos_like::agent::containers::{Containers, ImageBackend, RuntimeSetting};
 use mesos_like::wire::executor::{Acknowledged, Call, Event, EventType, Kill, Launch, LaunchGroup};
 use mesos_like::wire::{
     Capability, CapabilityType, CommandInfo, DurationInfo, ExecutorInfo, ExecutorType, FrameworkInfo, KillPolicy,
@@ -41,7 +41,7 @@ impl Place {
         Self { folder, setting }
     }
 
-    pub(crate) fn with_images(images: ImageRuntime) -> Self {
+    pub(crate) fn with_images(images: ImageBackend) -> Self {
         let mut place = Self::new();
         place.setting.images = images;
         place

@@ -1,34 +1,40 @@
 //! [`Actor`]: does what the core decides, and tells it what happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::clock::{Clock as _, SystemClock};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::core::{Core, Input, Output, span};
 use super::{BuiltinSetting, task};
 use crate::agent::checks::{self, Target};
-use crate::agent::containers::Containers;
+use crate::agent::containers::{Containers, LaunchError};
 use crate::wire::TaskStatus;
 use crate::wire::executor::{Call, CallType, Event, EventType, Subscribe, Update};
 
 /// How many results of checks may wait.
 const RESULTS: usize = 16;
 
+/// How long it may take to remove what is left when all tasks have ended.
+const LAST_WORK: Duration = Duration::from_secs(10);
+
 /// Does what the core decides, and tells it what happens.
 pub(super) struct Actor {
     containers: Arc<Containers>,
     setting: Arc<BuiltinSetting>,
     core: Core,
-    calls: mpsc::Sender<Call>,
+    /// What is to be said to the agent. It is not waited for: it may wait for us.
+    said: VecDeque<Call>,
     inputs: mpsc::Sender<Input>,
     work: JoinSet<()>,
     checks: BTreeMap<String, JoinSet<()>>,
+    /// What starts containers.
+    starts: BTreeMap<String, AbortHandle>,
 }
 
 /// Runs an executor to its end.
@@ -40,61 +46,88 @@ pub(super) async fn run(
     calls: mpsc::Sender<Call>,
 ) {
     let (inputs, mut happened) = mpsc::channel(RESULTS);
-    let (setting, work, checks) = (Arc::new(setting), JoinSet::new(), BTreeMap::new());
-    let mut actor = Actor { containers, setting, core, calls, inputs, work, checks };
+    let (work, checks, starts) = (JoinSet::new(), BTreeMap::new(), BTreeMap::new());
+    let (setting, said) = (Arc::new(setting), VecDeque::new());
+    let mut actor = Actor { containers, setting, core, said, inputs, work, checks, starts };
     let subscribe =
         Call { r#type: Some(CallType::Subscribe.into()), subscribe: Some(Subscribe::default()), ..actor.call() };
-    if actor.calls.send(subscribe).await.is_err() {
-        return;
-    }
+    actor.said.push_back(subscribe);
     actor.find_known();
     loop {
         let input = tokio::select! {
+            biased;
             event = events.recv() => match event {
                 Some(event) => input_of(event),
                 // The agent is gone: containers go on, and another one will look after them.
                 None => return,
             },
+            permit = calls.reserve(), if !actor.said.is_empty() => match (permit, actor.said.pop_front()) {
+                (Ok(permit), Some(call)) => {
+                    permit.send(call);
+                    None
+                }
+                _ => return,
+            },
             Some(input) = happened.recv() => Some(input),
         };
         while actor.work.try_join_next().is_some() {}
         let Some(input) = input else { continue };
+        let mut is_done = false;
         for output in actor.core.handle(SystemClock.now(), input) {
-            if !actor.perform(output).await {
-                return;
-            }
+            is_done |= output == Output::Done;
+            actor.perform(output);
+        }
+        if is_done {
+            // Whoever has something more to say is not kept waiting.
+            drop((events, happened));
+            return actor.finish(calls).await;
         }
     }
 }
 
 impl Actor {
-    /// Does one thing; false if there is nothing more to do.
-    async fn perform(&mut self, output: Output) -> bool {
+    /// Does one thing.
+    fn perform(&mut self, output: Output) {
         match output {
             Output::Start(id) => self.start(id),
-            Output::Tell(status) => return self.tell(*status).await,
+            Output::GiveUp(id) => self.give_up(id),
+            Output::Tell(status) => self.tell(*status),
             Output::Watch(id) => self.watch(&id),
             Output::StopChecks(id) => drop(self.checks.remove(&id)),
             Output::End(id, grace) => self.end(&id, grace),
             Output::Remove(id) => self.remove(&id),
-            Output::Done => {
-                // What is left is to be gone before anybody is told that the executor is.
-                for id in self.core.ids() {
-                    self.remove(&id);
-                }
-                let removed = async { while self.work.join_next().await.is_some() {} };
-                let _ = tokio::time::timeout(Duration::from_secs(10), removed).await;
-                return false;
-            }
+            Output::Done => {}
         }
-        true
+    }
+
+    /// What is left is to be gone, and everything said, before anybody is told that the executor has ended.
+    async fn finish(mut self, calls: mpsc::Sender<Call>) {
+        for id in self.core.ids() {
+            self.remove(&id);
+        }
+        let Self { mut work, said, setting, .. } = self;
+        let removed = async {
+            let all = async { while work.join_next().await.is_some() {} };
+            if tokio::time::timeout(LAST_WORK, all).await.is_err() {
+                tracing::warn!(executor = %setting.executor.executor_id, "something of its tasks may be left");
+            }
+        };
+        let told = async {
+            for call in said {
+                if calls.send(call).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(removed, told);
     }
 
     fn start(&mut self, id: String) {
         let Some(life) = self.core.life(&id) else { return };
         let (planned, link) = (task::plan(&self.setting, life), task::link(&self.setting, life));
         let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
-        self.work.spawn(async move {
+        let task = id.clone();
+        let start = self.work.spawn(async move {
             if let Some((link, target)) = link
                 && let Err(error) = make_link(&link, &target)
             {
@@ -109,6 +142,22 @@ impl Actor {
                 Err(error) => Input::NotLaunched(id, error),
             };
             tell(&inputs, input).await;
+        });
+        self.starts.insert(task, start);
+    }
+
+    /// Stops what starts a container, and removes as much of it as is there.
+    fn give_up(&mut self, id: String) {
+        let Some(life) = self.core.life(&id) else { return };
+        if let Some(start) = self.starts.remove(&id) {
+            start.abort();
+        }
+        let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
+        let container = life.container_id.clone();
+        self.work.spawn(async move {
+            containers.remove(&container).await;
+            let error = LaunchError::failed("The task was killed while it was launched");
+            tell(&inputs, Input::NotLaunched(id, error)).await;
         });
     }
 
@@ -134,6 +183,7 @@ impl Actor {
     }
 
     fn watch(&mut self, id: &str) {
+        self.starts.remove(id);
         let Some(life) = self.core.life(id) else { return };
         let (containers, inputs) = (Arc::clone(&self.containers), self.inputs.clone());
         let (container, task) = (life.container_id.clone(), id.to_owned());
@@ -181,9 +231,9 @@ impl Actor {
         self.work.spawn(async move { containers.remove(&container).await });
     }
 
-    async fn tell(&self, status: TaskStatus) -> bool {
+    fn tell(&mut self, status: TaskStatus) {
         let call = Call { r#type: Some(CallType::Update.into()), update: Some(Update { status }), ..self.call() };
-        self.calls.send(call).await.is_ok()
+        self.said.push_back(call);
     }
 
     fn call(&self) -> Call {

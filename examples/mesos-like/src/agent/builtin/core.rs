@@ -57,6 +57,8 @@ pub(super) enum Input {
 pub(super) enum Output {
     /// The container of a task is to be started.
     Start(String),
+    /// The container of a task is not to be started any more, or not to stay.
+    GiveUp(String),
     /// The agent is to be told.
     Tell(Box<TaskStatus>),
     /// The task runs: its end, its checks and its time are to be looked after.
@@ -174,6 +176,10 @@ impl Core {
     }
 
     fn end(&mut self, now: Timestamp, id: &str, why: Ending, policy: Option<&KillPolicy>, outputs: &mut Vec<Output>) {
+        // What has not begun need not end: its files may take long to come.
+        if self.lives.get(id).is_some_and(Life::is_starting) {
+            outputs.push(Output::GiveUp(id.to_owned()));
+        }
         let (tells_killing, most) = (self.tells_killing, self.shutting_down.then_some(self.shutdown_grace));
         let mut time = None;
         self.change(now, id, outputs, |life| {

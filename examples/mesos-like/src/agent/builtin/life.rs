@@ -62,11 +62,18 @@ impl Life {
     /// A task of which some state was told already.
     pub(super) fn recovered(task: TaskInfo, container_id: String, state: TaskState) -> Self {
         let state = if state == TaskState::Staging { TaskState::Starting } else { state };
-        Self { state, ..Self::new(task, container_id) }
+        // Whoever waited to kill it is gone.
+        let ending = (state == TaskState::Killing).then_some(Ending::Killed);
+        Self { state, ending, ..Self::new(task, container_id) }
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.state.is_terminal()
+    }
+
+    /// Whether its container was not started yet, and nobody has given it up.
+    pub(super) fn is_starting(&self) -> bool {
+        self.state == TaskState::Starting && self.ending.is_none()
     }
 
     /// How it is now.
@@ -115,7 +122,7 @@ impl Life {
         Some(Told { reason, message: Some(message), ..self.told() })
     }
 
-    /// It is to end. Returns what is to be told, and how long it has; nothing if it has ended, or did not run at all yet.
+    /// It is to end. Returns what is to be told, and how long it has; nothing if it has ended, or does not run yet.
     pub(super) fn end(
         &mut self,
         why: Ending,

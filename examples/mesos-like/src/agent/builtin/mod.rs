@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::core::Core;
+pub(in crate::agent) use self::nested::id as nested_id;
 use super::containers::Containers;
 use crate::wire::executor::{Call, Event};
 use crate::wire::{AgentId, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState};

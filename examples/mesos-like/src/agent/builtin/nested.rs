@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The id of a task's container within its executor's: a UUID that follows from both, so that it need not be written
 /// down, and that nobody can make another one's.
-pub(super) fn id(executor: &str, task: &str) -> String {
+pub(in crate::agent) fn id(executor: &str, task: &str) -> String {
     let digest = Sha256::digest(format!("{executor} {task}"));
     let mut bytes = [0_u8; 16];
     bytes.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);

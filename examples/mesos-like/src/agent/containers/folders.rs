@@ -2,21 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
 use orch_core::runtime::Mount;
 
 use super::account::Account;
 use super::command::Within;
 use super::launch::LaunchError;
 use super::volumes::{At, MAPPED, Seen, Source};
+use crate::agent::folder::{Folder, open_file};
 
 /// Makes a sandbox, for the user of its container.
 pub(super) fn make_sandbox(sandbox: &Path, account: Option<&Account>) -> Result<(), LaunchError> {
-    let made = fs::create_dir_all(sandbox).and_then(|()| own(sandbox, account));
-    made.map_err(|error| failed(format!("Failed to make the sandbox {}", sandbox.display()), &error))
+    make_own(sandbox, account)
+        .map_err(|error| failed(format!("Failed to make the sandbox {}", sandbox.display()), &error))
 }
 
 /// Makes what a container is to see, and returns what of it the runtime has to mount.
@@ -52,6 +52,21 @@ pub(super) fn make_seen(
     Ok(mounts)
 }
 
+/// Makes the files for the output of a container that may run as any user of its image.
+pub(super) fn make_output(sandbox: &Path) -> Result<(), LaunchError> {
+    let make = |name: &str| {
+        let sandbox = Folder::open(sandbox)?;
+        let place = sandbox.own(name);
+        let file = match fs::File::create_new(&place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_file(&place),
+            made => made,
+        };
+        file?.set_permissions(fs::Permissions::from_mode(0o666))
+    };
+    let made = ["stdout", "stderr"].into_iter().try_for_each(make);
+    made.map_err(|error| failed(format!("Failed to make the output in {}", sandbox.display()), &error))
+}
+
 fn source(source: &Source, account: Option<&Account>) -> Result<PathBuf, LaunchError> {
     let made = |path: &Path, result: io::Result<()>| match result {
         Ok(()) => Ok(path.to_owned()),
@@ -63,40 +78,21 @@ fn source(source: &Source, account: Option<&Account>) -> Result<PathBuf, LaunchE
             Err(LaunchError::failed(format!("the path {} of a volume is not on this machine", path.display())))
         }
         Source::Made(path) => made(path, if path.exists() { Ok(()) } else { fs::create_dir_all(path) }),
-        Source::Own(path) if path.is_dir() => made(path, own(path, account)),
-        Source::Own(path) => made(path, fs::create_dir_all(path).and_then(|()| own(path, account))),
-        Source::Within(root, inner) => make_within(root, inner, account).map_err(|error| {
-            failed(format!("Failed to make the volume's folder '{}' in {}", inner.display(), root.display()), &error)
-        }),
-    }
-}
-
-/// A folder below a root, made step by step: what is there already may not lead out of the root.
-pub(in crate::agent) fn make_within(root: &Path, inner: &Path, account: Option<&Account>) -> io::Result<PathBuf> {
-    let root = root.canonicalize()?;
-    let mut path = root.clone();
-    for part in inner.components() {
-        path.push(part);
-        match fs::create_dir(&path) {
-            Ok(()) => own(&path, account)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        path = path.canonicalize()?;
-        if !path.starts_with(&root) {
-            return Err(io::Error::other("a link leads out of the sandbox there"));
+        Source::Own(path) => made(path, make_own(path, account)),
+        Source::Within(root, inner) => {
+            let folder = Folder::open(root).and_then(|root| root.within(inner, account));
+            folder.map(|folder| folder.path().to_owned()).map_err(|error| {
+                let (inner, root) = (inner.display(), root.display());
+                failed(format!("Failed to make the volume's folder '{inner}' in {root}"), &error)
+            })
         }
     }
-    Ok(path)
 }
 
 /// The place in a sandbox where something is seen: a link to it, or what it is mounted over.
 fn make_place(sandbox: &Path, path: &Path, source: &Path, is_link: bool) -> io::Result<()> {
-    let parent = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => make_within(sandbox, parent, None)?,
-        None => sandbox.to_owned(),
-    };
-    let place = parent.join(path.file_name().unwrap_or_default());
+    let folder = Folder::open(sandbox)?.within(path.parent().unwrap_or(Path::new("")), None)?;
+    let place = folder.own(path.file_name().unwrap_or_default());
     if is_link {
         return match symlink(source, &place) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -113,12 +109,14 @@ fn make_place(sandbox: &Path, path: &Path, source: &Path, is_link: bool) -> io::
     }
 }
 
-/// Gives a folder to the user of a container. Others of the machine cannot write there.
-fn own(path: &Path, account: Option<&Account>) -> io::Result<()> {
-    if let Some(account) = account.filter(|_| Uid::effective().is_root()) {
-        chown(path, Some(account.uid), Some(account.gid))?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+/// Makes a folder of the agent's for the user of a container, if it is not there: in a folder that only the agent can
+/// write in.
+fn make_own(path: &Path, account: Option<&Account>) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    fs::create_dir_all(parent)?;
+    let parent = Folder::open(parent)?;
+    parent.within(Path::new(name), account)?;
+    parent.give(Path::new(name), account)
 }
 
 fn failed(what: String, error: &io::Error) -> LaunchError {
@@ -158,8 +156,13 @@ mod tests {
         make_sandbox(&sandbox, None).expect("a sandbox");
         symlink("/", sandbox.join("evil")).expect("a link");
         for inner in ["evil", "evil/tmp"] {
-            let error = make_within(&sandbox, Path::new(inner), None).expect_err("it leads out");
-            assert!(error.to_string().contains("leads out"), "{error}");
+            let seen = Seen {
+                source: Source::Within(sandbox.clone(), inner.into()),
+                at: At::Container("/x".into()),
+                read_only: false,
+            };
+            let error = make_seen(&sandbox, &[seen], Within::Docker, None).expect_err("it leads out");
+            assert!(error.message.contains("a link is in its place"), "{error}");
         }
         let all = [Seen { source: Source::Path("/".into()), at: At::Sandbox("evil/x".into()), read_only: true }];
         assert!(make_seen(&sandbox, &all, Within::Host, None).is_err());

@@ -20,16 +20,16 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use orch_core::runtime::{
-    ContainerState, ContainerStatus, ExecOutput, Images, Mount, PodUid, Runtime, RuntimeError, SandboxStatus,
+    ContainerState, ContainerStatus, ExecOutput, ExecRequest, Images, Interactive, Mount, PodStats, PodUid,
+    RuntimeError, SandboxStatus, Session,
 };
 use tokio::task::JoinSet;
 
 pub(in crate::agent) use self::account::Account;
-pub(in crate::agent) use self::folders::make_within;
 pub use self::launch::{ContainerPlan, Ended, LaunchError, Launched};
 use self::plan::{Ground, Planned};
 use self::runtimes::Runtimes;
-pub use self::runtimes::{ImageRuntime, RuntimeSetting};
+pub use self::runtimes::{ImageBackend, RuntimeSetting};
 pub use self::volumes::persistent_volume;
 use super::fetch::Fetcher;
 
@@ -69,8 +69,8 @@ impl Containers {
     #[must_use]
     pub fn of(
         setting: RuntimeSetting,
-        host: Arc<dyn Runtime>,
-        images: Option<(Arc<dyn Runtime>, Arc<dyn Images>)>,
+        host: Arc<dyn Interactive>,
+        images: Option<(Arc<dyn Interactive>, Arc<dyn Images>)>,
     ) -> Self {
         Self::over(setting, Runtimes::of(host, images))
     }
@@ -143,12 +143,18 @@ impl Containers {
             image::bring(images.as_ref(), name, *force).await?;
         }
         let (sandbox, seen, within) = (plan.sandbox.clone(), planned.seen.clone(), planned.within);
-        on_disk(move || folders::make_seen(&sandbox, &seen, within, account.as_ref())).await
+        on_disk(move || {
+            if within != command::Within::Host {
+                folders::make_output(&sandbox)?;
+            }
+            folders::make_seen(&sandbox, &seen, within, account.as_ref())
+        })
+        .await
     }
 
     async fn start(
         &self,
-        runtime: &Arc<dyn Runtime>,
+        runtime: &Arc<dyn Interactive>,
         planned: &Planned,
         mounts: Vec<Mount>,
     ) -> Result<Launched, LaunchError> {
@@ -231,13 +237,36 @@ impl Containers {
         runtime.exec(&container.id, command, timeout).await.map_err(|error| error.to_string())
     }
 
+    /// What it uses; none if that is not known.
+    pub async fn stats(&self, id: &str) -> Option<PodStats> {
+        let uid = id.parse().ok()?;
+        let (runtime, _) = self.found(&uid).await.ok().flatten()?;
+        runtime.stats(&uid).await.ok().flatten()
+    }
+
+    /// A command beside it, with input and output as they come.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub async fn open_exec(&self, id: &str, request: &ExecRequest) -> Result<Session, String> {
+        let uid = id.parse().map_err(|error| format!("{error}"))?;
+        let found = self.found(&uid).await.map_err(|error| error.to_string())?;
+        let (runtime, pod) = found.ok_or_else(|| format!("there is no container {id}"))?;
+        let container = pod.containers.last().ok_or_else(|| format!("container {id} was not started"))?;
+        runtime.open_exec(&container.id, request).await.map_err(|error| error.to_string())
+    }
+
     /// Forgets it, killing what still runs. Its sandbox stays.
     pub async fn remove(&self, id: &str) {
         let Ok(uid) = id.parse::<PodUid>() else { return };
         self.beside().remove(&uid);
         for runtime in self.runtimes.all() {
-            if let Err(error) = runtime.remove(&uid).await {
+            while let Err(error) = runtime.remove(&uid).await {
                 tracing::warn!(id, %error, "something of a container is left");
+                if !error.is_transient() {
+                    break;
+                }
+                tokio::time::sleep(LOOK).await;
             }
         }
     }
@@ -264,7 +293,7 @@ impl Containers {
         ids
     }
 
-    async fn found(&self, uid: &PodUid) -> Result<Option<(Arc<dyn Runtime>, SandboxStatus)>, RuntimeError> {
+    async fn found(&self, uid: &PodUid) -> Result<Option<(Arc<dyn Interactive>, SandboxStatus)>, RuntimeError> {
         for runtime in self.runtimes.all() {
             if let Some(pod) = runtime.status(uid).await? {
                 return Ok(Some((Arc::clone(runtime), pod)));
@@ -273,13 +302,19 @@ impl Containers {
         Ok(None)
     }
 
-    fn runtime_for(&self, planned: &Planned) -> Arc<dyn Runtime> {
+    fn runtime_for(&self, planned: &Planned) -> Arc<dyn Interactive> {
         let images = self.runtimes.images.as_ref().filter(|_| planned.image.is_some());
         Arc::clone(images.map_or(&self.runtimes.host, |(runtime, _)| runtime))
     }
 
     /// Does what is to be done beside a container that runs.
-    fn attend(&self, runtime: &Arc<dyn Runtime>, sandbox: PathBuf, planned: &Planned, ip: Option<std::net::IpAddr>) {
+    fn attend(
+        &self,
+        runtime: &Arc<dyn Interactive>,
+        sandbox: PathBuf,
+        planned: &Planned,
+        ip: Option<std::net::IpAddr>,
+    ) {
         let mut beside = Beside::default();
         if planned.copy_output {
             beside.output.spawn(output::copy(Arc::clone(runtime), planned.id.clone(), sandbox));

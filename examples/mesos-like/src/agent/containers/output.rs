@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use orch_core::runtime::{ContainerId, LogOptions, Runtime};
+use orch_core::runtime::{ContainerId, Interactive, LogOptions};
 use tokio::io::AsyncWriteExt as _;
 
 /// Copies what a container writes into the file `stdout` of its sandbox, from its beginning to its end.
-pub(super) async fn copy(runtime: Arc<dyn Runtime>, id: ContainerId, sandbox: PathBuf) {
+pub(super) async fn copy(runtime: Arc<dyn Interactive>, id: ContainerId, sandbox: PathBuf) {
     if let Err(error) = try_copy(runtime, &id, &sandbox).await {
         tracing::warn!(%id, "not all output is in {}: {error}", sandbox.display());
     }
 }
 
-async fn try_copy(runtime: Arc<dyn Runtime>, id: &ContainerId, sandbox: &Path) -> Result<(), String> {
+async fn try_copy(runtime: Arc<dyn Interactive>, id: &ContainerId, sandbox: &Path) -> Result<(), String> {
     let options = LogOptions { follow: true, ..LogOptions::default() };
     let mut output = runtime.logs(id, options).await.map_err(|error| error.to_string())?;
     // A file of its own in place of what is there: the container may have put a link there.

@@ -14,6 +14,9 @@ use crate::wire::{ContainerInfo, DockerInfo, DockerNetwork, PortMapping};
 /// The name of the container in its pod.
 const NAME: &str = "task";
 
+/// What the network of containers with ports of their own is called.
+const BRIDGE: &str = "mesos-bridge";
+
 /// What is so about an agent, whatever it runs.
 #[derive(Clone, Debug)]
 pub(super) struct Ground<'a> {
@@ -66,7 +69,7 @@ pub(super) fn plan(
     env.extend(command::variables(&plan.command)?);
     env.extend(extra.env);
     let pod: PodUid = plan.id.parse().map_err(|error| LaunchError::failed(format!("container id: {error}")))?;
-    let host_network = docker.is_none_or(|docker| docker.network() == DockerNetwork::Host);
+    let (host_network, ports) = network(plan.container.as_ref(), within, docker)?;
     let name = NAME.parse().map_err(|error| LaunchError::failed(format!("{NAME}: {error}")))?;
     let spec = ContainerSpec {
         image: image.as_ref().map(|(image, _)| image.clone()),
@@ -89,7 +92,7 @@ pub(super) fn plan(
         image,
         seen: volumes::seen(plan, ground.work_dir, within)?,
         copy_output: program.copy_output,
-        ports: docker.map(|docker| ports(docker, host_network)).transpose()?.unwrap_or_default(),
+        ports,
     })
 }
 
@@ -139,21 +142,41 @@ fn image(container: Option<&ContainerInfo>, within: Within) -> Result<Option<(Im
     Ok(Some((name, force)))
 }
 
-fn ports(docker: &DockerInfo, host_network: bool) -> Result<Vec<PortMapping>, LaunchError> {
-    if host_network && !docker.port_mappings.is_empty() {
+/// Whether a container has the machine's network, and the ports of the machine that lead to it if not.
+fn network(
+    container: Option<&ContainerInfo>,
+    within: Within,
+    docker: Option<&DockerInfo>,
+) -> Result<(bool, Vec<PortMapping>), LaunchError> {
+    let named = container.into_iter().flat_map(|container| &container.network_infos);
+    let mut named = named.filter_map(|network| Some((network.name.as_deref()?, &network.port_mappings)));
+    let (host_network, ports) = match (docker, named.next()) {
+        (Some(docker), _) => match docker.network() {
+            DockerNetwork::Host => (true, &docker.port_mappings),
+            DockerNetwork::Bridge => (false, &docker.port_mappings),
+            other => return Err(no_network(other.text(), "set `docker.network` to HOST or BRIDGE")),
+        },
+        (None, None) => return Ok((true, Vec::new())),
+        (None, Some((BRIDGE, ports))) if within == Within::Image => (false, ports),
+        (None, Some((name, _))) if within == Within::Image => return Err(no_network(name, "there is mesos-bridge")),
+        (None, Some((name, _))) => return Err(no_network(name, "processes have the machine's own")),
+    };
+    if host_network && !ports.is_empty() {
         let message = "`port_mappings` need a network of the container's own: set `docker.network` to BRIDGE";
         return Err(LaunchError::failed(message));
     }
-    let wrong =
-        docker.port_mappings.iter().find(|mapping| mapping.protocol.as_deref().is_some_and(|name| name != "tcp"));
-    match wrong {
+    match ports.iter().find(|mapping| mapping.protocol.as_deref().is_some_and(|name| name != "tcp")) {
         Some(mapping) => Err(LaunchError::failed(format!(
             "port {} is to be mapped for {}: this agent maps ports for tcp alone",
             mapping.container_port,
             mapping.protocol.as_deref().unwrap_or_default()
         ))),
-        None => Ok(docker.port_mappings.clone()),
+        None => Ok((host_network, ports.clone())),
     }
+}
+
+fn no_network(name: &str, hint: &str) -> LaunchError {
+    LaunchError::failed(format!("this agent has no network '{name}' for the container: {hint}"))
 }
 
 /// What the parameters for Docker's command line ask for.
@@ -164,10 +187,6 @@ struct Extra {
 }
 
 fn parameters(docker: &DockerInfo) -> Result<Extra, LaunchError> {
-    if matches!(docker.network(), DockerNetwork::None | DockerNetwork::User) {
-        let network = docker.network().text();
-        return Err(LaunchError::failed(format!("this agent has no network {network}: use HOST or BRIDGE")));
-    }
     let mut extra = Extra::default();
     for parameter in &docker.parameters {
         match (parameter.key.as_str(), parameter.value.split_once('=')) {

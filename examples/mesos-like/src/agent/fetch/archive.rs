@@ -7,13 +7,10 @@ use tokio::process::Command;
 use super::super::containers::Account;
 use super::run;
 
-/// Extracts an archive, which its name tells, into its own folder. Anything else is left as it is.
-pub(super) async fn extract(archive: &Path, account: Option<&Account>) -> Result<(), String> {
-    let (Some(name), Some(folder)) = (archive.file_name().and_then(|name| name.to_str()), archive.parent()) else {
-        return Ok(());
-    };
-    let Some(mut command) = program(name) else { return Ok(()) };
-    command.arg(archive).current_dir(folder);
+/// Extracts an archive, which its name tells, into the folder in which it is. Anything else is left as it is.
+pub(super) async fn extract(folder: &Path, name: &Path, account: Option<&Account>) -> Result<(), String> {
+    let Some(mut command) = name.to_str().and_then(program) else { return Ok(()) };
+    command.arg(folder.join(name)).current_dir(folder);
     run(command, account).await.map_err(|why| format!("it cannot be extracted: {why}"))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
 use super::super::containers::Account;
+use super::super::folder::{Folder, open_file};
 
 /// What was fetched before, for each user by itself. A folder that only the agent can read.
 #[derive(Debug)]
@@ -23,16 +24,19 @@ pub(super) struct Cache {
     locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
+/// What a file is called while it is fetched.
+pub(super) const FILE: &str = "file";
+
 /// A file of the cache, which stays while this is held.
 #[derive(Debug)]
 pub(super) struct Kept {
-    path: PathBuf,
+    file: fs::File,
     _held: OwnedMutexGuard<()>,
 }
 
 impl Kept {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn copy_to(&mut self, file: &mut fs::File) -> io::Result<()> {
+        io::copy(&mut self.file, file).map(drop)
     }
 }
 
@@ -41,53 +45,52 @@ impl Cache {
         Self { folder, most, locks: Mutex::default() }
     }
 
-    /// The file for a URI, which `bring` brings to a path if it is not there.
-    pub(super) async fn get<Bringing: Future<Output = Result<(), String>>>(
+    /// The file for a URI, which `bring` brings into a folder if it is not there.
+    pub(super) async fn get(
         &self,
         uri: &str,
         account: Option<&Account>,
-        bring: impl FnOnce(PathBuf) -> Bringing,
+        bring: impl AsyncFnOnce(Folder) -> Result<(), String>,
     ) -> Result<Kept, String> {
         let unusable = |error: io::Error| format!("the cache {} cannot be used: {error}", self.folder.display());
         fs::DirBuilder::new().recursive(true).mode(0o711).create(&self.folder).map_err(unusable)?;
         let name = name(uri, account);
         let held = self.lock(&name).lock_owned().await;
-        let (path, part) = (self.folder.join(&name), self.folder.join(format!("{name}.part")));
-        if path.exists() {
-            // What was used lately is removed last.
-            let used = fs::File::open(&path).and_then(|file| file.set_modified(now()));
-            used.map_err(unusable)?;
-        } else {
-            self.fetched(&part, &path, account, bring).await?;
+        let path = self.folder.join(&name);
+        if !path.exists() {
+            self.fetch(&name, account, bring).await.map_err(|trouble| match trouble {
+                Trouble::Fetch(why) => why,
+                Trouble::Disk(error) => unusable(error),
+            })?;
             self.make_room(&name).map_err(unusable)?;
         }
-        Ok(Kept { path, _held: held })
+        // Its user could put anything there while it was fetched.
+        let file = open_file(&path).map_err(unusable)?;
+        // What was used lately is removed last.
+        file.set_modified(now()).map_err(unusable)?;
+        Ok(Kept { file, _held: held })
     }
 
     /// Fetched into a folder in which its user may write, and taken from there.
-    async fn fetched<Bringing: Future<Output = Result<(), String>>>(
+    async fn fetch(
         &self,
-        part: &Path,
-        path: &Path,
+        name: &str,
         account: Option<&Account>,
-        bring: impl FnOnce(PathBuf) -> Bringing,
-    ) -> Result<(), String> {
-        let unusable = |error: io::Error| format!("the cache {} cannot be used: {error}", self.folder.display());
-        match fs::remove_dir_all(part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
-            _ => fs::DirBuilder::new().mode(0o700).create(part).map_err(unusable)?,
+        bring: impl AsyncFnOnce(Folder) -> Result<(), String>,
+    ) -> Result<(), Trouble> {
+        let part = PathBuf::from(format!("{name}.part"));
+        let folder = self.folder.join(&part);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => fs::DirBuilder::new().mode(0o700).create(&folder)?,
         }
-        super::give(part, account).map_err(unusable)?;
-        let brought = bring(part.join("file")).await;
-        let taken = brought.and_then(|()| {
-            let is_file = fs::symlink_metadata(part.join("file")).is_ok_and(|there| there.is_file());
-            if is_file {
-                fs::rename(part.join("file"), path).map_err(unusable)
-            } else {
-                Err("it is no file".to_owned())
-            }
-        });
-        fs::remove_dir_all(part).map_err(unusable)?;
+        Folder::open(&self.folder)?.give(&part, account)?;
+        let brought = bring(Folder::open(&folder)?).await;
+        let taken = match brought {
+            Ok(()) => fs::rename(folder.join(FILE), self.folder.join(name)).map_err(Trouble::from),
+            Err(why) => Err(Trouble::Fetch(why)),
+        };
+        fs::remove_dir_all(&folder)?;
         taken
     }
 
@@ -120,6 +123,18 @@ impl Cache {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(locks.entry(name.to_owned()).or_default())
+    }
+}
+
+/// Why a file is not in the cache.
+enum Trouble {
+    Fetch(String),
+    Disk(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
     }
 }
 

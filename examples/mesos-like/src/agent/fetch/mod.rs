@@ -7,7 +7,7 @@ mod source;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
@@ -16,7 +16,8 @@ use tokio::process::Command;
 use self::cache::Cache;
 use self::download::Downloads;
 use self::source::{Source, Wanted};
-use super::containers::{Account, make_within};
+use super::containers::Account;
+use super::folder::{Folder, open_file};
 use crate::wire::Uri;
 
 /// Brings what commands need into their sandboxes, as the user that the command runs as.
@@ -58,32 +59,46 @@ impl Fetcher {
 
     async fn fetch_one(&self, uri: &Uri, sandbox: &Path, account: Option<&Account>) -> Result<(), String> {
         let wanted = source::wanted(uri, self.home.as_deref())?;
-        let place = place(sandbox, &wanted, account).map_err(|error| error.to_string())?;
+        let (folder, name) = place(sandbox, &wanted, account).map_err(|error| error.to_string())?;
         if uri.cache() {
-            let kept = self.cache.get(&uri.value, account, |part| self.bring(&wanted.source, part, account)).await?;
-            let copied = fs::copy(kept.path(), &place).map(drop).and_then(|()| give(&place, account));
+            let kept = self.cache.get(&uri.value, account, async |part| {
+                self.bring(&wanted.source, &part, Path::new(cache::FILE), account).await
+            });
+            let mut kept = kept.await?;
+            let copied = fs::File::create_new(folder.own(&name)).and_then(|mut file| kept.copy_to(&mut file));
+            let copied = copied.and_then(|()| folder.give(&name, account));
             copied.map_err(|error| format!("it cannot be copied from the cache: {error}"))?;
         } else {
-            self.bring(&wanted.source, place.clone(), account).await?;
+            self.bring(&wanted.source, &folder, &name, account).await?;
         }
         if uri.executable() {
             let mode = fs::Permissions::from_mode(0o755);
-            return fs::set_permissions(&place, mode).map_err(|error| format!("it cannot be made executable: {error}"));
+            let made = open_file(folder.own(&name)).and_then(|file| file.set_permissions(mode));
+            return made.map_err(|error| format!("it cannot be made executable: {error}"));
         }
-        if uri.extract() { archive::extract(&place, account).await } else { Ok(()) }
+        if uri.extract() { archive::extract(folder.path(), &name, account).await } else { Ok(()) }
     }
 
     /// Brings it to a place where there is nothing.
-    async fn bring(&self, source: &Source, place: PathBuf, account: Option<&Account>) -> Result<(), String> {
+    async fn bring(
+        &self,
+        source: &Source,
+        folder: &Folder,
+        name: &Path,
+        account: Option<&Account>,
+    ) -> Result<(), String> {
         match source {
             Source::Http(address) => {
-                self.downloads.download(address, &place).await?;
-                give(&place, account).map_err(|error| error.to_string())
+                self.downloads.download(address, folder.own(name).as_ref()).await?;
+                folder.give(name, account).map_err(|error| error.to_string())
             }
             // As the user, who is not to get by this what it cannot read by itself.
             Source::File(path) => {
+                if !fs::metadata(path).is_ok_and(|there| there.is_file()) {
+                    return Err(format!("No such file, or no plain file: {}", path.display()));
+                }
                 let mut copy = Command::new("cp");
-                copy.arg("--").arg(path).arg(&place);
+                copy.arg("--").arg(path).arg(folder.path().join(name));
                 run(copy, account).await
             }
         }
@@ -91,23 +106,12 @@ impl Fetcher {
 }
 
 /// Where it is to be in the sandbox; what is there is removed.
-fn place(sandbox: &Path, wanted: &Wanted, account: Option<&Account>) -> io::Result<PathBuf> {
-    let parent = wanted.name.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder = match parent {
-        Some(parent) => make_within(sandbox, parent, account)?,
-        None => sandbox.to_owned(),
-    };
-    let place = folder.join(wanted.name.file_name().unwrap_or_default());
-    match fs::remove_file(&place) {
+fn place(sandbox: &Path, wanted: &Wanted, account: Option<&Account>) -> io::Result<(Folder, PathBuf)> {
+    let folder = Folder::open(sandbox)?.within(wanted.name.parent().unwrap_or(Path::new("")), account)?;
+    let name = PathBuf::from(wanted.name.file_name().unwrap_or_default());
+    match fs::remove_file(folder.own(&name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(place),
-    }
-}
-
-fn give(path: &Path, account: Option<&Account>) -> io::Result<()> {
-    match account.filter(|_| Uid::effective().is_root()) {
-        Some(account) => chown(path, Some(account.uid), Some(account.gid)),
-        None => Ok(()),
+        _ => Ok((folder, name)),
     }
 }
 

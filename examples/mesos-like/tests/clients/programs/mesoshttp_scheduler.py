@@ -1,6 +1,9 @@
-"""mesoshttp, or avmesos, which is the same under another name: launches, kills, reconciles, and fails over.
+"""mesoshttp, or avmesos, which is nearly the same: launches, kills, reconciles, and fails over.
 
-usage: mesoshttp_scheduler.py mesoshttp|avmesos URL[,URL…] launch|takeover [FRAMEWORK_ID]
+usage: mesoshttp_scheduler.py mesoshttp|avmesos URL[,URL…] launch|takeover|follow [FRAMEWORK_ID]
+  launch    launches `kept` and `killed`, kills the second, and leaves without a word
+  takeover  subscribes under the id, asks for `kept`, kills it, and tears down
+  follow    launches `kept`, waits until it has lost its master and found another one, and goes on as `takeover`
 """
 import importlib
 import sys
@@ -13,15 +16,16 @@ MesosClient = importlib.import_module(LIBRARY + ".client").MesosClient
 
 client = MesosClient(mesos_urls=URLS.split(","), frameworkId=FRAMEWORK_ID, frameworkName=LIBRARY, frameworkUser="")
 client.set_failover_timeout(60)
-client.set_checkpoint(True)
-waiting = ["kept", "killed"] if SCENARIO == "launch" else []
+waiting = {"launch": ["kept", "killed"], "takeover": [], "follow": ["kept"]}[SCENARIO]
+taking_over = SCENARIO == "takeover"
 seen = {}
 
 
 def subscribed(driver):
     say("registered", framework_id=client.frameworkId, master=client.get_master_info())
-    if SCENARIO == "takeover":
-        driver.reconcile([])
+    if taking_over:
+        # It sends what it is given; of an empty list, which asks for all, it sends nothing.
+        driver.reconcile([{"task_id": {"value": "kept"}}])
 
 
 def offers(offers):
@@ -44,22 +48,29 @@ def update(update):
     say("update", task=task, state=state, pid=pid_of(status), reason=status.get("reason"))
     seen[task] = state
     driver = client.get_driver()
-    if state == "TASK_RUNNING" and (task == "killed" or SCENARIO == "takeover"):
+    if state == "TASK_RUNNING" and (task == "killed" or taking_over):
         driver.kill(status["agent_id"]["value"], task)
     if SCENARIO == "launch" and seen == {"kept": "TASK_RUNNING", "killed": "TASK_KILLED"}:
         say("done")
         client.disconnect_framework()
-    if SCENARIO == "takeover" and state == "TASK_KILLED":
+    if taking_over and state == "TASK_KILLED":
         say("done")
         client.tearDown()
+
+
+def disconnected(_):
+    global taking_over
+    say("disconnected")
+    taking_over = SCENARIO == "follow"
 
 
 def error(message):
     give_up("the master says: %s" % message)
 
 
-limit(60)
+limit(80)
 for event, handler in [(MesosClient.SUBSCRIBED, subscribed), (MesosClient.OFFERS, offers),
-                       (MesosClient.UPDATE, update), (MesosClient.ERROR, error)]:
+                       (MesosClient.UPDATE, update), (MesosClient.ERROR, error),
+                       (MesosClient.DISCONNECTED, disconnected)]:
     client.on(event, handler)
 client.register()

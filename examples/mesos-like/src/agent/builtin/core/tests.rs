@@ -1,4 +1,5 @@
 use orch_core::entropy::SeededEntropy;
+use proptest::prelude::*;
 
 use super::*;
 use crate::wire::{Capability, CommandInfo, ExecutorInfo, FrameworkInfo, Source};
@@ -45,6 +46,7 @@ impl Seen {
                 self.statuses.push(*status);
                 Some(words)
             }
+            Output::GiveUp(id) => Some(format!("give up {id}")),
             Output::Watch(id) => Some(format!("watch {id}")),
             Output::StopChecks(_) => None,
             Output::End(id, grace) => Some(format!("end {id} in {}", grace.as_secs())),
@@ -115,10 +117,10 @@ fn a_framework_that_knows_no_killing_is_not_told_of_it() {
 }
 
 #[test]
-fn a_task_that_is_killed_before_it_runs_ends_as_soon_as_it_does() {
+fn a_task_that_is_killed_before_it_runs_is_given_up_or_ends_as_soon_as_it_runs() {
     let mut seen = Seen::of(&setting(ExecutorType::Unknown));
     seen.hears(Input::Launch(vec![task("t")]));
-    assert_eq!(seen.hears(Input::Kill("t".to_owned(), None)), Vec::<String>::new());
+    assert_eq!(seen.hears(Input::Kill("t".to_owned(), None)), ["give up t"]);
     let mut other = Seen::of(&setting(ExecutorType::Unknown));
     other.hears(Input::Launch(vec![task("t")]));
     other.hears(Input::Kill("t".to_owned(), None));
@@ -182,13 +184,16 @@ fn a_task_that_does_not_work_is_killed_and_told_not_to_be_healthy() {
 fn tasks_from_before_go_on_and_those_that_are_gone_are_told() {
     let mut setting = setting(ExecutorType::Default);
     let known = |id: &str, state| super::super::Recovered { task: task(id), state };
-    setting.recovered = vec![known("ran", TaskState::Running), known("began", TaskState::Staging)];
+    setting.recovered =
+        vec![known("ran", TaskState::Running), known("began", TaskState::Staging), known("dying", TaskState::Killing)];
     let mut seen = Seen::of(&setting);
+    assert_eq!(seen.hears(launched("dying")), ["watch dying", "end dying in 3"]);
     assert_eq!(seen.hears(launched("ran")), ["watch ran"]);
     assert_eq!(seen.hears(launched("began")), ["began TASK_RUNNING", "watch began"]);
     assert_eq!(seen.hears(ended("began", 0)), ["began TASK_FINISHED"]);
-    assert_eq!(seen.hears(Input::Lost("ran".to_owned())), ["ran TASK_FAILED"]);
+    assert_eq!(seen.hears(Input::Lost("ran".to_owned())), ["ran TASK_FAILED", "end dying in 3"]);
     assert_eq!(seen.last().reason(), Reason::AgentRestarted);
+    assert_eq!(seen.hears(ended("dying", 9)), ["dying TASK_KILLED"]);
 }
 
 #[test]
@@ -203,4 +208,73 @@ fn to_shut_down_ends_all_and_waits_for_no_acknowledgement() {
     assert_eq!(seen.hears(ended("b", 15)), ["b TASK_KILLED", "done"]);
     let mut idle = Seen::of(&setting(ExecutorType::Default));
     assert_eq!(idle.hears(Input::Shutdown), ["done"]);
+}
+
+/// Something that may happen to one of three tasks, at any time.
+fn anything() -> impl Strategy<Value = (u8, usize, u8)> {
+    (0..9_u8, 0..3_usize, 0..4_u8)
+}
+
+fn input(kind: u8, id: &str, number: u8) -> Input {
+    let id = id.to_owned();
+    match kind {
+        0 => launched(&id),
+        1 => Input::NotLaunched(id, LaunchError::failed("no")),
+        2 => ended(&id, i32::from(number)),
+        3 => Input::Kill(id, None),
+        4 => Input::TimeIsUp(id),
+        5 => Input::Judged(id, Verdict { healthy: number > 1, kill: number == 0, message: None }),
+        6 => Input::Checked(id, CheckStatusInfo::default()),
+        7 => Input::Lost(id),
+        _ => Input::Shutdown,
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_a_task_ends_once_and_is_told_in_order(
+        group in any::<bool>(),
+        happenings in proptest::collection::vec(anything(), 0..40),
+    ) {
+        let kind = if group { ExecutorType::Default } else { ExecutorType::Unknown };
+        let ids: &[&str] = if group { &["a", "b", "c"] } else { &["a"] };
+        let mut core = Core::new(&setting(kind), Arc::new(SeededEntropy::new(1)));
+        let mut statuses = Vec::new();
+        let launch = Input::Launch(ids.iter().map(|id| task(id)).collect());
+        let inputs = happenings.iter().map(|(kind, id, number)| input(*kind, ids[id % ids.len()], *number));
+        // In the end all have ended, and the agent knows.
+        let ends = ids.iter().map(|id| ended(id, 0));
+        let mut done = false;
+        for input in std::iter::once(launch).chain(inputs).chain(ends) {
+            for output in core.handle(Timestamp::UNIX_EPOCH, input) {
+                match output {
+                    Output::Tell(status) => statuses.push(*status),
+                    Output::Done => done = true,
+                    _ => {}
+                }
+            }
+        }
+        for status in &statuses {
+            let uuid = status.uuid.clone().expect("it has one");
+            let outputs = core.handle(Timestamp::UNIX_EPOCH, Input::Acknowledged(uuid));
+            done |= outputs.contains(&Output::Done);
+        }
+        prop_assert!(done);
+        let uuids: std::collections::BTreeSet<_> = statuses.iter().map(|status| status.uuid.clone()).collect();
+        prop_assert_eq!(uuids.len(), statuses.len());
+        // How far a state is: none comes after one that is further.
+        let rank = |state: TaskState| match state {
+            TaskState::Starting => 0,
+            TaskState::Running => 1,
+            TaskState::Killing => 2,
+            _ => 3,
+        };
+        for id in ids {
+            let states: Vec<TaskState> =
+                statuses.iter().filter(|status| status.task_id.value == *id).map(TaskStatus::state).collect();
+            prop_assert!(states.is_sorted_by_key(|state| rank(*state)), "{:?}", states);
+            prop_assert_eq!(states.iter().filter(|state| state.is_terminal()).count(), 1, "{:?}", states);
+            prop_assert_eq!(states.iter().filter(|state| **state == TaskState::Starting).count(), 1);
+        }
+    }
 }
