@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use orch_core::allocator::{Resources, Role};
 
-use super::containers::ImageRuntime;
+use super::containers::ImageBackend;
 use crate::duration::{parse_duration, written_duration};
 use crate::resources;
 use crate::wire::{Attribute, DomainInfo, MediaType};
@@ -159,11 +159,11 @@ fn domain(text: &str) -> Result<DomainInfo, String> {
 impl AgentFlags {
     /// What runs containers from images, and where it is.
     #[must_use]
-    pub fn images(&self) -> ImageRuntime {
+    pub fn images(&self) -> ImageBackend {
         match self.runtime {
-            RuntimeChoice::Process => ImageRuntime::None,
-            RuntimeChoice::Docker => ImageRuntime::Docker(self.docker_socket.clone()),
-            RuntimeChoice::Containerd => ImageRuntime::Containerd(self.containerd_socket.clone()),
+            RuntimeChoice::Process => ImageBackend::None,
+            RuntimeChoice::Docker => ImageBackend::Docker(self.docker_socket.clone()),
+            RuntimeChoice::Containerd => ImageBackend::Containerd(self.containerd_socket.clone()),
         }
     }
 

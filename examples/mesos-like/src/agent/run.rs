@@ -158,6 +158,7 @@ fn runtimes(flags: &AgentFlags) -> RuntimeSetting {
         cfs: flags.cgroups_enable_cfs,
         frameworks_home: flags.frameworks_home.clone(),
         cache_bytes: flags.fetcher_cache_size,
+        image_cgroup: None,
         shim: None,
     }
 }

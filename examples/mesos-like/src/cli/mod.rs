@@ -1,13 +1,17 @@
 //! What a person types.
 
+mod agent;
 mod run;
+mod up;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use run::RunOptions;
+pub use up::UpOptions;
 
+use crate::agent::flags::AgentFlags;
 use crate::master::flags::MasterFlags;
 use crate::master::run::master;
 
@@ -24,8 +28,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a master and four agents on this machine, to try things
+    Up(UpOptions),
     /// Run a master
     Master(Box<MasterFlags>),
+    /// Run an agent
+    Agent(Box<AgentFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
 }
@@ -34,7 +42,9 @@ impl Cli {
     /// Does what is asked for, until it is done or a person ends it.
     pub async fn run(self) -> ExitCode {
         match self.command {
+            Command::Up(options) => up::up(options).await,
             Command::Master(flags) => master(*flags).await,
+            Command::Agent(flags) => agent::agent(*flags).await,
             Command::Run(options) => run::run(options).await,
         }
     }

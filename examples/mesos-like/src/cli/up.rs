@@ -1,0 +1,128 @@
+//! `mesos-like up`: a master and some agents in this process.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser as _};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::agent::flags::{AgentFlags, RuntimeChoice};
+use crate::agent::run::RunningAgent;
+use crate::master::flags::MasterFlags;
+use crate::master::run::RunningMaster;
+
+/// What `mesos-like up` is told.
+#[derive(Args, Debug)]
+pub struct UpOptions {
+    /// The port of the master; the agents have the ones after it
+    #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    port: u16,
+    /// How many agents
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=100))]
+    agents: u16,
+    /// What each agent has, as it says: this machine need not have it
+    #[arg(long, default_value = "cpus:4;mem:4096;disk:8192")]
+    resources: String,
+    /// What runs containers from images
+    #[arg(long, default_value = "process")]
+    runtime: RuntimeChoice,
+    /// Where everything is kept; by default in the temporary folder, and removed at the end
+    #[arg(long)]
+    work_dir: Option<PathBuf>,
+}
+
+/// The flags of a program of this one, as they would be typed.
+#[derive(Debug, clap::Parser)]
+struct Typed<T: Args> {
+    #[command(flatten)]
+    flags: T,
+}
+
+/// A master and agents that run.
+struct Up {
+    master: RunningMaster,
+    agents: Vec<RunningAgent>,
+}
+
+/// Starts a master and agents, and ends them with their tasks when a person says so.
+pub(super) async fn up(options: UpOptions) -> ExitCode {
+    let [Ok(mut terminate), Ok(mut interrupt)] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal) else {
+        eprintln!("error: cannot listen for signals");
+        return ExitCode::FAILURE;
+    };
+    let (folder, is_ours) = match &options.work_dir {
+        Some(folder) => (folder.clone(), false),
+        None => (std::env::temp_dir().join(format!("mesos-like-{}", std::process::id())), true),
+    };
+    let up = match start(&options, &folder).await {
+        Ok(up) => up,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tell(&up, options.port);
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    println!("stopping");
+    for agent in up.agents {
+        agent.stop_with_tasks().await;
+    }
+    up.master.stop().await;
+    if is_ours && let Err(error) = std::fs::remove_dir_all(&folder) {
+        eprintln!("{} is left: {error}", folder.display());
+    }
+    println!("stopped");
+    ExitCode::SUCCESS
+}
+
+async fn start(options: &UpOptions, folder: &std::path::Path) -> Result<Up, String> {
+    let ip = format!("--ip={}", IpAddr::from(Ipv4Addr::LOCALHOST));
+    let work = |name: &str| format!("--work_dir={}", folder.join(name).display());
+    let mut typed = vec!["master".to_owned(), ip.clone(), format!("--port={}", options.port), work("master")];
+    if options.work_dir.is_some() {
+        typed.push(format!("--store=embedded:{}", folder.join("store").display()));
+    }
+    let master: MasterFlags = flags(typed)?;
+    let master = RunningMaster::start(master).await.map_err(|error| format!("{error} (--port moves all of them)"))?;
+    let mut agents = Vec::new();
+    for number in 1..=options.agents {
+        let (zone, disk) = (if number % 2 == 1 { "a" } else { "b" }, if number <= 2 { "ssd" } else { "hdd" });
+        let first = 31_000 + u32::from(number - 1) * 300;
+        let typed = vec![
+            "agent".to_owned(),
+            ip.clone(),
+            format!("--port={}", options.port + number),
+            format!("--master=127.0.0.1:{}", options.port),
+            format!("--hostname=agent-{number}"),
+            work(&format!("agent-{number}")),
+            format!("--attributes=zone:{zone};disk:{disk};rack:r{number}"),
+            format!("--resources={};ports:[{first}-{}]", options.resources, first + 299),
+            "--registration_backoff_factor=200ms".to_owned(),
+        ];
+        let mut agent: AgentFlags = flags(typed)?;
+        agent.runtime = options.runtime;
+        let agent = RunningAgent::start(agent).await;
+        agents.push(agent.map_err(|error| format!("agent-{number}: {error} (--port moves all of them)"))?);
+    }
+    Ok(Up { master, agents })
+}
+
+fn flags<T: Args>(typed: Vec<String>) -> Result<T, String> {
+    Typed::<T>::try_parse_from(typed).map(|typed| typed.flags).map_err(|error| error.to_string())
+}
+
+fn tell(up: &Up, port: u16) {
+    println!("master   http://127.0.0.1:{port}");
+    for (index, agent) in up.agents.iter().enumerate() {
+        println!("agent-{}  http://{}", index + 1, agent.address());
+    }
+    println!();
+    println!("run something:  mesos-like run --master 127.0.0.1:{port} --command 'echo hello; sleep 5' --instances 8");
+    println!("look at it:     curl -s 127.0.0.1:{port}/state");
+    println!("Ctrl-C ends all of it, and every task");
+}
