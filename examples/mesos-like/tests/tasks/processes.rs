@@ -133,7 +133,7 @@ async fn what_cannot_be_launched_fails_with_what_to_do() {
     let uris = vec![Uri { value: "/no/such/file".into(), ..Uri::default() }];
     missing.command.as_mut().expect("it has one").uris = uris;
     for (task, hint) in [
-        (TaskInfo { container: Some(image), ..script("t", "true") }, "--docker_socket"),
+        (TaskInfo { container: Some(image), ..script("t", "true") }, "--runtime=docker"),
         (with_user("nobody-of-that-name"), "nobody-of-that-name"),
         (missing, "/no/such/file"),
         (TaskInfo { command: None, ..script("t", "") }, "command"),
