@@ -20,15 +20,15 @@ waiting = {"launch": ["kept", "killed"], "takeover": [], "follow": ["kept"]}[SCE
 taking_over = SCENARIO == "takeover"
 answered = False
 seen = {}
+answered = False
 
 
 def subscribed(driver):
     say("registered", framework_id=client.frameworkId, master=client.get_master_info())
-    ask(driver)
+    reconcile(driver)
 
 
-def ask(driver):
-    # A master that has not heard of the agent yet gives no answer: it is asked until it has.
+def reconcile(driver):
     if taking_over and not answered:
         # It sends what it is given; of an empty list, which asks for all, it sends nothing.
         driver.reconcile([{"task_id": {"value": "kept"}}])
@@ -36,7 +36,8 @@ def ask(driver):
 
 def offers(offers):
     say("offers", count=len(offers))
-    ask(client.get_driver())
+    # A new master that has not heard of every agent yet may not answer.
+    reconcile(client.get_driver())
     for offer in offers:
         tasks = [command_task(name, offer.get_offer()["agent_id"], "sleep 1000") for name in waiting]
         # What this library's users write, as they would have to for JSON from a template.
@@ -51,6 +52,7 @@ def offers(offers):
 
 def update(update):
     global answered
+    answered = taking_over
     status = update["status"]
     task, state = status["task_id"]["value"], status["state"]
     say("update", task=task, state=state, pid=pid_of(status), reason=status.get("reason"))
