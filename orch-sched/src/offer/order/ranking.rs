@@ -233,7 +233,7 @@ impl Ranking {
         for seat in 0..self.seats.len() as u32 {
             self.keys[seat as usize] = self.rank(seat, totals);
         }
-        self.width = self.seats.len().next_power_of_two().max(WORD);
+        self.width = self.seats.len().next_power_of_two();
         self.winners.clear();
         self.winners.resize(self.width, 0);
         self.winners.extend(0..self.width as u32);
@@ -258,7 +258,7 @@ impl Ranking {
             return Some(first);
         }
         // Matches by their winners, of which the true one may be barred: then it comes back with the best of its word.
-        let word_games = self.width / WORD;
+        let word_games = (self.width / WORD).max(1);
         let mut open = BinaryHeap::from([Reverse((self.key(first), 1, first))]);
         while let Some(Reverse((key, game, seat))) = open.pop() {
             if key == LAST {
