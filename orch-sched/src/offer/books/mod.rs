@@ -8,6 +8,7 @@ mod clients;
 mod columns;
 mod nodes;
 mod offers;
+mod places;
 mod portion;
 mod quotas;
 mod refusals;
@@ -235,11 +236,12 @@ impl Books {
         seats.into_iter().map(|seat| self.roles.client(role, seat)).collect()
     }
 
-    /// So much of the node is left when the rest is offered: no reason to look at it again.
-    pub(crate) fn set_offered(&mut self, node: u32, left: Option<Arc<Parcel>>) {
+    /// So much of the node is left when the rest is offered: no reason to look at it again. What was free before comes back.
+    pub(crate) fn set_offered(&mut self, node: u32, left: Option<Arc<Parcel>>) -> Option<Arc<Parcel>> {
         let marked = std::mem::replace(&mut self.node_mut(node).marked, true);
-        self.set_free(node, left);
+        let before = self.set_free(node, left);
         self.node_mut(node).marked = marked;
+        before
     }
 
     /// Looks at what a round reads of the node, to have it near. What comes of it means nothing.
@@ -250,7 +252,7 @@ impl Books {
         let amount = free.plain().first().copied().unwrap_or(0) as usize;
         let counts =
             Arc::strong_count(&free.resources) ^ usize::from(entry.supply.name.as_str().bytes().next().unwrap_or(0));
-        amount ^ counts ^ refused.copied().unwrap_or(0) as usize ^ entry.offers.capacity()
+        amount ^ counts ^ refused.copied().unwrap_or(0) as usize ^ entry.offers.first().unwrap_or(0) as usize
     }
 
     /// What a round does is no reason for another.

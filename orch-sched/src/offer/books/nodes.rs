@@ -6,6 +6,7 @@ use std::sync::Arc;
 use orch_core::allocator::{NodeName, NodeSupply, Resources, Unavailability};
 
 use super::columns::Parcel;
+use super::places::Places;
 use super::refusals::Refused;
 
 /// The nodes, by number and by name.
@@ -36,7 +37,7 @@ pub(crate) struct NodeEntry {
     /// Who uses what.
     pub(crate) used: Vec<(u32, Resources)>,
     /// The places of its offers.
-    pub(crate) offers: Vec<u32>,
+    pub(crate) offers: Places,
     /// What was refused of it.
     pub(crate) refused: Vec<Refused>,
     /// Tells its filters from those before they were reset.
@@ -65,7 +66,7 @@ impl Nodes {
             overdrawn: false,
             version: 0,
             used: Vec::new(),
-            offers: Vec::new(),
+            offers: Places::default(),
             refused: Vec::new(),
             age,
             marked: false,

@@ -75,17 +75,10 @@ impl Books {
         })
     }
 
-    /// All that is free of the node, and the client that gets it, if nothing stands against that: no reservation, no quota.
-    pub(crate) fn all_to_one(
-        &self,
-        role: u32,
-        node: u32,
-        free: &Arc<Parcel>,
-        stage: Stage,
-    ) -> Option<(u32, Arc<Parcel>)> {
+    /// The client that gets all that is free of the node, if nothing stands against that: no reservation, no quota.
+    pub(crate) fn all_to_one(&self, role: u32, node: u32, free: &Arc<Parcel>, stage: Stage) -> Option<u32> {
         let whole = stage == Stage::Rest && is_undivided(free) && self.quotas.is_empty();
-        let client = whole.then(|| self.first_for(role, node, free)).flatten()?;
-        Some((client, Arc::clone(free)))
+        whole.then(|| self.first_for(role, node, free)).flatten()
     }
 
     fn chopped(&self, resources: &Resources, limit: Allowance, kept: Allowance) -> Resources {

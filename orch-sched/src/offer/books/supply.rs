@@ -107,11 +107,11 @@ impl Books {
             taken = taken.plus(used);
         }
         if self.exclusive {
-            for place in &entry.offers {
+            for place in entry.offers.iter() {
                 taken = taken.plus(
                     &self
                         .offers
-                        .at(*place)
+                        .at(place)
                         .map_or_else(Resources::new, |offer| Resources::clone(&offer.parcel.resources)),
                 );
             }
@@ -136,19 +136,21 @@ impl Books {
         self.set_free(node, free);
     }
 
-    /// So much of the node is free.
-    pub(crate) fn set_free(&mut self, node: u32, free: Option<Arc<Parcel>>) {
+    /// So much of the node is free. What was before comes back.
+    pub(crate) fn set_free(&mut self, node: u32, free: Option<Arc<Parcel>>) -> Option<Arc<Parcel>> {
         let active = self.node(node).active;
         if let Some(free) = free.as_ref().filter(|_| active) {
             self.quotas.open(free.plain(), 1);
         }
         let entry = self.node_mut(node);
         entry.version += 1;
-        if let Some(before) = std::mem::replace(&mut entry.free, free).filter(|_| active) {
+        let before = std::mem::replace(&mut entry.free, free);
+        if let Some(before) = before.as_ref().filter(|_| active) {
             self.quotas.open(before.plain(), -1);
         }
         self.note_quota_change();
         self.mark(node);
+        before
     }
 
     /// Where there are quotas, what is free here may decide what can be offered there.
@@ -171,7 +173,7 @@ impl Books {
                 count(plain(used, &self.columns));
             }
             if self.exclusive {
-                let offers = entry.offers.iter().filter_map(|place| self.offers.at(*place));
+                let offers = entry.offers.iter().filter_map(|place| self.offers.at(place));
                 offers.filter(|offer| is_of(offer.client)).for_each(|offer| count(offer.parcel.plain().to_vec()));
             }
         }
