@@ -241,7 +241,7 @@ impl Books {
         let free =
             |books: &Self| books.node(node).free.as_ref().is_some_and(|free| free.resources.contains(&conversion.from));
         while !free(self) {
-            let Some(place) = self.node(node).offers.first() else { break };
+            let Some(place) = self.node(node).offers.first().copied() else { break };
             rescinded.extend(self.rescind(place));
         }
         let total = self.node(node).supply.total.saturating_minus(&conversion.from).plus(&conversion.to);

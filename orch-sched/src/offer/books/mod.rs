@@ -6,9 +6,9 @@
 mod answers;
 mod clients;
 mod columns;
+mod few;
 mod nodes;
 mod offers;
-mod places;
 mod portion;
 mod quotas;
 mod refusals;
@@ -32,7 +32,7 @@ use self::columns::Columns;
 use self::nodes::{NodeEntry, Nodes};
 use self::offers::Offers;
 use self::quotas::Quotas;
-use self::refusals::Expiry;
+use self::refusals::{Expiry, Refused};
 use super::AllocatorOptions;
 use super::order::Roles;
 
@@ -248,11 +248,12 @@ impl Books {
     pub(crate) fn glance(&self, node: u32) -> usize {
         let entry = self.node(node);
         let Some(free) = &entry.free else { return 0 };
-        let refused = entry.refused.first().and_then(|refused| refused.seats.first());
+        let seats = |refused: &Refused| refused.seats.iter().step_by(8).fold(0, |sum, word| sum ^ *word as usize);
+        let refused = entry.refused.first().map_or(0, seats);
         let amount = free.plain().first().copied().unwrap_or(0) as usize;
         let counts =
             Arc::strong_count(&free.resources) ^ usize::from(entry.supply.name.as_str().bytes().next().unwrap_or(0));
-        amount ^ counts ^ refused.copied().unwrap_or(0) as usize ^ entry.offers.first().unwrap_or(0) as usize
+        amount ^ counts ^ refused ^ usize::from(entry.offers.is_empty()) ^ entry.version as usize
     }
 
     /// What a round does is no reason for another.

@@ -24,7 +24,7 @@ impl Books {
 
     /// The clients that have an offer of the node.
     pub(crate) fn seen_by(&self, node: u32) -> BTreeSet<u32> {
-        let offers = self.node(node).offers.iter().filter_map(|place| self.offers.at(place));
+        let offers = self.node(node).offers.iter().filter_map(|place| self.offers.at(*place));
         offers.map(|offer| offer.client).collect()
     }
 
@@ -32,7 +32,7 @@ impl Books {
     pub(crate) fn rescind_stale(&mut self, node: u32) -> Vec<Rescinded> {
         let version = self.node(node).version;
         let mut rescinded = Vec::new();
-        for place in self.node(node).offers.clone().iter() {
+        for place in self.node(node).offers.clone().iter().copied() {
             let Some(offer) = self.offers.at(place) else { continue };
             let shown = self.shown(offer.client, node);
             if shown.is_some_and(|shown| shown.resources == offer.parcel.resources) {

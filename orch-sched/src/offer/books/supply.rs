@@ -111,7 +111,7 @@ impl Books {
                 taken = taken.plus(
                     &self
                         .offers
-                        .at(place)
+                        .at(*place)
                         .map_or_else(Resources::new, |offer| Resources::clone(&offer.parcel.resources)),
                 );
             }
@@ -173,7 +173,7 @@ impl Books {
                 count(plain(used, &self.columns));
             }
             if self.exclusive {
-                let offers = entry.offers.iter().filter_map(|place| self.offers.at(place));
+                let offers = entry.offers.iter().filter_map(|place| self.offers.at(*place));
                 offers.filter(|offer| is_of(offer.client)).for_each(|offer| count(offer.parcel.plain().to_vec()));
             }
         }

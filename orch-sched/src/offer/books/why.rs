@@ -29,7 +29,7 @@ impl Books {
 
     /// What stands between the client and the node, where it refuses what it has refused of it until `until`.
     fn obstacle(&self, client: u32, number: u32, node: &NodeEntry, until: Timestamp) -> Obstacle {
-        let offered = |place: u32| self.offers.at(place).is_some_and(|offer| offer.client == client);
+        let offered = |place: &u32| self.offers.at(*place).is_some_and(|offer| offer.client == client);
         if node.offers.iter().any(offered) {
             return Obstacle::HasOffer;
         }

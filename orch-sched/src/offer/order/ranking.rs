@@ -207,11 +207,15 @@ impl Ranking {
         if self.version != totals.version {
             return;
         }
-        self.keys[seat as usize] = self.rank(seat, totals);
-        let mut game = (self.width + seat as usize) / 2;
-        while game > 0 {
-            self.winners[game] = self.winner(game);
+        let key = self.rank(seat, totals);
+        self.keys[seat as usize] = key;
+        let (mut game, mut winner) = (self.width + seat as usize, (key, seat));
+        while game > 1 {
+            // The winner of the match beside this one.
+            let other = self.winners[game ^ 1];
+            winner = winner.min((self.key(other), other));
             game /= 2;
+            self.winners[game] = winner.1;
         }
     }
 
