@@ -30,6 +30,8 @@ messages! {
         #[prost(message, repeated, tag = "5")] executors: Vec<ExecutorInfo>,
         /// Tasks that have not ended, or whose end was not acknowledged.
         #[prost(message, repeated, tag = "6")] tasks: Vec<Task>,
+        /// Where it listens, if not where it calls from.
+        #[prost(string, optional, tag = "7")] ip: Option<String>,
     }
 
     /// A task is other than before. It is said until it is acknowledged.

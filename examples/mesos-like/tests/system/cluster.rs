@@ -142,7 +142,7 @@ impl Cluster {
     pub(crate) async fn wait_for_agents(&self, count: usize) {
         let active = async || {
             let slaves = self.get(&self.master(1), "/slaves").await;
-            let all = slaves["slaves"].as_array().cloned().unwrap_or_default();
+            let all = slaves["slaves"].as_array()?;
             (all.iter().filter(|slave| slave["active"] == true).count() == count).then_some(())
         };
         eventually(&format!("{count} agents"), active).await;

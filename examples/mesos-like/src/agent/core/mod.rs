@@ -119,6 +119,7 @@ impl Core {
             frameworks: self.frameworks.values().cloned().collect(),
             executors: executors.map(|executor| executor.info.clone()).collect(),
             tasks: tasks.map(TaskLife::told).collect(),
+            ip: self.settings.ip.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()),
         };
         let mut call = self.call(AgentCallType::Register);
         call.register = Some(register);

@@ -44,7 +44,11 @@ async fn follow(master: &Handle, request: Request<Incoming>, peer: SocketAddr) -
     if let Ok(id) = HeaderValue::from_str(&stream) {
         answer.headers_mut().insert(STREAM_ID, id);
     }
-    let (name, id, ip) = (stream.clone(), call.agent_id.map(|id| id.value), peer.ip().to_string());
+    let (name, id, ip) = (
+        stream.clone(),
+        call.agent_id.map(|id| id.value),
+        register.ip.clone().unwrap_or_else(|| peer.ip().to_string()),
+    );
     let job = move |master: &mut crate::master::core::Master| master.register(id.as_deref(), register, &name, &ip);
     master.attach(&stream, outbox, job).await.map_err(ended)?;
     Ok(answer)

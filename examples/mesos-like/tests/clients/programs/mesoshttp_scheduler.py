@@ -52,7 +52,6 @@ def offers(offers):
 
 def update(update):
     global answered
-    answered = taking_over
     status = update["status"]
     task, state = status["task_id"]["value"], status["state"]
     say("update", task=task, state=state, pid=pid_of(status), reason=status.get("reason"))
