@@ -6,9 +6,9 @@ use orch_core::allocator::{Allocator, AllocatorChange, Quota, Role};
 use orch_core::object::Pod;
 use orch_core::scheduler::Scheduler;
 
+use super::kept::Kept;
 use super::{OfferScheduler, Parts};
 use crate::FilterScoreScheduler;
-use crate::filter_score::supply::Supply;
 use crate::offer::{AllocatorOptions, DrfAllocator};
 
 /// Composes an [`OfferScheduler`].
@@ -75,7 +75,7 @@ impl OfferSchedulerBuilder {
     #[must_use]
     pub fn build(self) -> OfferScheduler {
         let judge = (self.parts.scheduler)();
-        OfferScheduler { parts: self.parts, supply: Supply::default(), judge }
+        OfferScheduler { parts: self.parts, kept: Kept::new(judge) }
     }
 }
 

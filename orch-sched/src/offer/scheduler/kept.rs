@@ -1,0 +1,102 @@
+//! [`Kept`]: what an [`OfferScheduler`](super::OfferScheduler) keeps between calls.
+
+use std::fmt;
+
+use orch_core::key::Key;
+use orch_core::kind::Object as _;
+use orch_core::object::Pod;
+use orch_core::scheduler::{Scheduler, SupplyChange};
+
+use super::ledger::Ledger;
+use super::view::View;
+use crate::filter_score::supply::Supply;
+
+/// What is kept between calls: the supply, and what follows from it.
+pub(super) struct Kept {
+    pub(super) supply: Supply,
+    pub(super) ledger: Ledger,
+    /// Sees the whole cluster, and says what is against a pod that found no place.
+    pub(super) judge: Box<dyn Scheduler>,
+    /// The schedulers of frameworks, with what they saw last. Whose they were makes no difference.
+    pub(super) views: Vec<View>,
+    /// The pods that count as placed while a call decides, with their nodes.
+    assumed: Vec<(Key, String)>,
+}
+
+impl Kept {
+    pub(super) fn new(judge: Box<dyn Scheduler>) -> Self {
+        Self { supply: Supply::default(), ledger: Ledger::default(), judge, views: Vec::new(), assumed: Vec::new() }
+    }
+
+    pub(super) fn observe(&mut self, change: SupplyChange) {
+        self.forget_assumed();
+        self.judge.observe(change.clone());
+        match &change {
+            SupplyChange::NodePut(node) => self.ledger.mark(&node.metadata.name),
+            SupplyChange::NodeRemoved(name) => {
+                self.ledger.mark(name);
+                self.views.iter_mut().for_each(|view| view.hide(name, &self.supply));
+            }
+            SupplyChange::PodPut(pod) => {
+                if let Ok(key) = pod.key() {
+                    return self.observe_pod(&key, change);
+                }
+            }
+            SupplyChange::PodRemoved(key) => return self.observe_pod(&key.clone(), change),
+            _ => {}
+        }
+        self.supply.observe(change);
+    }
+
+    fn observe_pod(&mut self, key: &Key, change: SupplyChange) {
+        let before = self.supply.place(key).map(str::to_owned);
+        self.supply.observe(change);
+        for node in [before.as_deref(), self.supply.place(key)].into_iter().flatten() {
+            self.ledger.mark(node);
+        }
+        self.views.iter_mut().for_each(|view| view.follow(key, before.as_deref(), &self.supply));
+    }
+
+    /// Counts the pod as placed until [`forget_assumed`](Self::forget_assumed). Returns the node that it was on before.
+    pub(super) fn assume(&mut self, key: &Key, pod: &Pod, node: &str) -> Option<String> {
+        let before = self.supply.place(key).map(str::to_owned);
+        self.supply.assume(key.clone(), pod, node);
+        self.supply.pod_shared(key).into_iter().for_each(|pod| self.judge.observe(SupplyChange::PodPut(pod)));
+        self.assumed.push((key.clone(), node.to_owned()));
+        before
+    }
+
+    /// Makes all be as it was shown. There is nothing to do before a call, unless a plugin panicked in an earlier one.
+    pub(super) fn forget_assumed(&mut self) {
+        self.supply.forget_assumed();
+        for (key, node) in std::mem::take(&mut self.assumed) {
+            self.judge.observe(match self.supply.pod_shared(&key) {
+                Some(before) => SupplyChange::PodPut(before),
+                None => SupplyChange::PodRemoved(key.clone()),
+            });
+            self.views.iter_mut().for_each(|view| view.follow(&key, Some(&node), &self.supply));
+        }
+    }
+
+    /// Keeps those of the views that together show no more than one cluster: all of them where no two see the same node.
+    /// The one that sees most is the next one's.
+    pub(super) fn keep(&mut self, mut views: Vec<View>) {
+        views.sort_by_key(|view| view.nodes().len());
+        let mut room = self.supply.nodes().count();
+        while let Some(view) = views.pop() {
+            let seen = view.nodes().len();
+            if (1..=room).contains(&seen) {
+                room -= seen;
+                self.views.push(view);
+            }
+        }
+        self.views.reverse();
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { supply, judge, .. } = self;
+        f.debug_struct("Kept").field("supply", supply).field("judge", judge).finish_non_exhaustive()
+    }
+}
