@@ -7,6 +7,7 @@ use orch_core::object::Pod;
 use orch_core::scheduler::Scheduler;
 
 use super::kept::Kept;
+use super::view::View;
 use super::{OfferScheduler, Parts};
 use crate::FilterScoreScheduler;
 use crate::offer::{AllocatorOptions, DrfAllocator};
@@ -74,8 +75,8 @@ impl OfferSchedulerBuilder {
     /// The scheduler, which knows of no nodes yet.
     #[must_use]
     pub fn build(self) -> OfferScheduler {
-        let judge = (self.parts.scheduler)();
-        OfferScheduler { parts: self.parts, kept: Kept::new(judge) }
+        let (judge, view) = ((self.parts.scheduler)(), View::new((self.parts.scheduler)()));
+        OfferScheduler { parts: self.parts, kept: Kept::new(judge, view) }
     }
 }
 

@@ -17,15 +17,15 @@ pub(super) struct Kept {
     pub(super) ledger: Ledger,
     /// Sees the whole cluster, and says what is against a pod that found no place.
     pub(super) judge: Box<dyn Scheduler>,
-    /// The schedulers of frameworks, with what they saw last. Whose they were makes no difference.
-    pub(super) views: Vec<View>,
+    /// The scheduler of frameworks, with what the last of them saw.
+    pub(super) view: View,
     /// The pods that count as placed while a call decides, with their nodes.
     assumed: Vec<(Key, String)>,
 }
 
 impl Kept {
-    pub(super) fn new(judge: Box<dyn Scheduler>) -> Self {
-        Self { supply: Supply::default(), ledger: Ledger::default(), judge, views: Vec::new(), assumed: Vec::new() }
+    pub(super) fn new(judge: Box<dyn Scheduler>, view: View) -> Self {
+        Self { supply: Supply::default(), ledger: Ledger::default(), judge, view, assumed: Vec::new() }
     }
 
     pub(super) fn observe(&mut self, change: SupplyChange) {
@@ -35,7 +35,7 @@ impl Kept {
             SupplyChange::NodePut(node) => self.ledger.mark(&node.metadata.name),
             SupplyChange::NodeRemoved(name) => {
                 self.ledger.mark(name);
-                self.views.iter_mut().for_each(|view| view.hide(name, &self.supply));
+                self.view.hide(name, &self.supply);
             }
             SupplyChange::PodPut(pod) => {
                 if let Ok(key) = pod.key() {
@@ -54,16 +54,16 @@ impl Kept {
         for node in [before.as_deref(), self.supply.place(key)].into_iter().flatten() {
             self.ledger.mark(node);
         }
-        self.views.iter_mut().for_each(|view| view.follow(key, before.as_deref(), &self.supply));
+        self.view.follow(key, before.as_deref(), &self.supply);
     }
 
-    /// Counts the pod as placed until [`forget_assumed`](Self::forget_assumed). Returns the node that it was on before.
-    pub(super) fn assume(&mut self, key: &Key, pod: &Pod, node: &str) -> Option<String> {
+    /// Counts the pod as placed until [`forget_assumed`](Self::forget_assumed).
+    pub(super) fn assume(&mut self, key: &Key, pod: &Pod, node: &str) {
         let before = self.supply.place(key).map(str::to_owned);
         self.supply.assume(key.clone(), pod, node);
         self.supply.pod_shared(key).into_iter().for_each(|pod| self.judge.observe(SupplyChange::PodPut(pod)));
+        self.view.follow(key, before.as_deref(), &self.supply);
         self.assumed.push((key.clone(), node.to_owned()));
-        before
     }
 
     /// Makes all be as it was shown. There is nothing to do before a call, unless a plugin panicked in an earlier one.
@@ -74,23 +74,8 @@ impl Kept {
                 Some(before) => SupplyChange::PodPut(before),
                 None => SupplyChange::PodRemoved(key.clone()),
             });
-            self.views.iter_mut().for_each(|view| view.follow(&key, Some(&node), &self.supply));
+            self.view.follow(&key, Some(&node), &self.supply);
         }
-    }
-
-    /// Keeps those of the views that together show no more than one cluster: all of them where no two see the same node.
-    /// The one that sees most is the next one's.
-    pub(super) fn keep(&mut self, mut views: Vec<View>) {
-        views.sort_by_key(|view| view.nodes().len());
-        let mut room = self.supply.nodes().count();
-        while let Some(view) = views.pop() {
-            let seen = view.nodes().len();
-            if (1..=room).contains(&seen) {
-                room -= seen;
-                self.views.push(view);
-            }
-        }
-        self.views.reverse();
     }
 }
 

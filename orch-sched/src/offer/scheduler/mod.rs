@@ -1,7 +1,6 @@
 //! [`OfferScheduler`]: an allocator and a scheduler for each framework, behind the contract of one scheduler.
 
 mod amounts;
-mod bidder;
 mod builder;
 mod call;
 mod kept;
@@ -25,15 +24,17 @@ use self::kept::Kept;
 /// a scheduler of its own that sees nothing else. By default the pods of a namespace are a framework, in the role of the
 /// namespace's name.
 ///
-/// The framework with the least share places a pod first; what it leaves of the node is offered anew. What it cannot use
-/// it declines, so that others, and in the end everybody, see every node: room that a pod fits into is not left over for
-/// want of an offer. The order of the pods in a call decides within a framework, and not between two.
+/// Frameworks take turns: the one with the least share of what is used is offered all that it may have, places one pod, and
+/// gives the rest back. So a pod goes to the best node that its framework may use, no room is left over for want of an offer,
+/// and what a framework was offered and cannot use does not count for its share. The order of the pods in a call decides
+/// within a framework, and not between two. Shares are kept among the pods of a call and what is used already: what
+/// one framework asked for alone is not taken from it when another comes.
 ///
 /// Nothing is remembered from one call to the next but the supply, as the contract wants it: each call divides the cluster
 /// anew, from what is used, with an allocator of its own. One that is kept would answer by more than the last state of
 /// nodes and pods (S6): by lots drawn before, and by who came first. What is kept is what follows from that state: what
-/// the allocator is to be told of each node, and the frameworks' schedulers with what they see, which the next call shows
-/// the difference. So a call costs a look at every node, and at the pods of those that changed or are another framework's now.
+/// the allocator is to be told of each node, and the frameworks' scheduler with what it sees, which is shown the difference.
+/// So a call costs a look at every node for each turn, and at the pods of those nodes alone that changed.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -13,8 +13,8 @@ use crate::filter_score::supply::Supply;
 
 /// A scheduler that sees a part of the nodes with the pods on them, and no other pods.
 ///
-/// Its answers follow from what it was last shown (S6), and not from what it saw before. So it can be kept for whoever
-/// places pods next, who shows it the difference alone.
+/// Its answers follow from what it was last shown (S6), and not from what it saw before. So one serves all frameworks, from
+/// call to call: whoever's turn it is shows it the difference alone.
 pub(super) struct View {
     scheduler: Box<dyn Scheduler>,
     /// The nodes that it sees, as they were shown.
@@ -28,7 +28,7 @@ impl View {
     }
 
     /// The names of the nodes that it sees.
-    pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = &String> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &String> {
         self.nodes.keys()
     }
 
