@@ -23,3 +23,29 @@ impl SchedulerKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn a_scheduler_is_chosen_wherever_a_control_plane_starts() {
+        for (more, chosen) in
+            [(&[][..], SchedulerKind::FilterScore), (&["--scheduler", "offers"], SchedulerKind::Offers)]
+        {
+            let up = ["k8s-like", "up", "-f", "web.yaml"].iter().chain(more);
+            let control_plane = ["k8s-like", "control-plane", "--store", "etcd://127.0.0.1:2379"].iter().chain(more);
+            match Cli::try_parse_from(up).expect("it is right").command {
+                Command::Up(options) => assert_eq!(options.scheduler, chosen),
+                other => panic!("{other:?}"),
+            }
+            match Cli::try_parse_from(control_plane).expect("it is right").command {
+                Command::ControlPlane(options) => assert_eq!(options.scheduler, chosen),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
