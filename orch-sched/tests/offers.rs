@@ -120,7 +120,7 @@ fn a_call_shows_schedulers_what_changed_since_the_one_before_and_no_more() {
             scheduler.observe(SupplyChange::PodPut(Arc::new(old)));
         }
     }
-    let pods = ["a", "b", "c"].map(|namespace| pod(namespace, 0, "1", "1Gi"));
+    let pods = ["a", "b", "c"].map(|namespace| pod(namespace, 99, "1", "1Gi"));
     let first = scheduler.schedule(&pods);
     shown.store(0, Ordering::Relaxed);
     assert_eq!(scheduler.schedule(&pods), first);
