@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use orch_core::allocator::{Quantities, Quota, Role, Scalar};
 use orch_core::object::{Node, Pod};
 use orch_core::scheduler::{Decision, Outcome, Scheduler, SupplyChange};
-use orch_sched::OfferScheduler;
 use orch_sched::offer::{AllocatorOptions, OptimisticAllocator};
+use orch_sched::{FilterScoreScheduler, OfferScheduler};
 use orch_testkit::strategy::cluster::{Cluster, cluster};
 use proptest::prelude::*;
 use serde_json::json;
@@ -66,6 +67,65 @@ fn what_is_used_already_counts_for_the_share() {
     let pods: Vec<_> = a.chain((0..5).map(|number| pod("b", number, "1", "1Gi"))).collect();
     let decisions = scheduler.schedule(&pods);
     assert_eq!(placed(&pods, &decisions), counts([("a", 1), ("b", 4)]));
+}
+
+#[test]
+fn the_last_place_goes_to_who_has_least_on_whichever_node_it_is() {
+    for with_room in 0..4 {
+        let mut scheduler = OfferScheduler::default();
+        for number in 0..4 {
+            scheduler.observe(node(&format!("n{number}"), "2", "64Gi"));
+            let mut old = Pod::clone(&pod("a", 100 + number, if number == with_room { "1" } else { "2" }, "1Gi"));
+            old.spec.node_name = Some(format!("n{number}"));
+            scheduler.observe(SupplyChange::PodPut(Arc::new(old)));
+        }
+        // Of the other nodes memory is left, which is of no use to either.
+        let pods = [pod("a", 0, "1", "1Gi"), pod("b", 0, "1", "1Gi")];
+        let decisions = scheduler.schedule(&pods);
+        assert_eq!(placed(&pods, &decisions), counts([("b", 1)]), "n{with_room}: {decisions:?}");
+        let Outcome::Refuse(refusal) = &decisions[0].outcome else { panic!("{decisions:?}") };
+        assert!(refusal.to_string().starts_with("0/4 nodes are available: 4 insufficient cpu; "), "{refusal}");
+    }
+}
+
+/// Counts the changes that schedulers are shown.
+#[derive(Debug)]
+struct Counting {
+    inner: FilterScoreScheduler,
+    shown: Arc<AtomicUsize>,
+}
+
+impl Scheduler for Counting {
+    fn observe(&mut self, change: SupplyChange) {
+        self.shown.fetch_add(1, Ordering::Relaxed);
+        self.inner.observe(change);
+    }
+
+    fn schedule(&mut self, pods: &[Arc<Pod>]) -> Vec<Decision> {
+        self.inner.schedule(pods)
+    }
+}
+
+#[test]
+fn a_call_shows_schedulers_what_changed_since_the_one_before_and_no_more() {
+    let shown = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&shown);
+    let counting = move || Counting { inner: FilterScoreScheduler::default(), shown: Arc::clone(&counter) };
+    let mut scheduler = OfferScheduler::builder().scheduler(counting).build();
+    for number in 0..50 {
+        scheduler.observe(node(&format!("n{number}"), "10", "64Gi"));
+        for old in 0..4 {
+            let mut old = Pod::clone(&pod(["a", "b"][old % 2], 100 * number + old as u32, "1", "1Gi"));
+            old.spec.node_name = Some(format!("n{number}"));
+            scheduler.observe(SupplyChange::PodPut(Arc::new(old)));
+        }
+    }
+    let pods = ["a", "b", "c"].map(|namespace| pod(namespace, 99, "1", "1Gi"));
+    let first = scheduler.schedule(&pods);
+    shown.store(0, Ordering::Relaxed);
+    assert_eq!(scheduler.schedule(&pods), first);
+    // Each of the three is shown as placed and as gone again: to who places, and to who says why a pod has no place.
+    assert_eq!(shown.load(Ordering::Relaxed), 3 * 2 * 2, "of 50 nodes and 200 pods");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use orch_core::network::Cidr;
 use orch_core::object::{GoDuration, GoDurationError};
 
 use crate::commands::{Format, Ports, Where};
+use crate::control_plane::SchedulerKind;
 use crate::hello_web::HelloWeb;
 use crate::node::PodNetworkKind;
 use crate::proxy::ProxyKind;
@@ -190,6 +191,9 @@ pub(crate) struct Up {
     /// `etcds://HOST:PORT?ca=FILE[&cert=FILE&key=FILE][&server-name=NAME]`.
     #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<StoreChoice>,
+    /// Who decides on which node a pod runs.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) scheduler: SchedulerKind,
     /// What leads to services. Those of the kernel need root, and pods with networks of their own, as Docker and containerd
     /// make them.
     #[arg(long, value_enum, default_value_t = ProxyKind::Userspace)]
@@ -213,6 +217,9 @@ pub(crate) struct ControlPlane {
     /// The namespace of objects that do not name one.
     #[arg(short, long, default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
+    /// Who decides on which node a pod runs. The control plane that leads has its choice; give all of them the same.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) scheduler: SchedulerKind,
     /// The addresses of pods, of which each node gets a part.
     #[arg(long, value_name = "RANGE", default_value = "10.244.0.0/16")]
     pub(crate) pod_cidr: Cidr,

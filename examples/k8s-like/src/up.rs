@@ -76,7 +76,8 @@ async fn start(layout: &Layout, options: &Up, voice: &Voice) -> Result<(Nodes, C
     let store = choice.open(layout.state_dir()).await?;
     let client = client_of(&store);
     let services = if kind.is_kernels() { layout.kernel_service_addresses() } else { layout.service_addresses() };
-    let control_plane = ControlPlane::new(store, services, ControlPlaneConfig::default())?;
+    let config = ControlPlaneConfig { scheduler: options.scheduler, ..ControlPlaneConfig::default() };
+    let control_plane = ControlPlane::new(store, services, config)?;
     let mut nodes = Nodes::open(layout, runtimes, client.clone(), (Tenant::Cluster, &choice), pods, voice).await?;
     // Before what ran on nodes that an earlier run had, and this one has not, is started elsewhere.
     for node in retire_nodes(&client, &local.into_iter().map(|node| node.name).collect()).await? {

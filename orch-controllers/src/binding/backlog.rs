@@ -151,13 +151,12 @@ impl Backlog {
         self.waiting.get(key).map(|waiting| Arc::clone(&waiting.pod))
     }
 
-    /// What was decided about the pod at `key`. If nothing was, it is decided now, after all that are to be served
-    /// before; `None` if these are too many for once.
+    /// What was decided about the pod at `key`. If nothing was, all that are undecided are decided now, so that a scheduler
+    /// which divides nodes among several sees all who want some; `None` if too many of them are to be served before.
     pub(super) fn verdict(&mut self, key: &Key, now: Timestamp) -> Option<Verdict> {
         let waiting = self.waiting.get(key)?;
         if waiting.verdict.is_none() {
-            let round: Vec<Key> =
-                self.undecided.range(..=&waiting.rank).take(ROUND_MAX).map(|rank| rank.key.clone()).collect();
+            let round: Vec<Key> = self.undecided.iter().take(ROUND_MAX).map(|rank| rank.key.clone()).collect();
             self.decide(&round, now);
         }
         self.waiting.get(key)?.verdict.clone()

@@ -26,8 +26,8 @@ const SOON: Duration = Duration::from_millis(10);
 ///
 /// # Order
 /// Pods are decided about in the order of priority, then age, then name: when a pod is looked at, all that are undecided
-/// and come before it are decided first, in the same call. So a pod never takes the room of one that waits and comes
-/// before it, whatever the order of events. A pod that was placed keeps its place when a more important one comes:
+/// are decided in one call, in that order. So a pod never takes the room of one that waits and comes before it, whatever the
+/// order of events, unless the scheduler serves several in turn: it is shown all that wait. A pod that was placed keeps its place when a more important one comes:
 /// nobody is displaced here.
 ///
 /// # When a refused pod is tried again

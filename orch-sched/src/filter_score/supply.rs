@@ -56,7 +56,12 @@ impl Supply {
         self.info(key).map(|pod| pod.pod())
     }
 
-    /// The same, to keep.
+    /// The name of the node of the pod at this key, if it has one.
+    pub(crate) fn place(&self, key: &Key) -> Option<&str> {
+        self.places.get(key).map(String::as_str)
+    }
+
+    /// The pod at this key, if it has a node, to keep.
     pub(crate) fn pod_shared(&self, key: &Key) -> Option<Arc<Pod>> {
         self.info(key).map(|pod| pod.shared())
     }

@@ -94,7 +94,7 @@ impl Seat {
             return Err(StartError::NotShared(options.store.clone()));
         }
         let pods = Some(pod_ranges(options.pod_cidr, options.node_cidr_bits)?);
-        let mut config = ControlPlaneConfig { pods, ..ControlPlaneConfig::default() };
+        let mut config = ControlPlaneConfig { scheduler: options.scheduler, pods, ..ControlPlaneConfig::default() };
         config.lost.grace = options.node_monitor_grace_period.unwrap_or(config.lost.grace);
         // It keeps nothing on this machine.
         let store = options.store.open(Path::new("")).await?;

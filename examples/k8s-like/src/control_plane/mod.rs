@@ -1,6 +1,7 @@
 //! [`ControlPlane`]: which controllers make a cluster of nodes and objects.
 
 mod command;
+mod scheduler_kind;
 
 use std::sync::Arc;
 
@@ -21,9 +22,9 @@ use orch_core::entropy::SeededEntropy;
 use orch_core::network::Cidr;
 use orch_core::object::{Namespace, ObjectMeta};
 use orch_core::store::Transact;
-use orch_sched::FilterScoreScheduler;
 
 pub(crate) use self::command::control_plane;
+pub(crate) use self::scheduler_kind::SchedulerKind;
 use crate::apply::Applier;
 use crate::nodes::ENGINE_STOP;
 use crate::start_error::StartError;
@@ -38,9 +39,11 @@ pub(crate) struct ControlPlane {
     config: ControlPlaneConfig,
 }
 
-/// What a control plane must be told of nodes that are elsewhere.
+/// What is chosen for a control plane, and what it must be told of nodes that are elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ControlPlaneConfig {
+    /// Who decides on which node a pod runs.
+    pub(crate) scheduler: SchedulerKind,
     /// The addresses of pods, where those do not follow from something else.
     pub(crate) pods: Option<PodCidrConfig>,
     /// When nodes count as lost.
@@ -74,7 +77,7 @@ impl ControlPlane {
             .controller(Arc::new(NamespaceController::new(Arc::clone(store))))
             .controller(Arc::new(DeploymentController))
             .controller(Arc::new(ReplicaSetController))
-            .controller(Arc::new(BindingController::new(Box::new(FilterScoreScheduler::default()))))
+            .controller(Arc::new(BindingController::new(self.config.scheduler.scheduler())))
             .controller(Arc::new(EndpointSliceController::default()))
             .controller(Arc::new(NodeLifecycleController::new(Arc::clone(store), self.config.lost)))
             .controller(Arc::new(ServiceAddressController::new(Arc::clone(store), self.services.clone())))

@@ -5,6 +5,7 @@ mod durable;
 mod etcd;
 mod harness;
 mod life;
+mod offers;
 mod restart;
 mod rollout;
 mod static_pods;

@@ -202,6 +202,14 @@ impl Books {
         self.roles.give(role, seat, &amounts, &self.columns.totals);
         self.quotas.consume(self.roles.top(role), &plain(&usage.resources, &self.columns), 1);
         self.add_used(client, node, &usage.resources);
+        let entry = self.node(node);
+        let free = entry.free.as_ref().filter(|_| !entry.overdrawn);
+        // The usual case: it takes some of what is free.
+        if let Some(left) = free.and_then(|free| free.resources.minus(&usage.resources)) {
+            let parcel = self.columns.parcel(left);
+            self.set_free(node, parcel);
+            return Ok(Vec::new());
+        }
         self.find_free(node);
         if !self.node(node).overdrawn {
             return Ok(Vec::new());

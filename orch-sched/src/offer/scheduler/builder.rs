@@ -6,9 +6,10 @@ use orch_core::allocator::{Allocator, AllocatorChange, Quota, Role};
 use orch_core::object::Pod;
 use orch_core::scheduler::Scheduler;
 
+use super::kept::Kept;
+use super::view::View;
 use super::{OfferScheduler, Parts};
 use crate::FilterScoreScheduler;
-use crate::filter_score::supply::Supply;
 use crate::offer::{AllocatorOptions, DrfAllocator};
 
 /// Composes an [`OfferScheduler`].
@@ -74,8 +75,8 @@ impl OfferSchedulerBuilder {
     /// The scheduler, which knows of no nodes yet.
     #[must_use]
     pub fn build(self) -> OfferScheduler {
-        let judge = (self.parts.scheduler)();
-        OfferScheduler { parts: self.parts, supply: Supply::default(), judge }
+        let (judge, view) = ((self.parts.scheduler)(), View::new((self.parts.scheduler)()));
+        OfferScheduler { parts: self.parts, kept: Kept::new(judge, view) }
     }
 }
 

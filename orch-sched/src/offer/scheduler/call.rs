@@ -5,92 +5,50 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_core::allocator::{
-    Acceptance, Allocator, AllocatorChange, Filters, Framework, FrameworkId, NodeName, NodeSupply, OfferId, Resources,
-    Role, Usage,
+    Acceptance, Allocator, AllocatorChange, Filters, Framework, FrameworkId, OfferId, Resources, Role,
 };
 use orch_core::key::Key;
 use orch_core::object::Pod;
-use orch_core::scheduler::{Decision, Outcome, Refusal, RuleCount, Scheduler, SupplyChange};
+use orch_core::scheduler::{Decision, Outcome, Refusal, RuleCount};
 
-use super::{Parts, amounts};
-use crate::filter_score::supply::Supply;
+use super::{Kept, Parts, amounts};
 use crate::filter_score::{PodInfo, why_not_pending};
 
-/// One call: the cluster is divided among the frameworks that have pods to place, and they place them in turn.
+/// One call: the frameworks that have pods to place take turns, and are offered the cluster.
 pub(super) struct Call<'a> {
     parts: &'a Parts,
-    supply: &'a mut Supply,
-    judge: &'a mut dyn Scheduler,
+    kept: &'a mut Kept,
     pods: &'a [(Key, Arc<Pod>)],
     outcomes: Vec<Option<Outcome>>,
     allocator: Box<dyn Allocator>,
-    bidders: BTreeMap<FrameworkId, Bidder>,
-    /// Counts the rounds of offers.
-    step: u64,
-    /// What the judge is to be told when the call is over.
-    undo: Vec<SupplyChange>,
-}
-
-/// A framework that has pods to place.
-struct Bidder {
-    scheduler: Box<dyn Scheduler>,
-    /// Its offers, by node, with what is in them.
+    /// The frameworks that have pods to place, and where in the call these stand.
+    waiting: BTreeMap<FrameworkId, BTreeSet<usize>>,
+    /// The offers of the framework whose turn it is, by node, with what is in them.
     offers: BTreeMap<String, (OfferId, Arc<Resources>)>,
-    /// The node of which it has just used a part: if the rest comes back to it, that is nothing new.
-    just_used: Option<String>,
-    /// The last step in which it was offered something new.
-    offered_at: u64,
-    /// Its pods that are not placed, by their place in the call, and the step in which each was tried last. What does not
-    /// fit then does not fit later, but on what is new.
-    waiting: BTreeMap<usize, Option<u64>>,
+    /// The nodes that the view may show otherwise than they are offered.
+    changed: BTreeSet<String>,
 }
 
-/// Until the call is over.
+/// Until the turn is over.
 const REFUSED: Filters = Filters { refuse: Duration::from_secs(365 * 24 * 60 * 60) };
 
 impl<'a> Call<'a> {
-    pub(super) fn new(
-        parts: &'a Parts,
-        supply: &'a mut Supply,
-        judge: &'a mut dyn Scheduler,
-        pods: &'a [(Key, Arc<Pod>)],
-    ) -> Self {
+    pub(super) fn new(parts: &'a Parts, kept: &'a mut Kept, pods: &'a [(Key, Arc<Pod>)]) -> Self {
         let mut call = Self {
             allocator: (parts.allocator)(),
             outcomes: vec![None; pods.len()],
-            bidders: BTreeMap::new(),
-            step: 0,
-            undo: Vec::new(),
+            waiting: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            changed: kept.view.nodes().cloned().collect(),
             parts,
-            supply,
-            judge,
+            kept,
             pods,
         };
-        call.tell_supply();
-        for setting in &parts.settings {
-            call.tell(setting.clone());
-        }
+        let told = call.kept.ledger.changes(&call.kept.supply, &*parts.role_of).chain(&parts.settings);
+        // An allocator that does not take what is so goes without it.
+        told.for_each(|change| drop(call.allocator.observe(change.clone())));
         call.invite();
         call
-    }
-
-    /// Tells the allocator of the nodes and what is used of them.
-    fn tell_supply(&mut self) {
-        let mut changes = Vec::new();
-        for node in self.supply.nodes() {
-            changes.push(AllocatorChange::NodePut(NodeSupply::new(node.name(), amounts::of_node(node))));
-            for pod in node.pods() {
-                let role = (self.parts.role_of)(pod.pod());
-                let (framework, node) = (FrameworkId::new(role.as_str()), NodeName::new(node.name()));
-                changes.push(AllocatorChange::Adopted(Usage {
-                    framework,
-                    role,
-                    node,
-                    resources: amounts::of_pod(pod),
-                }));
-            }
-        }
-        changes.into_iter().for_each(|change| self.tell(change));
     }
 
     /// What is told here is so; an allocator that does not take it goes without it.
@@ -101,171 +59,149 @@ impl<'a> Call<'a> {
     /// Lets the frameworks in that have pods to place.
     fn invite(&mut self) {
         for (place, (key, pod)) in self.pods.iter().enumerate() {
-            if let Some(why) = why_not_pending(pod, self.supply.pod(key)) {
+            if let Some(why) = why_not_pending(pod, self.kept.supply.pod(key)) {
                 self.outcomes[place] = Some(refused(0, Vec::new(), Some(why)));
                 continue;
             }
             let role = (self.parts.role_of)(pod);
             let id = FrameworkId::new(role.as_str());
-            if !self.bidders.contains_key(&id) {
+            if !self.waiting.contains_key(&id) {
                 self.tell(AllocatorChange::FrameworkPut(Framework::new(id.clone(), [role])));
             }
-            let scheduler = || (self.parts.scheduler)();
-            let bidder = self.bidders.entry(id).or_insert_with(|| Bidder {
-                scheduler: scheduler(),
-                offers: BTreeMap::new(),
-                just_used: None,
-                offered_at: 0,
-                waiting: BTreeMap::new(),
-            });
-            bidder.waiting.insert(place, None);
+            self.waiting.entry(id).or_default().insert(place);
         }
     }
 
-    /// Goes on until every pod is placed, or was tried wherever its framework may place it.
+    /// Goes on until every pod is placed, or its framework was offered all that it may have.
     pub(super) fn run(&mut self) {
-        loop {
-            self.hand_out_offers();
-            let order: Vec<FrameworkId> =
-                self.allocator.standings().into_iter().map(|standing| standing.framework).collect();
-            let next = order.iter().find_map(|id| {
-                let bidder = self.bidders.get(id).filter(|bidder| !bidder.offers.is_empty())?;
-                let untried = |(_, tried): &(&usize, &Option<u64>)| tried.is_none_or(|step| step < bidder.offered_at);
-                let place = bidder.waiting.iter().find(untried).map(|(place, _)| *place);
-                Some((id.clone(), place))
-            });
-            match next {
-                None => break,
-                Some((id, Some(place))) => self.try_pod(&id, place),
-                Some((id, None)) => self.decline_all(&id),
+        while let Some(id) = self.next() {
+            // What is offered counts for the share. So one alone is offered something at a time, and gives it back after
+            // its turn; unless nobody else waits.
+            let others: Vec<FrameworkId> = self.waiting.keys().filter(|other| **other != id).cloned().collect();
+            others.iter().for_each(|other| self.tell(AllocatorChange::Suppressed(other.clone(), BTreeSet::new())));
+            self.take_turn(&id);
+            if !others.is_empty() {
+                self.decline_all(Filters::NONE);
             }
-        }
-        // Pods of frameworks that were offered nothing at all were never tried.
-        for place in 0..self.pods.len() {
-            if self.outcomes[place].is_none() {
-                let id = FrameworkId::new((self.parts.role_of)(&self.pods[place].1).as_str());
-                self.outcomes[place] = Some(self.why_not(&id, place));
+            if self.waiting.get(&id).is_none_or(BTreeSet::is_empty) {
+                self.waiting.remove(&id);
+                self.tell(AllocatorChange::Suppressed(id, BTreeSet::<Role>::new()));
             }
+            others.into_iter().for_each(|other| self.tell(AllocatorChange::Revived(other, BTreeSet::new())));
         }
     }
 
-    /// Shows each framework the nodes that it is offered, with the pods on them.
-    fn hand_out_offers(&mut self) {
-        self.step += 1;
-        let round = self.allocator.allocate();
-        for ended in round.rescinded {
-            let Some(bidder) = self.bidders.get_mut(&ended.framework) else { continue };
-            let node = bidder.offers.iter().find(|(_, (id, _))| *id == ended.offer).map(|(node, _)| node.clone());
-            if let Some(node) = node {
-                bidder.take(&node);
-            }
-        }
-        for offer in round.offers {
-            let (Some(bidder), Some(node)) =
-                (self.bidders.get_mut(&offer.framework), self.supply.node(offer.node.as_str()))
-            else {
+    /// The framework with the least share, of those that have pods to place.
+    fn next(&self) -> Option<FrameworkId> {
+        let mut standings = self.allocator.standings().into_iter().map(|standing| standing.framework);
+        standings.find(|id| self.waiting.contains_key(id)).or_else(|| self.waiting.keys().next().cloned())
+    }
+
+    /// Lets a framework place one of its pods, the first for which there is a place. What finds none now finds none later:
+    /// in a call nothing comes free.
+    fn take_turn(&mut self, id: &FrameworkId) {
+        while let Some(place) = self.waiting.get_mut(id).and_then(BTreeSet::pop_first) {
+            let (key, pod) = &self.pods[place];
+            if let Some(why) = why_not_pending(pod, self.kept.supply.pod(key)) {
+                self.outcomes[place] = Some(refused(0, Vec::new(), Some(why)));
                 continue;
-            };
-            bidder.scheduler.observe(SupplyChange::NodePut(amounts::narrowed(node, &offer.resources)));
-            node.pods().for_each(|pod| bidder.scheduler.observe(SupplyChange::PodPut(pod.shared())));
-            if bidder.just_used.as_deref() != Some(node.name()) {
-                bidder.offered_at = self.step;
             }
-            bidder.offers.insert(node.name().to_owned(), (offer.id, offer.resources));
-        }
-        self.bidders.values_mut().for_each(|bidder| bidder.just_used = None);
-    }
-
-    /// Lets a framework place one of its pods.
-    fn try_pod(&mut self, id: &FrameworkId, place: usize) {
-        let (key, pod) = &self.pods[place];
-        let Some(bidder) = self.bidders.get_mut(id) else { return };
-        if let Some(why) = why_not_pending(pod, self.supply.pod(key)) {
-            bidder.waiting.remove(&place);
-            self.outcomes[place] = Some(refused(0, Vec::new(), Some(why)));
-            return;
-        }
-        let decided = bidder.scheduler.schedule(std::slice::from_ref(pod)).pop().map(|decision| decision.outcome);
-        if let Some(Outcome::Place { node, score }) = decided
-            && let Some((offer, offered)) = bidder.take(&node)
-        {
-            let used = amounts::of_pod(&PodInfo::new(Arc::clone(pod))).within(&offered);
-            let acceptance = Acceptance { used, filters: Filters::NONE, conversions: Vec::new() };
-            if self.allocator.accept(&[offer], acceptance).is_ok() {
-                bidder.waiting.remove(&place);
-                bidder.just_used = Some(node.clone());
-                self.outcomes[place] = Some(Outcome::Place { node: node.clone(), score });
-                self.assume(place, &node);
+            let outcome = self.try_pod(place).unwrap_or_else(|| self.search(id, place));
+            let is_placed = matches!(outcome, Outcome::Place { .. });
+            self.outcomes[place] = Some(outcome);
+            if is_placed {
                 return;
             }
-            // It is over quota, or somebody else was first: the next offers tell.
         }
-        bidder.waiting.insert(place, Some(self.step));
-        self.outcomes[place] = Some(self.why_not(id, place));
     }
 
-    /// Counts the pod as placed for the rest of the call.
-    fn assume(&mut self, place: usize, node: &str) {
-        let (key, pod) = &self.pods[place];
-        self.undo.push(match self.supply.pod_shared(key) {
-            Some(before) => SupplyChange::PodPut(before),
-            None => SupplyChange::PodRemoved(key.clone()),
+    /// What becomes of a pod that has no place on what is offered: what is against it everywhere; or a place on what is
+    /// offered when that is refused, as a quota may be used up by offers; or who may not have what there is.
+    fn search(&mut self, id: &FrameworkId, place: usize) -> Outcome {
+        let pod = std::slice::from_ref(&self.pods[place].1);
+        let judged = self.kept.judge.schedule(pod).pop().map(|decision| decision.outcome);
+        if let Some(Outcome::Refuse(refusal)) = judged {
+            return Outcome::Refuse(refusal);
+        }
+        let mut found = None;
+        while found.is_none() && !self.offers.is_empty() {
+            self.decline_all(REFUSED);
+            found = self.try_pod(place);
+        }
+        let outcome = found.unwrap_or_else(|| {
+            let nodes = self.kept.supply.nodes().count();
+            let reason = "not offered to its framework".to_owned();
+            let hint = self.allocator.why_no_offer(id).ok().map(|why| why.to_string());
+            refused(nodes, vec![RuleCount { rule: "Offers", reason, nodes }], hint)
         });
-        self.supply.assume(key.clone(), pod, node);
-        let mut placed = Pod::clone(pod);
-        placed.spec.node_name = Some(node.to_owned());
-        self.judge.observe(SupplyChange::PodPut(Arc::new(placed)));
+        // For its next pod it sees again what it refused for this one.
+        self.tell(AllocatorChange::Revived(id.clone(), BTreeSet::new()));
+        outcome
     }
 
-    /// Why the framework cannot place the pod: what is against it everywhere; or, where there is room, who has it.
-    fn why_not(&mut self, id: &FrameworkId, place: usize) -> Outcome {
-        let judged = self.judge.schedule(std::slice::from_ref(&self.pods[place].1)).pop();
-        match judged.map(|decision| decision.outcome) {
-            Some(Outcome::Refuse(refusal)) => Outcome::Refuse(refusal),
-            _ => {
-                let nodes = self.supply.nodes().count();
-                let reason = "not offered to its framework".to_owned();
-                let hint = self.allocator.why_no_offer(id).ok().map(|why| why.to_string());
-                refused(nodes, vec![RuleCount { rule: "Offers", reason, nodes }], hint)
+    /// Lets the framework whose turn it is place a pod on what it is offered.
+    fn try_pod(&mut self, place: usize) -> Option<Outcome> {
+        self.hand_out_offers();
+        self.look();
+        let (key, pod) = &self.pods[place];
+        let Some(Outcome::Place { node, score }) = self.kept.view.schedule(pod) else { return None };
+        let (offer, offered) = self.take(&node)?;
+        let used = amounts::of_pod(&PodInfo::new(Arc::clone(pod))).within(&offered);
+        let acceptance = Acceptance { used, filters: Filters::NONE, conversions: Vec::new() };
+        // If it is over quota, the pod has another place or none.
+        self.allocator.accept(&[offer], acceptance).ok()?;
+        self.kept.assume(key, pod, &node);
+        Some(Outcome::Place { node, score })
+    }
+
+    /// Takes what is offered to the framework whose turn it is: nobody else is offered anything.
+    fn hand_out_offers(&mut self) {
+        let round = self.allocator.allocate();
+        for ended in round.rescinded {
+            let node = self.offers.iter().find(|(_, (id, _))| *id == ended.offer).map(|(node, _)| node.clone());
+            node.and_then(|node| self.take(&node));
+        }
+        for offer in round.offers {
+            let node = offer.node.as_str().to_owned();
+            self.changed.insert(node.clone());
+            self.offers.insert(node, (offer.id, offer.resources));
+        }
+    }
+
+    /// Makes the view show what is offered, and nothing else.
+    fn look(&mut self) {
+        let Kept { view, supply, .. } = &mut *self.kept;
+        for name in std::mem::take(&mut self.changed) {
+            match (self.offers.get(&name), supply.node(&name)) {
+                (Some((_, offered)), Some(node)) => view.show(node, amounts::narrowed(node, offered)),
+                _ => view.hide(&name, supply),
             }
         }
     }
 
-    /// A framework that can use nothing of what it has leaves it to others; one that has placed all wants no more.
-    fn decline_all(&mut self, id: &FrameworkId) {
-        let Some(bidder) = self.bidders.get_mut(id) else { return };
-        let done = bidder.waiting.is_empty();
-        let nodes: Vec<String> = bidder.offers.keys().cloned().collect();
-        let offers: Vec<OfferId> = nodes.iter().filter_map(|node| bidder.take(node)).map(|(id, _)| id).collect();
-        if done {
-            self.tell(AllocatorChange::Suppressed(id.clone(), BTreeSet::<Role>::new()));
-        }
-        for offer in offers {
+    /// An offer ends.
+    fn take(&mut self, node: &str) -> Option<(OfferId, Arc<Resources>)> {
+        let offer = self.offers.remove(node)?;
+        self.changed.insert(node.to_owned());
+        Some(offer)
+    }
+
+    fn decline_all(&mut self, filters: Filters) {
+        for (node, (offer, _)) in std::mem::take(&mut self.offers) {
+            self.changed.insert(node);
             // An offer that is not known any more needs no answer.
-            drop(self.allocator.decline(offer, if done { Filters::NONE } else { REFUSED }));
+            drop(self.allocator.decline(offer, filters));
         }
     }
 
     /// The answers. What was assumed is forgotten.
-    pub(super) fn end(mut self) -> Vec<Decision> {
-        self.supply.forget_assumed();
-        while let Some(change) = self.undo.pop() {
-            self.judge.observe(change);
-        }
+    pub(super) fn end(self) -> Vec<Decision> {
+        self.kept.forget_assumed();
         let answers = self.pods.iter().zip(self.outcomes);
         let decision = |((key, pod), outcome): (&(Key, Arc<Pod>), Option<Outcome>)| {
             Some(Decision { pod: key.clone(), uid: pod.metadata.uid.clone(), outcome: outcome? })
         };
         answers.filter_map(decision).collect()
-    }
-}
-
-impl Bidder {
-    /// An offer ends: the node is not this framework's any more.
-    fn take(&mut self, node: &str) -> Option<(OfferId, Arc<Resources>)> {
-        let offer = self.offers.remove(node)?;
-        self.scheduler.observe(SupplyChange::NodeRemoved(node.to_owned()));
-        Some(offer)
     }
 }
 

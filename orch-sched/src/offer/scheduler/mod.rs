@@ -3,6 +3,9 @@
 mod amounts;
 mod builder;
 mod call;
+mod kept;
+mod ledger;
+mod view;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,18 +18,23 @@ use orch_core::scheduler::{Decision, Scheduler, SupplyChange};
 pub use builder::OfferSchedulerBuilder;
 
 use self::call::Call;
-use crate::filter_score::supply::Supply;
+use self::kept::Kept;
 
 /// Divides the nodes among frameworks by an [`Allocator`], and lets each place its own pods on what it is offered, with
 /// a scheduler of its own that sees nothing else. By default the pods of a namespace are a framework, in the role of the
 /// namespace's name.
 ///
-/// The framework with the least share places a pod first; what it leaves of the node is offered anew. What it cannot use
-/// it declines, so that others, and in the end everybody, see every node: room that a pod fits into is not left over for
-/// want of an offer. The order of the pods in a call decides within a framework, and not between two.
+/// Frameworks take turns: the one with the least share of what is used is offered all that it may have, places one pod, and
+/// gives the rest back. So a pod goes to the best node that its framework may use, no room is left over for want of an offer,
+/// and what a framework was offered and cannot use does not count for its share. The order of the pods in a call decides
+/// within a framework, and not between two. Shares are kept among the pods of a call and what is used already: what
+/// one framework asked for alone is not taken from it when another comes.
 ///
-/// Nothing is kept from one call to the next but the supply, as the contract wants it: each call divides the cluster anew,
-/// from what is used. That costs a look at every node and pod.
+/// Nothing is remembered from one call to the next but the supply, as the contract wants it: each call divides the cluster
+/// anew, from what is used, with an allocator of its own. One that is kept would answer by more than the last state of
+/// nodes and pods (S6): by lots drawn before, and by who came first. What is kept is what follows from that state: what
+/// the allocator is to be told of each node, and the frameworks' scheduler with what it sees, which is shown the difference.
+/// So a call costs a look at every node for each turn, and at the pods of those nodes alone that changed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,9 +62,7 @@ use crate::filter_score::supply::Supply;
 /// ```
 pub struct OfferScheduler {
     parts: Parts,
-    supply: Supply,
-    /// Sees the whole cluster, and says what is against a pod that found no place.
-    judge: Box<dyn Scheduler>,
+    kept: Kept,
 }
 
 /// What an [`OfferScheduler`] is composed of.
@@ -87,24 +93,20 @@ impl fmt::Debug for OfferScheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OfferScheduler")
             .field("settings", &self.parts.settings)
-            .field("supply", &self.supply)
-            .field("judge", &self.judge)
+            .field("kept", &self.kept)
             .finish_non_exhaustive()
     }
 }
 
 impl Scheduler for OfferScheduler {
     fn observe(&mut self, change: SupplyChange) {
-        self.supply.forget_assumed();
-        self.supply.observe(change.clone());
-        self.judge.observe(change);
+        self.kept.observe(change);
     }
 
     fn schedule(&mut self, pods: &[Arc<Pod>]) -> Vec<Decision> {
-        // Nothing is assumed here, unless a plugin panicked in an earlier call.
-        self.supply.forget_assumed();
+        self.kept.forget_assumed();
         let named: Vec<_> = pods.iter().filter_map(|pod| Some((pod.key().ok()?, Arc::clone(pod)))).collect();
-        let mut call = Call::new(&self.parts, &mut self.supply, self.judge.as_mut(), &named);
+        let mut call = Call::new(&self.parts, &mut self.kept, &named);
         call.run();
         call.end()
     }

@@ -101,11 +101,11 @@ fn events(master: &mut Master, kind: EventType) -> Vec<crate::wire::scheduler::E
 }
 
 fn recorded(output: &[Output]) -> Vec<&RegistryChange> {
-    let change = |output: &'_ Output| match output {
+    let changes = output.iter().filter_map(|output| match output {
         Output::Record(change) => Some(change),
         _ => None,
-    };
-    output.iter().filter_map(change).collect()
+    });
+    changes.collect()
 }
 
 fn orders(output: &[Output], kind: AgentEventType) -> usize {
