@@ -282,5 +282,5 @@ fn a_framework_is_torn_down_by_its_id() {
     let mut master = cluster();
     assert_eq!(refused(&mut master, Decision::Teardown("M-0009".into())).0, 400);
     decided(&mut master, Decision::Teardown("M-0000".into()));
-    assert!(master.state().frameworks.is_empty() && master.state().completed_ids.contains("M-0000"));
+    assert!(master.state().frameworks.is_empty() && master.state().completed_ids.contains_key("M-0000"));
 }
