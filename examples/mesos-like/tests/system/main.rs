@@ -7,3 +7,4 @@ mod framework;
 mod life;
 mod many;
 mod masters;
+mod operators;
