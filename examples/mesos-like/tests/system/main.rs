@@ -1,6 +1,7 @@
 //! The whole system: real masters, agents and tasks as processes, killed and started again under the feet of frameworks.
 
 mod agents;
+mod asleep;
 mod cluster;
 mod faults;
 mod framework;
