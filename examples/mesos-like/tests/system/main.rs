@@ -9,3 +9,4 @@ mod life;
 mod many;
 mod masters;
 mod operators;
+mod relay;

@@ -30,12 +30,14 @@ async fn post(cluster: &Cluster, media: MediaType, call: &Call) -> Result<bytes:
     }
 }
 
+/// What a master answers, which is the same in both forms.
 async fn asked(cluster: &Cluster, kind: CallType) -> Response {
-    let [json, protobuf] = [MediaType::Json, MediaType::Protobuf].map(async |media| {
+    let answer = async |media: MediaType| {
         let body = post(cluster, media, &call(kind)).await.expect("an answer");
         media.decode::<Response>(&body, "Response").expect("a response")
-    });
-    let (json, _) = (json.await, protobuf.await);
+    };
+    let (json, protobuf) = (answer(MediaType::Json).await, answer(MediaType::Protobuf).await);
+    assert_eq!(json.r#type(), protobuf.r#type());
     json
 }
 
@@ -230,4 +232,33 @@ async fn a_machine_is_taken_down_for_maintenance_and_comes_back() {
     assert_eq!(status["down_machines"][0]["hostname"], json!("agent-1"));
     assert_eq!(posted(&cluster, "/machine/up", machine).await, 200);
     assert_eq!(cluster.get(&cluster.master(1), "/maintenance/schedule").await, json!({}));
+}
+
+#[tokio::test]
+async fn what_is_no_call_is_refused_with_the_status_that_mesos_has_for_it() {
+    let cluster = Cluster::of("operators-refuses", 1).await;
+    let ask = async |method: &str, content: Option<&str>, accept: Option<&str>, body: &str| {
+        use hyper_util::client::legacy::Client;
+        let client =
+            Client::builder(hyper_util::rt::TokioExecutor::new()).build_http::<http_body_util::Full<bytes::Bytes>>();
+        let mut request = http::Request::builder().method(method).uri(format!("http://{}/api/v1", cluster.master(1)));
+        for (name, value) in [("content-type", content), ("accept", accept)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let request = request.body(http_body_util::Full::from(body.to_owned())).expect("a request");
+        client.request(request).await.expect("an answer").status().as_u16()
+    };
+    let json = Some("application/json");
+    let health = r#"{"type":"GET_HEALTH"}"#;
+    assert_eq!(ask("POST", json, None, health).await, 200);
+    assert_eq!(ask("POST", json, Some("text/html"), health).await, 406);
+    assert_eq!(ask("GET", None, None, "").await, 405);
+    assert_eq!(ask("POST", None, None, health).await, 400);
+    assert_eq!(ask("POST", Some("text/plain"), None, health).await, 415);
+    for wrong in ["", "{", "{}", r#"{"type":"TEARDOWN"}"#, r#"{"type":"GROW_VOLUME"}"#] {
+        assert_eq!(ask("POST", json, None, wrong).await, 400, "{wrong}");
+    }
+    assert_eq!(ask("POST", json, None, r#"{"type":"UNKNOWN"}"#).await, 501);
 }
