@@ -22,7 +22,7 @@ use super::metrics::Happened;
 use super::registry::{Registered, Registry};
 use super::run::Term;
 use super::subscribers::Subscribers;
-use super::view::{View, agent_of, framework_of};
+use super::view::{Parts, View, agent_of, framework_of};
 use super::{begin, metrics};
 use crate::http::{Answer, Refusal};
 use crate::wire::MediaType;
@@ -116,8 +116,8 @@ impl Leads for Leading {
 
 #[async_trait]
 impl Desk for Leading {
-    async fn view(&self) -> Result<View, Refusal> {
-        self.master.ask(|master| View::of(master)).await.map_err(ended)
+    async fn view(&self, parts: Parts) -> Result<View, Refusal> {
+        self.master.ask(move |master| View::of(master, parts)).await.map_err(ended)
     }
 
     async fn decide(&self, decision: Decision) -> Result<(), Refusal> {
@@ -134,7 +134,7 @@ impl Desk for Leading {
     async fn subscribe(&self, media: MediaType) -> Result<Answer, Refusal> {
         let subscribers = Arc::clone(&self.subscribers);
         let subscribe = move |master: &mut Master| {
-            let state = View::of(master).into_state();
+            let state = View::of(master, Parts::ALL).into_state();
             locked(&subscribers).subscribe(media, state)
         };
         self.master.ask(subscribe).await.map_err(ended)?

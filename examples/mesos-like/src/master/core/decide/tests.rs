@@ -101,10 +101,12 @@ fn events(master: &mut Master, kind: EventType) -> Vec<crate::wire::scheduler::E
 }
 
 fn recorded(output: &[Output]) -> Vec<&RegistryChange> {
-    let change = |output| match output {
-        &Output::Record(ref change) => Some(change),
-        _ => None,
-    };
+    fn change(output: &Output) -> Option<&RegistryChange> {
+        match output {
+            Output::Record(change) => Some(change),
+            _ => None,
+        }
+    }
     output.iter().filter_map(change).collect()
 }
 
