@@ -7,10 +7,12 @@ use std::{env, fs};
 
 use crate::command::Failed;
 
-/// A library, what it is for, and what it needs to be installed.
+/// A library, and what it needs to be installed.
 struct Library {
     name: &'static str,
     version: &'static str,
+    /// What it asks for itself in whatever version there is, in one with which it was seen to work.
+    needs: &'static [&'static str],
     language: Language,
 }
 
@@ -22,11 +24,18 @@ enum Language {
 
 /// What the tests look for, in these versions.
 const LIBRARIES: &[Library] = &[
-    Library { name: "pymesos", version: "0.3.15", language: Language::Python },
-    Library { name: "mesoshttp", version: "0.4.2", language: Language::Python },
-    Library { name: "avmesos", version: "0.4.2", language: Language::Python },
-    Library { name: "mesos-framework", version: "0.5.3", language: Language::Node },
+    Library {
+        name: "pymesos",
+        version: "0.3.15",
+        needs: &["addict==2.4.0", "http-parser==0.9.0", "kazoo==2.11.0", "six==1.17.0"],
+        language: Language::Python,
+    },
+    Library { name: "mesoshttp", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
+    Library { name: "avmesos", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
+    Library { name: "mesos-framework", version: "0.5.3", needs: &[], language: Language::Node },
 ];
+
+const MESOSHTTP_NEEDS: &[&str] = &["cryptography==50.0.2", "kazoo==2.11.0", "pyjwt==2.15.1", "requests==2.32.5"];
 
 /// Where what is here is, under the root.
 const FOLDER: &str = "target/parts/mesos-clients";
@@ -69,13 +78,15 @@ impl Library {
                     succeeds(Command::new(python).args(["-m", "venv"]).arg(&environment))?;
                 }
                 let mut pip = Command::new(environment.join("bin/pip"));
-                succeeds(pip.args(["install", "--quiet", &format!("{}=={}", self.name, self.version)]))
+                pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(self.needs);
+                succeeds(pip.arg(format!("{}=={}", self.name, self.version)))
             }
             Language::Node => {
-                let version = output(Command::new("node").arg("--version")).unwrap_or_default();
+                let version = output(Command::new("node").arg("--version"));
+                let version = version.ok_or("it needs Node 20 or later, which was not found (node)")?;
                 let major = version.trim().trim_start_matches('v').split('.').next().and_then(|text| text.parse().ok());
                 if major.is_none_or(|major: u32| major < 20) {
-                    return Err(format!("it needs Node 20 or later, and found {:?}", version.trim()));
+                    return Err(format!("it needs Node 20 or later, and found {}", version.trim()));
                 }
                 let home = folder.join("node");
                 fs::create_dir_all(&home).map_err(|error| error.to_string())?;

@@ -74,9 +74,9 @@ impl DrfAllocator {
         let Some(free) = &self.books.node(node).free else { return };
         let Some(first) = self.books.roles().first() else { return };
         // The usual case: one framework gets all that is free.
-        if let Some((client, parcel)) = self.books.all_to_one(first, node, free, stage) {
-            self.books.set_offered(node, None);
-            offers.push(self.books.offer(client, node, parcel));
+        if let Some(client) = self.books.all_to_one(first, node, free, stage) {
+            let all = self.books.set_offered(node, None);
+            offers.extend(all.map(|all| self.books.offer(client, node, all)));
             return;
         }
         let mut left = Some(Arc::clone(free));

@@ -16,7 +16,7 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::containers::{ContainerPlan, Containers, Ended, persistent_volume};
 use super::core::{Core, Executor, Key, Output, Settings};
 use super::environment::environment;
-use super::files::{Collector, Files};
+use super::files::Collector;
 use super::layout;
 use crate::http::Outbox;
 use crate::wire::executor::{Call, CallType, Event};
@@ -57,8 +57,6 @@ pub struct Parts {
     pub checkpoint: Checkpoint,
     /// What its executors run in.
     pub containers: Arc<Containers>,
-    /// Who looks at sandboxes.
-    pub files: Arc<Files>,
     /// Who removes them.
     pub collector: Arc<Collector>,
 }
@@ -223,9 +221,7 @@ impl Actor {
         let agent_id = self.core.info().id.clone().unwrap_or_default();
         let sandbox = layout::sandbox(&self.parts.work_dir, &agent_id.value, key, &executor.container_id);
         let Some(framework) = self.core.frameworks().get(&key.framework).cloned() else { return };
-        self.parts.files.attach(sandbox.clone(), sandbox.clone());
         let latest = sandbox.with_file_name("latest");
-        self.parts.files.attach(latest.clone(), sandbox.clone());
         self.parts.collector.used(&sandbox);
         let environment =
             environment(key, &framework, &agent_id.value, self.parts.address, &sandbox, &self.parts.settings);

@@ -16,7 +16,7 @@ use super::api::Api;
 use super::builtin::nested_id;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::containers::{Containers, RuntimeSetting};
-use super::core::{Core, Settings};
+use super::core::{Core, Key, Settings};
 use super::files::{Collector, Files, GcSetting};
 use super::flags::{AgentFlags, Reconfiguration, Recover};
 use super::layout;
@@ -101,14 +101,13 @@ impl RunningAgent {
         let executors = checkpoint.executors()?;
         end_strangers(&containers, &executors).await;
         let settings = settings(&flags);
-        let (files, collector) = sandboxes(&flags);
+        let (files, collector) = sandboxes(&flags, &record, &executors);
         let parts = Parts {
             work_dir: flags.work_dir.clone(),
             address,
             settings: settings.clone(),
             checkpoint,
             containers: Arc::clone(&containers),
-            files: Arc::clone(&files),
             collector: Arc::clone(&collector),
         };
         let core = Core::new(settings, record, executors, SystemClock.now());
@@ -174,10 +173,25 @@ fn settings(flags: &AgentFlags) -> Settings {
     }
 }
 
-fn sandboxes(flags: &AgentFlags) -> (Arc<Files>, Arc<Collector>) {
+/// Who shows sandboxes, and who removes them: all that an earlier agent left are among them.
+fn sandboxes(flags: &AgentFlags, agent: &AgentRecord, executors: &[ExecutorRecord]) -> (Arc<Files>, Arc<Collector>) {
     let gc = GcSetting { delay: flags.gc_delay, headroom: flags.gc_disk_headroom, ..GcSetting::default() };
-    let root = layout::sandboxes(&flags.work_dir);
-    (Arc::new(Files::default()), Arc::new(Collector::new(gc, root, Arc::new(SystemClock))))
+    let (root, volumes) = (layout::sandboxes(&flags.work_dir), flags.work_dir.join("volumes"));
+    let files = Files::default();
+    for folder in [&root, &volumes] {
+        files.attach(folder.clone(), folder.clone());
+    }
+    let collector = Collector::new(gc, root, Arc::new(SystemClock));
+    let id = agent.agent.id.clone().unwrap_or_default().value;
+    let sandbox = |record: &ExecutorRecord| {
+        let framework = record.framework.id.clone().unwrap_or_default().value;
+        let key = Key { framework, executor: record.executor.executor_id.value.clone() };
+        layout::sandbox(&flags.work_dir, &id, &key, &record.container_id)
+    };
+    if let Err(error) = collector.find(&executors.iter().map(sandbox).collect()) {
+        tracing::warn!(%error, "not all sandboxes of before are removed in time");
+    }
+    (Arc::new(files), Arc::new(collector))
 }
 
 /// Who the agent is: the one that was written down, if it is the same.

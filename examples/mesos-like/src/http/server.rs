@@ -85,6 +85,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, handler: Arc<dyn Handle
     // Who is asked to go on by `Expect: 100-continue` is answered by hyper.
     let mut serving = pin!(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
+        biased;
         ended = &mut serving => ended,
         first = timeout(SLOWEST_HEAD, asked.notified()) => match first {
             Ok(()) => serving.await,

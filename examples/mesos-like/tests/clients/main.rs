@@ -2,7 +2,7 @@
 //! the one that is not is named with the reason, and counts as ignored, not as passed.
 
 #[path = "../system/cluster.rs"]
-#[allow(dead_code, reason = "the tests of the system use the rest")]
+#[expect(dead_code, reason = "the tests of the system use the rest")]
 mod cluster;
 mod library;
 mod mesoshttp;

@@ -3,6 +3,7 @@
 
 mod fakes;
 mod images;
+mod many;
 mod place;
 mod processes;
 mod users;

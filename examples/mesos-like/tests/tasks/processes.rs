@@ -133,7 +133,7 @@ async fn what_cannot_be_launched_fails_with_what_to_do() {
     let uris = vec![Uri { value: "/no/such/file".into(), ..Uri::default() }];
     missing.command.as_mut().expect("it has one").uris = uris;
     for (task, hint) in [
-        (TaskInfo { container: Some(image), ..script("t", "true") }, "--docker_socket"),
+        (TaskInfo { container: Some(image), ..script("t", "true") }, "--runtime=docker"),
         (with_user("nobody-of-that-name"), "nobody-of-that-name"),
         (missing, "/no/such/file"),
         (TaskInfo { command: None, ..script("t", "") }, "command"),
@@ -278,7 +278,7 @@ async fn tasks_go_on_while_the_agent_is_restarted_and_ends_meanwhile_are_told() 
 async fn a_task_that_takes_too_much_memory_fails_and_says_so() {
     assert!(nix::unistd::Uid::effective().is_root(), "this test needs root: run it as root");
     let mut place = Place::new();
-    place.setting.cgroup = Some(format!("/orch-mesos-test-{}", std::process::id()).into());
+    place.setting.cgroup = Some("orch-mesos-test".into());
     let containers = place.open().await;
     let mut executor = Executor::start(&containers, &place, ExecutorType::Unknown);
     let memory = Resource {

@@ -6,6 +6,7 @@
 mod answers;
 mod clients;
 mod columns;
+mod few;
 mod nodes;
 mod offers;
 mod portion;
@@ -31,7 +32,7 @@ use self::columns::Columns;
 use self::nodes::{NodeEntry, Nodes};
 use self::offers::Offers;
 use self::quotas::Quotas;
-use self::refusals::Expiry;
+use self::refusals::{Expiry, Refused};
 use super::AllocatorOptions;
 use super::order::Roles;
 
@@ -235,22 +236,24 @@ impl Books {
         seats.into_iter().map(|seat| self.roles.client(role, seat)).collect()
     }
 
-    /// So much of the node is left when the rest is offered: no reason to look at it again.
-    pub(crate) fn set_offered(&mut self, node: u32, left: Option<Arc<Parcel>>) {
+    /// So much of the node is left when the rest is offered: no reason to look at it again. What was free before comes back.
+    pub(crate) fn set_offered(&mut self, node: u32, left: Option<Arc<Parcel>>) -> Option<Arc<Parcel>> {
         let marked = std::mem::replace(&mut self.node_mut(node).marked, true);
-        self.set_free(node, left);
+        let before = self.set_free(node, left);
         self.node_mut(node).marked = marked;
+        before
     }
 
     /// Looks at what a round reads of the node, to have it near. What comes of it means nothing.
     pub(crate) fn glance(&self, node: u32) -> usize {
         let entry = self.node(node);
         let Some(free) = &entry.free else { return 0 };
-        let refused = entry.refused.first().and_then(|refused| refused.seats.first());
+        let seats = |refused: &Refused| refused.seats.iter().step_by(8).fold(0, |sum, word| sum ^ *word as usize);
+        let refused = entry.refused.first().map_or(0, seats);
         let amount = free.plain().first().copied().unwrap_or(0) as usize;
         let counts =
             Arc::strong_count(&free.resources) ^ usize::from(entry.supply.name.as_str().bytes().next().unwrap_or(0));
-        amount ^ counts ^ refused.copied().unwrap_or(0) as usize ^ entry.offers.capacity()
+        amount ^ counts ^ refused ^ usize::from(entry.offers.is_empty()) ^ entry.version as usize
     }
 
     /// What a round does is no reason for another.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use orch_core::allocator::{NodeName, NodeSupply, Resources, Unavailability};
 
 use super::columns::Parcel;
+use super::few::Few;
 use super::refusals::Refused;
 
 /// The nodes, by number and by name.
@@ -36,9 +37,9 @@ pub(crate) struct NodeEntry {
     /// Who uses what.
     pub(crate) used: Vec<(u32, Resources)>,
     /// The places of its offers.
-    pub(crate) offers: Vec<u32>,
+    pub(crate) offers: Few<u32>,
     /// What was refused of it.
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Few<Refused>,
     /// Tells its filters from those before they were reset.
     pub(crate) age: u32,
     /// Whether it is among those to be looked at.
@@ -65,8 +66,8 @@ impl Nodes {
             overdrawn: false,
             version: 0,
             used: Vec::new(),
-            offers: Vec::new(),
-            refused: Vec::new(),
+            offers: Few::default(),
+            refused: Few::default(),
             age,
             marked: false,
         };

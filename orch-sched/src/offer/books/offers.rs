@@ -147,7 +147,7 @@ impl Books {
 
     pub(super) fn rescind_of_node(&mut self, node: u32) -> Vec<Rescinded> {
         let places = self.node(node).offers.clone();
-        places.into_iter().filter_map(|place| self.rescind(place)).collect()
+        places.iter().filter_map(|place| self.rescind(*place)).collect()
     }
 
     /// Offers whose time is over end.

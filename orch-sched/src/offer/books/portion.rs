@@ -75,17 +75,10 @@ impl Books {
         })
     }
 
-    /// All that is free of the node, and the client that gets it, if nothing stands against that: no reservation, no quota.
-    pub(crate) fn all_to_one(
-        &self,
-        role: u32,
-        node: u32,
-        free: &Arc<Parcel>,
-        stage: Stage,
-    ) -> Option<(u32, Arc<Parcel>)> {
+    /// The client that gets all that is free of the node, if nothing stands against that: no reservation, no quota.
+    pub(crate) fn all_to_one(&self, role: u32, node: u32, free: &Arc<Parcel>, stage: Stage) -> Option<u32> {
         let whole = stage == Stage::Rest && is_undivided(free) && self.quotas.is_empty();
-        let client = whole.then(|| self.first_for(role, node, free)).flatten()?;
-        Some((client, Arc::clone(free)))
+        whole.then(|| self.first_for(role, node, free)).flatten()
     }
 
     fn chopped(&self, resources: &Resources, limit: Allowance, kept: Allowance) -> Resources {
@@ -113,7 +106,11 @@ impl Books {
 
     /// Which capability the client lacks for this node.
     pub(crate) fn lacking(&self, client: u32, node: u32) -> Option<&'static str> {
-        let (entry, can) = (self.node(node), self.framework_of(client).framework.capabilities);
+        let entry = self.node(node);
+        if !entry.only_gpus && !entry.only_other_regions {
+            return None;
+        }
+        let can = self.framework_of(client).framework.capabilities;
         if entry.only_gpus && !can.gpus {
             Some("gpus")
         } else if entry.only_other_regions && !can.other_regions {
@@ -138,23 +135,32 @@ impl Books {
     /// The first framework of the role, by its client, that can be offered a parcel of the node which all of the role may
     /// have alike.
     pub(crate) fn first_for(&self, role: u32, node: u32, parcel: &Arc<Parcel>) -> Option<u32> {
-        let (entry, frameworks) = (self.node(node), self.roles.frameworks(role));
-        let mut barred: Vec<u64> = Vec::new();
-        for known in &entry.refused {
-            if known.holds_back(role, parcel) {
-                if barred.len() < known.seats.len() {
-                    barred.resize(known.seats.len(), 0);
-                }
-                barred.iter_mut().zip(&known.seats).for_each(|(word, seats)| *word |= seats);
-            }
-        }
+        let frameworks = self.roles.frameworks(role);
         let usual = parcel.meets(&self.least);
-        loop {
-            let seat = frameworks.first_but(&barred)?;
+        let takes = |seat: u32| {
             let client = self.roles.client(role, seat);
             let least = self.client(client).least.as_ref();
             let enough = least.map_or(usual, |least| parcel.meets(least));
-            if enough && self.lacking(client, node).is_none() {
+            (enough && self.lacking(client, node).is_none()).then_some(client)
+        };
+        let held_back = || self.node(node).refused.iter().filter(|known| known.holds_back(role, parcel));
+        // The usual case: the first of all can be offered it.
+        let first = frameworks.first()?;
+        if !held_back().any(|known| known.has(first))
+            && let Some(client) = takes(first)
+        {
+            return Some(client);
+        }
+        let mut barred: Vec<u64> = Vec::new();
+        for known in held_back() {
+            if barred.len() < known.seats.len() {
+                barred.resize(known.seats.len(), 0);
+            }
+            barred.iter_mut().zip(&known.seats).for_each(|(word, seats)| *word |= seats);
+        }
+        loop {
+            let seat = frameworks.first_but(&barred)?;
+            if let Some(client) = takes(seat) {
                 return Some(client);
             }
             let word = seat as usize / 64;

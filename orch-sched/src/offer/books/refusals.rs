@@ -85,14 +85,16 @@ impl Books {
         let same = |known: &Refused| {
             known.role == role && (Arc::ptr_eq(&known.parcel, parcel) || known.parcel.resources == parcel.resources)
         };
-        let place = entry.refused.iter().position(same).unwrap_or_else(|| {
+        if !entry.refused.iter().any(same) {
             let (parcel, seats, again) = (Arc::clone(parcel), Vec::new(), BTreeMap::new());
             entry.refused.push(Refused { number, role, parcel, seats, count: 0, again });
-            entry.refused.len() - 1
+        }
+        let known = entry.refused.iter_mut().find(|known| same(known));
+        let number = known.map_or(number, |known| {
+            known.insert(seat);
+            known.number
         });
-        let refused = &mut entry.refused[place];
-        refused.insert(seat);
-        let expiry = Expiry { node, node_age, client, client_age, number: refused.number };
+        let expiry = Expiry { node, node_age, client, client_age, number };
         self.expiries.entry(until).or_default().push(expiry);
         let client = self.client_mut(client);
         client.refused.push((node, node_age));
@@ -160,12 +162,10 @@ impl Books {
         let seat = client.seat;
         client.refusals = client.refusals.saturating_sub(1);
         let Some(entry) = self.nodes.find_mut(expiry.node).filter(|entry| entry.age == expiry.node_age) else { return };
-        if let Some(place) = entry.refused.iter().position(|known| known.number == expiry.number) {
-            entry.refused[place].remove(seat);
-            if entry.refused[place].count == 0 {
-                entry.refused.swap_remove(place);
-            }
+        if let Some(known) = entry.refused.iter_mut().find(|known| known.number == expiry.number) {
+            known.remove(seat);
         }
+        entry.refused.retain(|known| known.count > 0);
         self.mark(expiry.node);
     }
 

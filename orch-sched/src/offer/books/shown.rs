@@ -32,7 +32,7 @@ impl Books {
     pub(crate) fn rescind_stale(&mut self, node: u32) -> Vec<Rescinded> {
         let version = self.node(node).version;
         let mut rescinded = Vec::new();
-        for place in self.node(node).offers.clone() {
+        for place in self.node(node).offers.clone().iter().copied() {
             let Some(offer) = self.offers.at(place) else { continue };
             let shown = self.shown(offer.client, node);
             if shown.is_some_and(|shown| shown.resources == offer.parcel.resources) {

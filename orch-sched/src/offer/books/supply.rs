@@ -107,7 +107,7 @@ impl Books {
             taken = taken.plus(used);
         }
         if self.exclusive {
-            for place in &entry.offers {
+            for place in entry.offers.iter() {
                 taken = taken.plus(
                     &self
                         .offers
@@ -136,19 +136,21 @@ impl Books {
         self.set_free(node, free);
     }
 
-    /// So much of the node is free.
-    pub(crate) fn set_free(&mut self, node: u32, free: Option<Arc<Parcel>>) {
+    /// So much of the node is free. What was before comes back.
+    pub(crate) fn set_free(&mut self, node: u32, free: Option<Arc<Parcel>>) -> Option<Arc<Parcel>> {
         let active = self.node(node).active;
         if let Some(free) = free.as_ref().filter(|_| active) {
             self.quotas.open(free.plain(), 1);
         }
         let entry = self.node_mut(node);
         entry.version += 1;
-        if let Some(before) = std::mem::replace(&mut entry.free, free).filter(|_| active) {
+        let before = std::mem::replace(&mut entry.free, free);
+        if let Some(before) = before.as_ref().filter(|_| active) {
             self.quotas.open(before.plain(), -1);
         }
         self.note_quota_change();
         self.mark(node);
+        before
     }
 
     /// Where there are quotas, what is free here may decide what can be offered there.

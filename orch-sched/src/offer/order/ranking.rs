@@ -207,11 +207,15 @@ impl Ranking {
         if self.version != totals.version {
             return;
         }
-        self.keys[seat as usize] = self.rank(seat, totals);
-        let mut game = (self.width + seat as usize) / 2;
-        while game > 0 {
-            self.winners[game] = self.winner(game);
+        let key = self.rank(seat, totals);
+        self.keys[seat as usize] = key;
+        let (mut game, mut winner) = (self.width + seat as usize, (key, seat));
+        while game > 1 {
+            // The winner of the match beside this one.
+            let other = self.winners[game ^ 1];
+            winner = winner.min((self.key(other), other));
             game /= 2;
+            self.winners[game] = winner.1;
         }
     }
 
@@ -233,7 +237,7 @@ impl Ranking {
         for seat in 0..self.seats.len() as u32 {
             self.keys[seat as usize] = self.rank(seat, totals);
         }
-        self.width = self.seats.len().next_power_of_two().max(WORD);
+        self.width = self.seats.len().next_power_of_two();
         self.winners.clear();
         self.winners.resize(self.width, 0);
         self.winners.extend(0..self.width as u32);
@@ -258,7 +262,7 @@ impl Ranking {
             return Some(first);
         }
         // Matches by their winners, of which the true one may be barred: then it comes back with the best of its word.
-        let word_games = self.width / WORD;
+        let word_games = (self.width / WORD).max(1);
         let mut open = BinaryHeap::from([Reverse((self.key(first), 1, first))]);
         while let Some(Reverse((key, game, seat))) = open.pop() {
             if key == LAST {

@@ -236,6 +236,41 @@ mod tests {
         assert_eq!(probe.status_after(&Err("late".into())).command, Some(CheckStatusCommand { exit_code: None }));
     }
 
+    /// A server that answers everything with this, or not at all.
+    async fn server(answer: Option<&'static str>) -> u16 {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        tokio::spawn(async move {
+            let mut waiting = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                if let Some(answer) = answer {
+                    let read = stream.read(&mut [0; 1024]).await.expect("a request");
+                    assert!(read > 0);
+                    stream.write_all(answer.as_bytes()).await.expect("it is read");
+                } else {
+                    waiting.push(stream);
+                }
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_server_is_asked_and_one_that_says_nothing_is_given_up() {
+        let well = server(Some("HTTP/1.1 204 No Content\r\n\r\n")).await;
+        let ill = server(Some("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")).await;
+        let silent = server(None).await;
+        let own: IpAddr = Ipv4Addr::LOCALHOST.into();
+        assert_eq!(http("http", own, well, "/health?a=b").await, Ok(Sight::Status(204)));
+        assert_eq!(http("http", own, ill, "health").await, Ok(Sight::Status(503)));
+        assert!(http("https", own, well, "/").await.expect_err("it cannot be asked").contains("https"));
+        let asked = tokio::time::timeout(Duration::from_millis(100), http("http", own, silent, "/")).await;
+        assert!(asked.is_err(), "it does not answer");
+        assert!(http("http", own, 1, "/").await.is_err(), "nobody listens there");
+    }
+
     #[test]
     fn a_status_is_good_from_200_to_399_or_if_it_is_said_to_be() {
         let probe = |statuses| Probe::Http { scheme: "http".into(), port: 1, path: "/".into(), statuses, ipv6: false };

@@ -26,8 +26,8 @@ impl Account {
         }
         if !own.is_root() {
             return Err(LaunchError::failed(format!(
-                "the agent runs as user {own} and cannot run anything as '{name}': run it as root, or with \
-                 --no-switch_user"
+                "the agent runs as user {own} and cannot run anything as '{name}': run the agent as root, or name its own \
+                 user"
             )));
         }
         let text = CString::new(name).map_err(|error| unknown(error.to_string()))?;

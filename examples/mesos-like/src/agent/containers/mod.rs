@@ -1,6 +1,7 @@
 //! [`Containers`]: runs executors and tasks, as processes of the machine or from images.
 
 mod account;
+mod beside;
 mod command;
 mod end;
 mod folders;
@@ -13,9 +14,7 @@ mod ports;
 mod runtimes;
 mod volumes;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -23,9 +22,10 @@ use orch_core::runtime::{
     ContainerState, ContainerStatus, ExecOutput, ExecRequest, Images, Interactive, Mount, PodStats, PodUid,
     RuntimeError, SandboxStatus, Session,
 };
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
 pub(in crate::agent) use self::account::Account;
+use self::beside::Attendance;
 pub use self::launch::{ContainerPlan, Ended, LaunchError, Launched};
 use self::plan::{Ground, Planned};
 use self::runtimes::Runtimes;
@@ -34,10 +34,10 @@ pub use self::volumes::persistent_volume;
 use super::fetch::Fetcher;
 
 /// How often it is looked whether a container runs, in case nobody tells.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(20);
 
-/// How long the rest of a container's output may take when it has ended.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long it is waited after something went wrong.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What an agent's containers are run with.
 #[derive(Debug)]
@@ -45,14 +45,9 @@ pub struct Containers {
     setting: RuntimeSetting,
     runtimes: Runtimes,
     fetcher: Fetcher,
-    /// What is done beside a container for as long as it runs: its output is copied, and its ports are listened on.
-    beside: Mutex<BTreeMap<PodUid, Beside>>,
-}
-
-#[derive(Debug, Default)]
-struct Beside {
-    output: JoinSet<()>,
-    ports: JoinSet<()>,
+    beside: Attendance,
+    /// Changes when a container was ended or removed from here: runtimes tell of what nobody asked for.
+    ended_here: watch::Sender<u64>,
 }
 
 impl Containers {
@@ -78,12 +73,12 @@ impl Containers {
     fn over(setting: RuntimeSetting, runtimes: Runtimes) -> Self {
         let cache = setting.work_dir.join("fetch");
         let fetcher = Fetcher::new(cache, setting.cache_bytes, setting.frameworks_home.clone());
-        Self { setting, runtimes, fetcher, beside: Mutex::default() }
+        Self { setting, runtimes, fetcher, beside: Attendance::default(), ended_here: watch::Sender::new(0) }
     }
 
     /// Gives the runtimes back, as if this process had ended: containers go on.
     pub async fn close(&self) {
-        self.beside().clear();
+        self.beside.stop_all();
         self.runtimes.close().await;
     }
 
@@ -93,10 +88,28 @@ impl Containers {
     /// # Errors
     /// [`LaunchError`]; nothing runs then.
     pub async fn launch(&self, plan: &ContainerPlan) -> Result<Launched, LaunchError> {
+        if let Some(launched) = self.launched_before(plan).await {
+            return Ok(launched);
+        }
+        let (planned, account) = self.planned(plan)?;
+        let runtime = self.runtime_for(&planned);
+        let mounts = self.prepare(plan, &planned, account).await?;
+        match self.start(&runtime, &planned, mounts).await {
+            Ok(launched) => {
+                self.beside.begin(&runtime, plan.sandbox.clone(), &planned, launched.ip);
+                Ok(launched)
+            }
+            Err(error) => {
+                self.remove(&plan.id).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn planned(&self, plan: &ContainerPlan) -> Result<(Planned, Option<Account>), LaunchError> {
         let user = plan.command.user.as_deref().or(plan.user.as_deref()).filter(|user| !user.is_empty());
-        let within = volumes::within(plan);
         // Docker's containers run as the user of their image, as Mesos has it.
-        let account = match user.filter(|_| within != command::Within::Docker) {
+        let account = match user.filter(|_| volumes::within(plan) != command::Within::Docker) {
             Some(user) => Account::named(user)?,
             None => None,
         };
@@ -105,27 +118,21 @@ impl Containers {
             has_images: self.runtimes.images.is_some(),
             cfs: self.setting.cfs,
         };
-        let planned = plan::plan(plan, &ground, account.as_ref())?;
-        let runtime = self.runtime_for(&planned);
-        if let Some(pod) = self.found(&planned.id.pod).await.ok().flatten().map(|(_, pod)| pod)
-            && let Some(launched) = launched(&pod)
-        {
-            if pod.containers.iter().any(|container| container.state.is_running()) && !self.is_attended(&pod.spec.pod) {
-                self.attend(&runtime, plan.sandbox.clone(), &planned, launched.ip);
-            }
-            return Ok(launched);
-        }
-        let mounts = self.prepare(plan, &planned, account).await?;
-        match self.start(&runtime, &planned, mounts).await {
-            Ok(launched) => {
-                self.attend(&runtime, plan.sandbox.clone(), &planned, launched.ip);
-                Ok(launched)
-            }
-            Err(error) => {
-                self.remove(&plan.id).await;
-                Err(error)
+        Ok((plan::plan(plan, &ground, account.as_ref())?, account))
+    }
+
+    /// A container that was started before, attended to if it runs.
+    async fn launched_before(&self, plan: &ContainerPlan) -> Option<Launched> {
+        let (runtime, pod) = self.found(&plan.id.parse().ok()?).await.ok().flatten()?;
+        let launched = launched(&pod)?;
+        let runs = pod.containers.iter().any(|container| container.state.is_running());
+        if runs {
+            match self.planned(plan) {
+                Ok((planned, _)) => self.beside.begin(&runtime, plan.sandbox.clone(), &planned, launched.ip),
+                Err(error) => tracing::warn!(id = plan.id, %error, "a container runs that could not be started now"),
             }
         }
+        Some(launched)
     }
 
     /// Makes what is to be there before the container is started.
@@ -176,8 +183,14 @@ impl Containers {
 
     /// How it runs, or ran; none if it is not known.
     pub async fn find(&self, id: &str) -> Option<Launched> {
-        let (_, pod) = self.found(&id.parse().ok()?).await.ok().flatten()?;
-        launched(&pod)
+        let uid = id.parse().ok()?;
+        loop {
+            match self.found(&uid).await {
+                Ok(found) => return launched(&found?.1),
+                Err(error) => tracing::warn!(id, %error, "it is not known whether a container runs"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Waits for its end. One that is not known has ended.
@@ -186,30 +199,46 @@ impl Containers {
         loop {
             // Listened to before it is looked: what happens in between is not missed.
             let events: Vec<_> = self.runtimes.all().map(|runtime| runtime.events()).collect();
+            let mut here = self.ended_here.subscribe();
+            let mut patience = LOOK;
             match self.found(&uid).await {
                 Ok(None) => return end::lost(),
                 Ok(Some((_, pod))) => match pod.containers.last().map(end::ended) {
                     None => return end::lost(),
                     Some(None) => {}
                     Some(Some(end)) => {
-                        self.last_words(&uid).await;
+                        self.beside.end(&uid).await;
                         return end;
                     }
                 },
-                Err(error) => tracing::warn!(id, %error, "it is not known whether a container runs"),
+                Err(error) => {
+                    tracing::warn!(id, %error, "it is not known whether a container runs");
+                    patience = RETRY;
+                }
             }
             let told = futures::stream::select_all(events);
             let about_it = told.filter(|changed| std::future::ready(*changed == uid));
             futures::pin_mut!(about_it);
-            let _ = tokio::time::timeout(LOOK, about_it.next()).await;
+            tokio::select! {
+                biased;
+                Some(_) = about_it.next() => {}
+                _ = here.changed() => {}
+                () = tokio::time::sleep(patience) => {}
+            }
         }
     }
 
     /// Asks it to end, and kills it after `grace`. Returns when it has ended.
     pub async fn kill(&self, id: &str, grace: Duration) {
-        let Ok(uid) = id.parse::<PodUid>() else { return };
+        if let Ok(uid) = id.parse::<PodUid>() {
+            self.stop(id, &uid, grace).await;
+        }
+        self.ended_here.send_modify(|count| *count += 1);
+    }
+
+    async fn stop(&self, id: &str, uid: &PodUid, grace: Duration) {
         loop {
-            let stopped = match self.found(&uid).await {
+            let stopped = match self.found(uid).await {
                 Ok(None) => return,
                 Ok(Some((runtime, pod))) => match pod.containers.last() {
                     Some(container) if container.state.is_running() => runtime.stop(&container.id, grace).await,
@@ -221,7 +250,7 @@ impl Containers {
                 Ok(()) | Err(RuntimeError::NoSuchContainer { .. }) => return,
                 Err(error) => tracing::warn!(id, %error, "a container could not be ended yet"),
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY).await;
         }
     }
 
@@ -259,16 +288,17 @@ impl Containers {
     /// Forgets it, killing what still runs. Its sandbox stays.
     pub async fn remove(&self, id: &str) {
         let Ok(uid) = id.parse::<PodUid>() else { return };
-        self.beside().remove(&uid);
+        self.beside.stop(&uid);
         for runtime in self.runtimes.all() {
             while let Err(error) = runtime.remove(&uid).await {
                 tracing::warn!(id, %error, "something of a container is left");
                 if !error.is_transient() {
                     break;
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(RETRY).await;
             }
         }
+        self.ended_here.send_modify(|count| *count += 1);
     }
 
     /// The ids of all that are known, running or ended, until they are removed: after a restart of the agent, what is
@@ -305,44 +335,6 @@ impl Containers {
     fn runtime_for(&self, planned: &Planned) -> Arc<dyn Interactive> {
         let images = self.runtimes.images.as_ref().filter(|_| planned.image.is_some());
         Arc::clone(images.map_or(&self.runtimes.host, |(runtime, _)| runtime))
-    }
-
-    /// Does what is to be done beside a container that runs.
-    fn attend(
-        &self,
-        runtime: &Arc<dyn Interactive>,
-        sandbox: PathBuf,
-        planned: &Planned,
-        ip: Option<std::net::IpAddr>,
-    ) {
-        let mut beside = Beside::default();
-        if planned.copy_output {
-            beside.output.spawn(output::copy(Arc::clone(runtime), planned.id.clone(), sandbox));
-        }
-        if let Some(ip) = ip {
-            for mapping in planned.ports.clone() {
-                beside.ports.spawn(ports::lead(mapping, ip));
-            }
-        }
-        self.beside().insert(planned.id.pod.clone(), beside);
-    }
-
-    fn is_attended(&self, uid: &PodUid) -> bool {
-        self.beside().contains_key(uid)
-    }
-
-    /// Waits until the output of a container that has ended is in its sandbox.
-    async fn last_words(&self, uid: &PodUid) {
-        let Some(mut beside) = self.beside().remove(uid) else { return };
-        let copied = async { while beside.output.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_WORDS, copied).await.is_err() {
-            tracing::warn!(%uid, "the last output of a container may be missing in its sandbox");
-        }
-    }
-
-    /// A panic while the lock is held leaves nothing half done: every critical section is one step.
-    fn beside(&self) -> MutexGuard<'_, BTreeMap<PodUid, Beside>> {
-        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

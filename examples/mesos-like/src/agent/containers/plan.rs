@@ -54,8 +54,7 @@ pub(super) fn plan(
     let image = image(plan.container.as_ref(), within)?;
     if image.is_some() && !ground.has_images {
         return Err(LaunchError::failed(
-            "this agent runs containers without images only: start it with --docker_socket=PATH or \
-             --containerd_socket=PATH",
+            "this agent runs containers without images only: start it with --runtime=docker or --runtime=containerd",
         ));
     }
     let sandbox = if within == Within::Host { plan.sandbox.to_string_lossy() } else { MAPPED.into() };
@@ -249,7 +248,7 @@ mod tests {
         let busybox = || docker(DockerInfo { image: "busybox:1".to_owned(), ..DockerInfo::default() });
         let error = planned(Some(busybox()), false).expect_err("there is none");
         assert_eq!(error.reason, crate::wire::Reason::ContainerLaunchFailed);
-        assert!(error.message.contains("--docker_socket"), "{error}");
+        assert!(error.message.contains("--runtime=docker"), "{error}");
         let Planned { pod, spec, image, .. } = planned(Some(busybox()), true).expect("it can be run");
         assert!(pod.host_network && !spec.env.iter().any(|(name, _)| name == "PATH"));
         assert_eq!(

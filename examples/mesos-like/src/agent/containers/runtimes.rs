@@ -1,6 +1,6 @@
 //! [`RuntimeSetting`]: with what an agent's containers are run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_core::runtime::{Images, Interactive, RuntimeError};
@@ -47,9 +47,9 @@ pub enum ImageBackend {
     /// Nothing: tasks that want an image fail.
     #[default]
     None,
-    /// The Docker daemon behind this socket: `--docker_socket`.
+    /// The Docker daemon behind this socket: `--runtime=docker`, `--docker_socket`.
     Docker(PathBuf),
-    /// The containerd behind this socket: `--containerd_socket`.
+    /// The containerd behind this socket: `--runtime=containerd`, `--containerd_socket`.
     Containerd(PathBuf),
 }
 
@@ -67,7 +67,8 @@ impl Runtimes {
     pub(super) async fn open(setting: &RuntimeSetting) -> Result<Self, RuntimeError> {
         let folder = setting.work_dir.join("runtime");
         let mut config = ProcessConfig::new(folder.join("process"));
-        config.cgroup_parent.clone_from(&setting.cgroup);
+        // Mesos's users name it without a slash.
+        config.cgroup_parent = setting.cgroup.as_ref().map(|group| Path::new("/").join(group));
         // As Mesos does it: memory is limited by groups of the kernel or not at all.
         config.enforce_memory = false;
         if let Some(shim) = &setting.shim {

@@ -1,6 +1,6 @@
 //! [`Collector`]: removes sandboxes that nobody will look at any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,36 @@ impl Collector {
         if sandbox.starts_with(&self.root) && sandbox != self.root {
             self.lock().insert(sandbox, since.unwrap_or_else(|| self.clock.now()));
         }
+    }
+
+    /// Finds the sandboxes that an earlier agent left, at `S0/frameworks/F/executors/E/runs/UUID`: all but those that are
+    /// used are unused since they were written to for the last time.
+    ///
+    /// # Errors
+    /// What the operating system says if not all can be found.
+    pub fn find(&self, used: &BTreeSet<PathBuf>) -> io::Result<()> {
+        const DEPTH: u32 = 7;
+        let mut folders = vec![(0, self.root.clone())];
+        while let Some((depth, folder)) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let (path, depth) = (entry.path(), depth + 1);
+                if !entry.file_type()?.is_dir() {
+                    continue;
+                }
+                if depth < DEPTH {
+                    folders.push((depth, path));
+                } else if !used.contains(&path) {
+                    let since = Timestamp::try_from(entry.metadata()?.modified()?).map_err(io::Error::other)?;
+                    self.unused(path, Some(since));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A sandbox is used again.
@@ -184,7 +214,7 @@ mod tests {
     fn what_is_old_goes_with_its_empty_folders_and_nothing_else_does() {
         let scratch = Scratch::new();
         let root = scratch.path().join("slaves");
-        let run = |name: &str| root.join("S0/executors").join(name);
+        let run = |name: &str| root.join("S0/frameworks/F/executors").join(name);
         for name in ["a/runs/1", "a/runs/2", "b/runs/1"] {
             fs::create_dir_all(run(name).join("data")).expect("a sandbox");
         }
@@ -208,5 +238,12 @@ mod tests {
         assert!(outside.exists() && root.exists());
         hand.moves(HOUR * 1000);
         assert_eq!(collector.collect(1.0), Vec::<PathBuf>::new());
+
+        fs::create_dir_all(run("runs/runs/1/runs/inner")).expect("a sandbox");
+        let later = Arc::new(Hand(Mutex::new(Timestamp::MAX)));
+        let collector = Collector::new(GcSetting::default(), root.clone(), later);
+        collector.find(&[run("a/runs/2")].into()).expect("all can be found");
+        assert_eq!(collector.collect(0.4), [run("runs/runs/1")]);
+        assert!(run("a/runs/2").exists() && !run("runs").exists());
     }
 }

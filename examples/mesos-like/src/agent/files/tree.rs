@@ -163,10 +163,11 @@ impl Files {
     fn open(&self, path: &str) -> Result<(File, Metadata), FilesError> {
         let not_found = || FilesError::NotFound(path.to_owned());
         let attached = self.attached();
-        let real = resolve(&attached, Path::new(path)).ok_or_else(not_found)?;
+        let (root, real) = resolve(&attached, Path::new(path)).ok_or_else(not_found)?;
         let real = real.canonicalize().map_err(|_| not_found())?;
-        let roots: Vec<PathBuf> = attached.values().filter_map(|root| root.canonicalize().ok()).collect();
-        let is_within = |path: &Path| roots.iter().any(|root| path.starts_with(root));
+        let within = |path: &Path, root: &Path| root.canonicalize().is_ok_and(|root| path.starts_with(root));
+        // There may be many: the nearest is looked at first.
+        let is_within = |path: &Path| within(path, &root) || attached.values().any(|root| within(path, root));
         if !is_within(&real) {
             return Err(not_found());
         }
@@ -185,8 +186,8 @@ impl Files {
     }
 }
 
-/// Where a path is on the machine, as far as names tell.
-fn resolve(attached: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> Option<PathBuf> {
+/// What is attached there, and where the path is on the machine as far as names tell.
+fn resolve(attached: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> Option<(PathBuf, PathBuf)> {
     let plain =
         path.components().all(|part| matches!(part, Component::Normal(_) | Component::RootDir | Component::CurDir));
     if !plain || path.as_os_str().is_empty() {
@@ -195,7 +196,8 @@ fn resolve(attached: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> Option<PathBuf
     let attached_at = |path: &Path| attached.get(path).map(|real| (path.to_owned(), real.clone()));
     let (at, real) = path.ancestors().find_map(attached_at)?;
     let inner = path.strip_prefix(at).ok()?;
-    Some(if inner.as_os_str().is_empty() { real } else { real.join(inner) })
+    let path = if inner.as_os_str().is_empty() { real.clone() } else { real.join(inner) };
+    Some((real, path))
 }
 
 /// The path of what is open.

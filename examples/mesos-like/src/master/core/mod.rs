@@ -6,6 +6,7 @@ mod agents;
 mod calls;
 mod decide;
 mod frameworks;
+mod losses;
 mod offers;
 mod output;
 mod plan;

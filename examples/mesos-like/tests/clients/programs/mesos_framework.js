@@ -13,6 +13,8 @@ const say = (event, what) => console.log(JSON.stringify(Object.assign({ event },
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mesos-framework-"));
 process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
 const command = "mkdir " + path.join(folder, "failed") + " && exit 1 || exec sleep 1000";
+// It also ends, without an error, when there is nothing that it waits for.
+process.exitCode = 2;
 setTimeout(() => { console.error("took longer than 60 s"); process.exit(2); }, 60000).unref();
 
 const scheduler = new Scheduler({

@@ -18,18 +18,26 @@ client = MesosClient(mesos_urls=URLS.split(","), frameworkId=FRAMEWORK_ID, frame
 client.set_failover_timeout(60)
 waiting = {"launch": ["kept", "killed"], "takeover": [], "follow": ["kept"]}[SCENARIO]
 taking_over = SCENARIO == "takeover"
+answered = False
 seen = {}
+answered = False
 
 
 def subscribed(driver):
     say("registered", framework_id=client.frameworkId, master=client.get_master_info())
-    if taking_over:
+    reconcile(driver)
+
+
+def reconcile(driver):
+    if taking_over and not answered:
         # It sends what it is given; of an empty list, which asks for all, it sends nothing.
         driver.reconcile([{"task_id": {"value": "kept"}}])
 
 
 def offers(offers):
     say("offers", count=len(offers))
+    # A new master that has not heard of every agent yet may not answer.
+    reconcile(client.get_driver())
     for offer in offers:
         tasks = [command_task(name, offer.get_offer()["agent_id"], "sleep 1000") for name in waiting]
         # What this library's users write, as they would have to for JSON from a template.
@@ -43,10 +51,13 @@ def offers(offers):
 
 
 def update(update):
+    global answered
+    answered = taking_over
     status = update["status"]
     task, state = status["task_id"]["value"], status["state"]
     say("update", task=task, state=state, pid=pid_of(status), reason=status.get("reason"))
     seen[task] = state
+    answered = answered or taking_over
     driver = client.get_driver()
     if state == "TASK_RUNNING" and (task == "killed" or taking_over):
         driver.kill(status["agent_id"]["value"], task)
