@@ -48,10 +48,21 @@ impl Handle {
     /// Runs a master: a round of offers and a look at what is due come every `interval`. Without a registry it records nothing.
     #[must_use]
     pub fn start(master: Master, registry: Option<Registry>, interval: Duration) -> Self {
+        Self::start_heard(master, registry, interval, Vec::new())
+    }
+
+    /// The same, and these hear of all that operators are told from the beginning.
+    #[must_use]
+    pub fn start_heard(
+        master: Master,
+        registry: Option<Registry>,
+        interval: Duration,
+        listeners: Vec<Listener>,
+    ) -> Self {
         let (jobs, asked) = mpsc::channel(WAITING);
         let (end, ended) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let actor = Actor { master, outboxes: HashMap::new(), listeners: Vec::new(), registry, writes: JoinSet::new() };
+        let actor = Actor { master, outboxes: HashMap::new(), listeners, registry, writes: JoinSet::new() };
         let mut running = JoinSet::new();
         running.spawn(async move {
             let reason = actor.run(asked, stopped, interval).await;

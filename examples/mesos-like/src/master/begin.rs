@@ -8,14 +8,19 @@ use orch_core::entropy::{Entropy as _, SeededEntropy};
 use orch_sched::offer::{AllocatorOptions, DrfAllocator, OptimisticAllocator};
 
 use super::about::About;
-use super::core::{Master, Settings};
+use super::core::{Master, Records, Settings};
 use super::flags::{AllocatorChoice, MasterFlags};
-use super::registry::Registered;
+use super::registry::{Registered, RoleRecord};
 
 /// A master that leads from now on, and knows what an earlier one recorded.
 #[must_use]
-pub fn master(about: &About, registered: Registered, now: Timestamp) -> Master {
+pub fn master(about: &About, mut registered: Registered, now: Timestamp) -> Master {
     let flags = &about.flags;
+    for (role, weight) in flags.weights.iter().flat_map(|weights| &weights.0) {
+        let known = registered.roles.entry(role.clone());
+        let record = known.or_insert_with(|| RoleRecord { role: role.clone(), ..RoleRecord::default() });
+        record.weight.get_or_insert(*weight);
+    }
     Master::new(about.info.clone(), settings(flags), allocator(flags), registered, now)
 }
 
@@ -27,6 +32,11 @@ fn settings(flags: &MasterFlags) -> Settings {
         reregister: flags.agent_reregister_timeout,
         completed_frameworks: flags.max_completed_frameworks,
         completed_tasks: flags.max_completed_tasks_per_framework,
+        records: Records {
+            interval: flags.registry_gc_interval,
+            age: flags.registry_max_agent_age,
+            most: flags.registry_max_agent_count,
+        },
         roles: flags.roles.as_ref().map(|roles| roles.0.clone()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::view::View;
+use super::view::{Parts, View};
 use crate::http::{Answer, Refusal};
 use crate::wire::scheduler::Operation;
 use crate::wire::{AgentId, FrameworkId, MachineId, MediaType, QuotaConfig, Schedule, WeightInfo};
@@ -12,11 +12,11 @@ use crate::wire::{AgentId, FrameworkId, MachineId, MediaType, QuotaConfig, Sched
 /// What the APIs for operators ask of the leading master.
 #[async_trait]
 pub trait Desk: std::fmt::Debug + Send + Sync {
-    /// All that it knows now.
+    /// What it knows now, in these parts.
     ///
     /// # Errors
     /// A [`Refusal`] if it leads no longer.
-    async fn view(&self) -> Result<View, Refusal>;
+    async fn view(&self, parts: Parts) -> Result<View, Refusal>;
 
     /// Does what an operator decided, and returns when it is done and recorded.
     ///

@@ -32,7 +32,7 @@ pub struct MasterFlags {
     /// The name that others are told; its address if none is given.
     #[arg(long = "hostname", env = "MESOS_HOSTNAME")]
     pub hostname: Option<String>,
-    /// Where it keeps what it keeps; a store in files is here unless its folder is given.
+    /// Taken and of no effect: what is kept is in the store.
     #[arg(long = "work_dir", env = "MESOS_WORK_DIR")]
     pub work_dir: Option<PathBuf>,
     /// What the cluster is called.
@@ -128,10 +128,10 @@ pub struct MasterFlags {
     /// What followers do with a request: redirect sends whoever asks to the leading master, proxy asks it for them.
     #[arg(long = "redirect", env = "MESOS_REDIRECT", default_value = "redirect")]
     pub redirect: Redirection,
-    /// A folder for a file of what is logged.
+    /// Taken and of no effect: what is logged goes to standard error.
     #[arg(long = "log_dir", env = "MESOS_LOG_DIR")]
     pub log_dir: Option<PathBuf>,
-    /// From which level on is logged: INFO, WARNING, ERROR.
+    /// Taken and of no effect: RUST_LOG says what is logged.
     #[arg(long = "logging_level", env = "MESOS_LOGGING_LEVEL", default_value = "INFO")]
     pub logging_level: String,
 }

@@ -1,7 +1,8 @@
 //! [`Leading`]: a master that leads, as its front and its operators know it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Request;
@@ -11,16 +12,17 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::about::About;
-use super::actor::{Ended, Handle};
+use super::actor::{Ended, Handle, Listener};
 use super::api::route::Route;
 use super::api::{Office, agents, operator, scheduler, v0};
 use super::core::{Master, Notice};
 use super::desk::{Decision, Desk};
 use super::front::Leads;
+use super::metrics::Happened;
 use super::registry::{Registered, Registry};
 use super::run::Term;
 use super::subscribers::Subscribers;
-use super::view::{View, agent_of, framework_of};
+use super::view::{Parts, View, agent_of, framework_of};
 use super::{begin, metrics};
 use crate::http::{Answer, Refusal};
 use crate::wire::MediaType;
@@ -35,6 +37,7 @@ pub struct Leading {
     elected: Timestamp,
     master: Handle,
     subscribers: Arc<Mutex<Subscribers>>,
+    happened: Arc<Mutex<Happened>>,
     _beating: JoinSet<()>,
 }
 
@@ -42,15 +45,17 @@ pub struct Leading {
 pub(crate) fn lead(about: &Arc<About>, registry: Registry, registered: Registered) -> Term {
     let elected = SystemClock.now();
     let master = begin::master(about, registered, elected);
-    let master = Handle::start(master, Some(registry), about.flags.allocation_interval);
     let heartbeat = about.flags.heartbeat_interval;
     let most = about.flags.max_operator_event_stream_subscribers;
     let subscribers = Arc::new(Mutex::new(Subscribers::new(most, heartbeat.as_secs_f64())));
+    let happened = Arc::new(Mutex::new(Happened::default()));
+    let listeners = vec![listener(&subscribers, &happened)];
+    let master = Handle::start_heard(master, Some(registry), about.flags.allocation_interval, listeners);
     let mut beating = JoinSet::new();
-    beating.spawn(keep_telling(master.clone(), Arc::clone(&subscribers), heartbeat));
+    beating.spawn(beat(Arc::clone(&subscribers), heartbeat));
     let about = Arc::clone(about);
     let running = Running(master.clone());
-    let leads = Arc::new(Leading { about, elected, master, subscribers, _beating: beating });
+    let leads = Arc::new(Leading { about, elected, master, subscribers, happened, _beating: beating });
     let ended = async move {
         let reason = running.0.ended().await;
         tracing::error!(reason, "this master cannot go on");
@@ -67,28 +72,28 @@ impl Drop for Running {
     }
 }
 
-/// Tells subscribers of all that happens, and that the master is there.
-async fn keep_telling(master: Handle, subscribers: Arc<Mutex<Subscribers>>, heartbeat: std::time::Duration) {
-    let told = Arc::clone(&subscribers);
-    let listening = master.listen(move |_| {
-        Some(Box::new(move |master: &Master, notice: &Notice| {
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            if told.count() > 0
-                && let Some(event) = event(master, notice)
-            {
-                told.tell(&event);
-            }
-            true
-        }))
-    });
-    if listening.await.is_err() {
-        return;
-    }
+/// Who tells subscribers of what happens, and counts it.
+fn listener(subscribers: &Arc<Mutex<Subscribers>>, happened: &Arc<Mutex<Happened>>) -> Listener {
+    let (subscribers, happened) = (Arc::clone(subscribers), Arc::clone(happened));
+    Box::new(move |master, notice| {
+        locked(&happened).count(notice);
+        let mut subscribers = locked(&subscribers);
+        if subscribers.count() > 0
+            && let Some(event) = event(master, notice)
+        {
+            subscribers.tell(&event);
+        }
+        true
+    })
+}
+
+/// Tells subscribers that the master is there.
+async fn beat(subscribers: Arc<Mutex<Subscribers>>, heartbeat: Duration) {
     let mut beats = interval(heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
-        subscribers.lock().unwrap_or_else(PoisonError::into_inner).heartbeat();
+        locked(&subscribers).heartbeat();
     }
 }
 
@@ -111,8 +116,8 @@ impl Leads for Leading {
 
 #[async_trait]
 impl Desk for Leading {
-    async fn view(&self) -> Result<View, Refusal> {
-        self.master.ask(|master| View::of(master)).await.map_err(ended)
+    async fn view(&self, parts: Parts) -> Result<View, Refusal> {
+        self.master.ask(move |master| View::of(master, parts)).await.map_err(ended)
     }
 
     async fn decide(&self, decision: Decision) -> Result<(), Refusal> {
@@ -121,17 +126,24 @@ impl Desk for Leading {
     }
 
     async fn metrics(&self) -> Vec<(String, f64)> {
-        self.master.ask(|master| metrics::of_the_cluster(master)).await.unwrap_or_default()
+        let happened = Arc::clone(&self.happened);
+        let measured = move |master: &mut Master| metrics::of_the_cluster(master, &locked(&happened));
+        self.master.ask(measured).await.unwrap_or_default()
     }
 
     async fn subscribe(&self, media: MediaType) -> Result<Answer, Refusal> {
         let subscribers = Arc::clone(&self.subscribers);
         let subscribe = move |master: &mut Master| {
-            let state = View::of(master).into_state();
-            subscribers.lock().unwrap_or_else(PoisonError::into_inner).subscribe(media, state)
+            let state = View::of(master, Parts::ALL).into_state();
+            locked(&subscribers).subscribe(media, state)
         };
         self.master.ask(subscribe).await.map_err(ended)?
     }
+}
+
+/// What a lock guards, also if whoever had it before panicked: it is counts and streams, which are as good as before.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ended(error: Ended) -> Refusal {

@@ -6,26 +6,20 @@ use orch_core::allocator::{Resources, Role};
 use orch_core::clock::{Clock as _, SystemClock};
 
 use super::about::About;
-use super::core::{Master, State};
+use super::core::{Master, Notice, State};
 use crate::wire::TaskState;
 
-/// The states in which tasks are counted, and what the counts are called.
-const TASKS: [(TaskState, &str); 14] = [
+/// The states of tasks that have not ended, and what the counts are called.
+const TASKS: [(TaskState, &str); 5] = [
     (TaskState::Staging, "staging"),
     (TaskState::Starting, "starting"),
     (TaskState::Running, "running"),
     (TaskState::Killing, "killing"),
-    (TaskState::Finished, "finished"),
-    (TaskState::Failed, "failed"),
-    (TaskState::Killed, "killed"),
-    (TaskState::Error, "error"),
-    (TaskState::Lost, "lost"),
-    (TaskState::Dropped, "dropped"),
     (TaskState::Unreachable, "unreachable"),
-    (TaskState::Gone, "gone"),
-    (TaskState::GoneByOperator, "gone_by_operator"),
-    (TaskState::Unknown, "unknown"),
 ];
+
+/// The states in which tasks end, which are counted as they end.
+const ENDS: [&str; 8] = ["finished", "failed", "killed", "error", "lost", "dropped", "gone", "gone_by_operator"];
 
 /// What is measured of every master, whether it leads or not.
 #[must_use]
@@ -37,9 +31,45 @@ pub fn of_every_master(about: &About, leads: bool) -> Vec<(String, f64)> {
     all
 }
 
+/// What has happened since a master leads.
+#[derive(Clone, Debug, Default)]
+pub struct Happened(BTreeMap<String, u64>);
+
+impl Happened {
+    /// Counts something.
+    pub fn count(&mut self, notice: &Notice) {
+        match notice {
+            Notice::AgentAdded(_) => self.add("slave_registrations"),
+            Notice::AgentRemoved(_) => self.add("slave_removals"),
+            Notice::FrameworkAdded(_) => self.add("framework_registrations"),
+            Notice::FrameworkRemoved(_) => self.add("framework_removals"),
+            Notice::TaskAdded(_) => self.add("tasks_launched"),
+            Notice::TaskUpdated { status, .. } if status.state().is_terminal() => {
+                // TASK_FAILED is counted as tasks_failed, and by who says so and why.
+                let name = status.state().text().trim_start_matches("TASK_").to_ascii_lowercase();
+                self.add(&format!("tasks_{name}"));
+                let source = status.source().text().to_ascii_lowercase();
+                let reason = status.reason.map(|_| format!("/{}", status.reason().text().to_ascii_lowercase()));
+                self.add(&format!("task_{name}/{source}{}", reason.unwrap_or_default()));
+            }
+            Notice::TaskUpdated { .. } | Notice::FrameworkUpdated(_) => {}
+        }
+    }
+
+    /// The counts, by name.
+    pub fn shown(&self) -> impl Iterator<Item = (String, f64)> {
+        // No count comes near to 2^53.
+        self.0.iter().map(|(name, count)| (format!("master/{name}"), *count as f64))
+    }
+
+    fn add(&mut self, name: &str) {
+        *self.0.entry(name.to_owned()).or_default() += 1;
+    }
+}
+
 /// What is measured of the cluster that a master leads.
 #[must_use]
-pub fn of_the_cluster(master: &Master) -> Vec<(String, f64)> {
+pub fn of_the_cluster(master: &Master, happened: &Happened) -> Vec<(String, f64)> {
     let state = master.state();
     let mut all = Vec::new();
     let mut put = |name: &str, count: usize| all.push((format!("master/{name}"), number(count)));
@@ -61,6 +91,11 @@ pub fn of_the_cluster(master: &Master) -> Vec<(String, f64)> {
     }
     put("outstanding_offers", state.offers.len());
     tasks(state, &mut all);
+    // What has never happened is shown, too.
+    let mut counts: BTreeMap<String, f64> = ENDS.iter().map(|name| (format!("master/tasks_{name}"), 0.0)).collect();
+    counts.extend(["slave_registrations", "slave_removals"].map(|name| (format!("master/{name}"), 0.0)));
+    counts.extend(happened.shown());
+    all.extend(counts);
     resources(state, &mut all);
     allocator(master, &mut all);
     all
@@ -68,11 +103,9 @@ pub fn of_the_cluster(master: &Master) -> Vec<(String, f64)> {
 
 fn tasks(state: &State, all: &mut Vec<(String, f64)>) {
     let live = state.frameworks.values().flat_map(|framework| framework.tasks.values().map(|entry| &entry.task));
-    let frameworks = state.frameworks.values().chain(&state.completed);
-    let ended = frameworks.flat_map(|framework| &framework.completed_tasks);
     let unreachable = state.frameworks.values().flat_map(|framework| framework.unreachable_tasks.values());
     let mut counts: BTreeMap<TaskState, usize> = BTreeMap::new();
-    for task in live.chain(ended).chain(unreachable) {
+    for task in live.chain(unreachable) {
         *counts.entry(task.state()).or_default() += 1;
     }
     for (kind, name) in TASKS {

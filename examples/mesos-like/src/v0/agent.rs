@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::resources::reserved_for;
 use super::{Fields, attributes, message, resources, seconds};
 use crate::wire::operator::Agent;
-use crate::wire::{AgentInfo, Resource};
+use crate::wire::{AgentInfo, ReservationInfo, ReservationType, Resource};
 
 /// What an agent says of itself.
 #[must_use]
@@ -25,7 +25,7 @@ pub fn agent(agent: &Agent) -> Value {
 #[must_use]
 pub fn agent_with_all_resources(agent: &Agent) -> Value {
     let mut shown = fields(agent);
-    let all = |resources: &mut dyn Iterator<Item = &Resource>| Value::Array(resources.map(message).collect());
+    let all = |resources: &mut dyn Iterator<Item = &Resource>| Value::Array(resources.map(in_both_forms).collect());
     let mut by_role: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
     for resource in &agent.total_resources {
         if let Some(role) = reserved_for(resource) {
@@ -39,6 +39,15 @@ pub fn agent_with_all_resources(agent: &Agent) -> Value {
     shown.put("used_resources_full", all(&mut agent.allocated_resources.iter()));
     shown.put("offered_resources_full", all(&mut agent.offered_resources.iter()));
     shown.into()
+}
+
+/// A resource as those see it who know reservations as a stack, and those who know one role and what else there is of it.
+fn in_both_forms(resource: &Resource) -> Value {
+    let mut both = resource.clone();
+    both.role = Some(reserved_for(resource).unwrap_or("*").to_owned());
+    let dynamic = resource.reservations.last().filter(|last| last.r#type() == ReservationType::Dynamic);
+    both.reservation = dynamic.map(|last| ReservationInfo { r#type: None, role: None, ..last.clone() });
+    message(&both)
 }
 
 fn info(agent: &AgentInfo) -> Fields {

@@ -29,13 +29,16 @@ fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: 
 }
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
+/// A method, headers and a body; the status, and what is said.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 const PATH: &str = "/api/v1/scheduler";
 
 #[tokio::test]
 async fn malformed_calls_get_the_codes_and_words_of_mesos() {
     let cluster = Cluster::of("malformed", 0).await;
     let master = cluster.master(1);
-    let subscribed = Framework::subscribe(&[master.clone()], info("malformed")).await;
+    let subscribed = Framework::subscribe(std::slice::from_ref(&master), info("malformed")).await;
     let id = subscribed.id().value;
     let call = |kind: &str| json!({"type": kind, "framework_id": {"value": id}}).to_string();
     let subscribe =
@@ -49,7 +52,7 @@ async fn malformed_calls_get_the_codes_and_words_of_mesos() {
     .to_string();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let stream = ("Mesos-Stream-Id", "not-the-one");
-    let cases: &[(&str, &[(&str, &str)], &str, u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("GET", &[], "", 405, ""),
         ("PUT", &[JSON], "{}", 405, ""),
         ("POST", &[], "{}", 400, "Expecting 'Content-Type' to be present"),
@@ -166,7 +169,7 @@ async fn a_chunk_that_never_ends_and_a_subscriber_that_never_reads_hold_up_nobod
     );
     deaf.write_all(format!("{head}{body}").as_bytes()).expect("it is sent");
     // It is offered the agent, and takes nothing: its offer is the other's when it is cut off, or when it leaves.
-    let mut framework = Framework::subscribe(&[master.clone()], info("lively")).await;
+    let mut framework = Framework::subscribe(std::slice::from_ref(&master), info("lively")).await;
     framework.launch([task("lively", "true")]);
     tokio::time::sleep(Duration::from_millis(500)).await;
     drop(deaf);

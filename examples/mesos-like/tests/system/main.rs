@@ -1,6 +1,7 @@
 //! The whole system: real masters, agents and tasks as processes, killed and started again under the feet of frameworks.
 
 mod agents;
+mod asleep;
 mod bad_input;
 mod cluster;
 mod faults;
@@ -8,3 +9,5 @@ mod framework;
 mod life;
 mod many;
 mod masters;
+mod operators;
+mod relay;

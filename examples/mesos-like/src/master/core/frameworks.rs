@@ -84,7 +84,7 @@ impl Master {
         let record = CompletedRecord { framework_id: id.into(), since: self.time_info() };
         self.say(Output::Record(RegistryChange::FrameworkCompleted(record)));
         self.say(Output::Notice(Notice::FrameworkRemoved(Box::new(framework.info.clone()))));
-        self.state.completed_ids.insert(id.to_owned());
+        self.state.completed_ids.insert(id.to_owned(), self.time_info());
         self.state.inverse_offers.retain(|_, offer| offer.framework_id.value != id);
         trim(&mut framework.completed_tasks, self.settings.completed_tasks);
         self.state.completed.push_back(framework);

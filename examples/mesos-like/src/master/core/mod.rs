@@ -11,6 +11,7 @@ mod offers;
 mod output;
 mod plan;
 mod reconcile;
+mod records;
 mod state;
 mod statuses;
 mod subscribe;
@@ -22,7 +23,9 @@ use orch_core::clock::Timestamp;
 pub use calls::Refused;
 pub(in crate::master) use decide::quota_said;
 pub use output::{Notice, Output};
-pub use state::{Agent, ExecutorEntry, Framework, Machine, Offer, Remaining, Remains, Settings, State, TaskEntry};
+pub use state::{
+    Agent, ExecutorEntry, Framework, Machine, Offer, Records, Remaining, Remains, Settings, State, TaskEntry,
+};
 
 use crate::master::registry::{AgentStanding, Registered};
 use crate::wire::scheduler::{Event, EventType};
@@ -38,6 +41,8 @@ pub struct Master {
     next_framework: u64,
     next_agent: u64,
     next_inverse_offer: u64,
+    /// When it is looked next at who is remembered.
+    next_look: Timestamp,
     output: Vec<Output>,
 }
 
@@ -60,6 +65,7 @@ impl Master {
             next_framework: 0,
             next_agent: 0,
             next_inverse_offer: 0,
+            next_look: now,
             output: Vec::new(),
         };
         // Nothing can be rescinded yet.
@@ -81,7 +87,7 @@ impl Master {
                 AgentStanding::Gone => drop(self.state.gone.insert(id, since)),
             }
         }
-        self.state.completed_ids.extend(registered.completed.into_keys());
+        self.state.completed_ids.extend(registered.completed.into_iter().map(|(id, record)| (id, record.since)));
         self.state.machines = registered
             .machines
             .into_values()
@@ -133,6 +139,7 @@ impl Master {
         self.look_after_agents();
         self.look_after_drains();
         self.make_inverse_offers();
+        self.look_after_records();
         self.look_after_frameworks();
         self.allocate();
     }

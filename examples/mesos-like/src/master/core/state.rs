@@ -28,8 +28,21 @@ pub struct Settings {
     pub completed_frameworks: usize,
     /// How many tasks that ended are remembered of each framework.
     pub completed_tasks: usize,
+    /// How long it is remembered who is away or has ended.
+    pub records: Records,
     /// The only roles that frameworks may be in, if not all.
     pub roles: Option<BTreeSet<Role>>,
+}
+
+/// How long agents that are gone or unreachable, and frameworks that ended, are remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Records {
+    /// Between two looks at them.
+    pub interval: Duration,
+    /// How old they may become.
+    pub age: Duration,
+    /// How many of each kind there may be.
+    pub most: usize,
 }
 
 impl Default for Settings {
@@ -41,6 +54,11 @@ impl Default for Settings {
             reregister: Duration::from_secs(600),
             completed_frameworks: 50,
             completed_tasks: 1000,
+            records: Records {
+                interval: Duration::from_secs(900),
+                age: Duration::from_secs(14 * 24 * 3600),
+                most: 102_400,
+            },
             roles: None,
         }
     }
@@ -57,8 +75,8 @@ pub struct State {
     pub frameworks: BTreeMap<String, Framework>,
     /// Frameworks that have ended, the oldest first.
     pub completed: VecDeque<Framework>,
-    /// The ids of all frameworks that have ended.
-    pub completed_ids: BTreeSet<String>,
+    /// The ids of all frameworks that have ended, and since when.
+    pub completed_ids: BTreeMap<String, TimeInfo>,
     /// Agents that are registered, connected or not, by their ids.
     pub agents: BTreeMap<String, Agent>,
     /// Agents that are recorded and have not come back to this master.
@@ -228,7 +246,7 @@ impl State {
             elected,
             frameworks: BTreeMap::new(),
             completed: VecDeque::new(),
-            completed_ids: BTreeSet::new(),
+            completed_ids: BTreeMap::new(),
             agents: BTreeMap::new(),
             recovered: BTreeMap::new(),
             unreachable: BTreeMap::new(),

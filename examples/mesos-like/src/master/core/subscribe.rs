@@ -32,7 +32,7 @@ impl Master {
                 self.id(&format!("{:04}", self.next_framework - 1))
             }
         };
-        if self.state.completed_ids.contains(&id) {
+        if self.state.completed_ids.contains_key(&id) {
             return Err("Framework has been removed".to_owned());
         }
         info.id = Some(id.as_str().into());
@@ -106,7 +106,7 @@ impl Master {
     /// A framework that is only known from records, or from agents that run its tasks.
     pub(super) fn recover_framework(&mut self, info: FrameworkInfo) {
         let Some(id) = info.id.as_ref().map(|id| id.value.clone()) else { return };
-        if self.state.frameworks.contains_key(&id) || self.state.completed_ids.contains(&id) {
+        if self.state.frameworks.contains_key(&id) || self.state.completed_ids.contains_key(&id) {
             return;
         }
         let roles = self.roles(&info).unwrap_or_default();

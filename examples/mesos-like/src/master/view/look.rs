@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_core::allocator::{Resources, Role};
 use orch_core::clock::Timestamp;
 
-use super::View;
-use crate::master::core::{Agent, Framework, Machine, Master, State, quota_said};
+use super::{Parts, View};
+use crate::master::core::{Agent, ExecutorEntry, Framework, Machine, Master, State, quota_said};
 use crate::resources::{Form, to_wire};
 use crate::wire::operator::{self, AgentCapability, AgentCapabilityType, ClusterStatus, DrainingMachine, Executor};
 use crate::wire::{FrameworkInfo, Resource, Schedule, TimeInfo, Window};
@@ -15,29 +15,32 @@ use crate::wire::{FrameworkInfo, Resource, Schedule, TimeInfo, Window};
 type ByRole = BTreeMap<Role, Resources>;
 
 impl View {
-    /// All that a master knows now.
+    /// What a master knows now, in these parts.
     #[must_use]
-    pub fn of(master: &Master) -> Self {
+    pub fn of(master: &Master, parts: Parts) -> Self {
         let state = master.state();
-        let sums = Sums::of(state);
-        let frameworks = state.frameworks.values();
-        let completed = state.completed.iter();
+        let sums = if parts.agents || parts.frameworks { Sums::of(state) } else { Sums::default() };
+        let agents = state.agents.values().filter(|_| parts.agents);
+        let recovered = state.recovered.values().filter(|_| parts.agents);
+        let frameworks = state.frameworks.values().filter(|_| parts.frameworks);
+        let completed = state.completed.iter().filter(|_| parts.frameworks);
         let executors = frameworks.clone().flat_map(|framework| &framework.executors);
+        let executor = |((agent, _), entry): (&(String, String), &ExecutorEntry)| Executor {
+            executor_info: entry.info.clone(),
+            agent_id: agent.as_str().into(),
+        };
+        let with_tasks = state.frameworks.values().filter(|_| parts.tasks);
+        let ended = with_tasks.clone().chain(state.completed.iter().filter(|_| parts.tasks));
         Self {
-            agents: state.agents.values().map(|one| agent(one, &sums)).collect(),
-            recovered_agents: state.recovered.values().cloned().collect(),
+            agents: agents.map(|one| agent(one, &sums)).collect(),
+            recovered_agents: recovered.cloned().collect(),
             unreachable_agents: state.unreachable.len(),
             frameworks: frameworks.clone().map(|one| framework(master, one, &sums)).collect(),
-            completed_frameworks: completed.clone().map(|one| framework(master, one, &sums)).collect(),
-            tasks: frameworks.clone().flat_map(|one| one.tasks.values()).map(|entry| entry.task.clone()).collect(),
-            unreachable_tasks: frameworks.clone().flat_map(|one| one.unreachable_tasks.values().cloned()).collect(),
-            completed_tasks: frameworks.chain(completed).flat_map(|one| one.completed_tasks.iter().cloned()).collect(),
-            executors: executors
-                .map(|((agent, _), entry)| Executor {
-                    executor_info: entry.info.clone(),
-                    agent_id: agent.as_str().into(),
-                })
-                .collect(),
+            completed_frameworks: completed.map(|one| framework(master, one, &sums)).collect(),
+            tasks: with_tasks.clone().flat_map(|one| one.tasks.values()).map(|entry| entry.task.clone()).collect(),
+            unreachable_tasks: with_tasks.flat_map(|one| one.unreachable_tasks.values().cloned()).collect(),
+            completed_tasks: ended.flat_map(|one| one.completed_tasks.iter().cloned()).collect(),
+            executors: executors.map(executor).collect(),
             weights: state.weights.iter().map(|(role, weight)| (role.to_string(), *weight)).collect(),
             quotas: state.quotas.iter().map(|(role, quota)| (role.to_string(), quota_said(role, quota))).collect(),
             schedule: schedule(state),

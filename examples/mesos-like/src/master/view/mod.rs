@@ -42,6 +42,32 @@ pub struct View {
     pub maintenance: ClusterStatus,
 }
 
+/// Which parts of a view are wanted: what is large is copied only for who looks at it. What is small is always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Agents.
+    pub agents: bool,
+    /// Frameworks, and how their executors are.
+    pub frameworks: bool,
+    /// Tasks.
+    pub tasks: bool,
+}
+
+impl Parts {
+    /// Everything.
+    pub const ALL: Self = Self { agents: true, frameworks: true, tasks: true };
+    /// Only what is small.
+    pub const NONE: Self = Self { agents: false, frameworks: false, tasks: false };
+    /// Agents.
+    pub const AGENTS: Self = Self { agents: true, ..Self::NONE };
+    /// Tasks.
+    pub const TASKS: Self = Self { tasks: true, ..Self::NONE };
+    /// Frameworks, and what agents keep for roles.
+    pub const ROLES: Self = Self { tasks: false, ..Self::ALL };
+    /// Frameworks with their tasks.
+    pub const FRAMEWORKS: Self = Self { agents: false, ..Self::ALL };
+}
+
 impl View {
     /// As the operator API shows it.
     #[must_use]

@@ -84,9 +84,9 @@ impl Office<'_> {
             let own = crate::master::metrics::of_every_master(about, true);
             return Ok(Some(reads::metrics(own.into_iter().chain(self.desk.metrics().await))));
         }
-        if !reads::is_of_view(call.r#type()) {
-            return Ok(None);
+        match reads::parts(call.r#type()) {
+            Some(parts) => Ok(reads::of_view(call.r#type(), self.desk.view(parts).await?)),
+            None => Ok(None),
         }
-        Ok(reads::of_view(call.r#type(), self.desk.view().await?))
     }
 }

@@ -4,7 +4,7 @@ use orch_core::clock::Timestamp;
 
 use crate::master::about::About;
 use crate::master::api::roles;
-use crate::master::view::View;
+use crate::master::view::{Parts, View};
 use crate::wire::operator::*;
 use crate::wire::{Resource, ValueType, WeightInfo};
 
@@ -50,22 +50,21 @@ pub(super) fn metrics(all: impl Iterator<Item = (String, f64)>) -> Response {
     Response { r#type: Some(ResponseType::GetMetrics.into()), get_metrics, ..Response::default() }
 }
 
-/// Whether a call asks for something that is in a view.
-pub(super) fn is_of_view(call: CallType) -> bool {
-    matches!(
-        call,
-        CallType::GetState
-            | CallType::GetAgents
-            | CallType::GetFrameworks
-            | CallType::GetExecutors
-            | CallType::GetOperations
-            | CallType::GetTasks
-            | CallType::GetRoles
-            | CallType::GetWeights
-            | CallType::GetQuota
-            | CallType::GetMaintenanceStatus
-            | CallType::GetMaintenanceSchedule
-    )
+/// What is looked at for a call, if it asks for something that is in a view.
+pub(super) fn parts(call: CallType) -> Option<Parts> {
+    Some(match call {
+        CallType::GetState => Parts::ALL,
+        CallType::GetAgents => Parts::AGENTS,
+        CallType::GetFrameworks | CallType::GetExecutors => Parts { tasks: false, ..Parts::FRAMEWORKS },
+        CallType::GetTasks => Parts::TASKS,
+        CallType::GetRoles => Parts::ROLES,
+        CallType::GetOperations
+        | CallType::GetWeights
+        | CallType::GetQuota
+        | CallType::GetMaintenanceStatus
+        | CallType::GetMaintenanceSchedule => Parts::NONE,
+        _ => return None,
+    })
 }
 
 /// What a master knows of others.

@@ -13,7 +13,7 @@ use super::Office;
 use super::route::Route;
 use crate::http::{Answer, Query, Refusal, empty, json, read_body, refused, text};
 use crate::master::about::About;
-use crate::master::view::View;
+use crate::master::view::{Parts, View};
 use crate::v0;
 
 /// A master that leads, and what it knows.
@@ -55,7 +55,7 @@ async fn change(office: Office<'_>, route: Route, rest: &str, request: Request<I
 
 async fn read(office: Office<'_>, route: Route, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let query = Query::of(request.uri().query().unwrap_or_default());
-    let view = office.desk.view().await?;
+    let view = office.desk.view(parts(route)).await?;
     let leading = Leading { about: office.about, elected: office.elected, view: &view };
     let shown = shown(leading, route, &query)?;
     Ok(match query.get("jsonp") {
@@ -87,6 +87,18 @@ fn shown(leading: Leading<'_>, route: Route, query: &Query) -> Result<Value, Ref
             return Err(Refusal::new(StatusCode::NOT_FOUND, reason));
         }
     })
+}
+
+/// What is looked at for a route.
+fn parts(route: Route) -> Parts {
+    match route {
+        Route::State | Route::StateSummary => Parts::ALL,
+        Route::Agents => Parts::AGENTS,
+        Route::Frameworks => Parts::FRAMEWORKS,
+        Route::Tasks => Parts::TASKS,
+        Route::Roles => Parts::ROLES,
+        _ => Parts::NONE,
+    }
 }
 
 /// Whether a text can be the name of a function, and so stand before JSON without becoming anything else.

@@ -101,11 +101,13 @@ fn events(master: &mut Master, kind: EventType) -> Vec<crate::wire::scheduler::E
 }
 
 fn recorded(output: &[Output]) -> Vec<&RegistryChange> {
-    let changes = output.iter().filter_map(|output| match output {
-        Output::Record(change) => Some(change),
-        _ => None,
-    });
-    changes.collect()
+    fn change(output: &Output) -> Option<&RegistryChange> {
+        match output {
+            Output::Record(change) => Some(change),
+            _ => None,
+        }
+    }
+    output.iter().filter_map(change).collect()
 }
 
 fn orders(output: &[Output], kind: AgentEventType) -> usize {
@@ -282,5 +284,5 @@ fn a_framework_is_torn_down_by_its_id() {
     let mut master = cluster();
     assert_eq!(refused(&mut master, Decision::Teardown("M-0009".into())).0, 400);
     decided(&mut master, Decision::Teardown("M-0000".into()));
-    assert!(master.state().frameworks.is_empty() && master.state().completed_ids.contains("M-0000"));
+    assert!(master.state().frameworks.is_empty() && master.state().completed_ids.contains_key("M-0000"));
 }
