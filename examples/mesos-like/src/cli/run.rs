@@ -123,12 +123,12 @@ pub(super) async fn run(options: RunOptions) -> ExitCode {
 }
 
 async fn drive(master: &mut Connection, instances: &mut Instances) -> Result<(), ConnectionError> {
-    let mut told = Progress::default();
+    let (mut told, mut refused) = (Progress::default(), String::new());
     while !instances.progress().is_over() {
         let event = master.next().await?;
-        follow(event, master, instances).await?;
+        follow(event, master, instances, &mut refused).await?;
         let progress = instances.progress();
-        if progress != told {
+        if progress != told && !progress.is_over() {
             println!("{}", in_words(&progress));
             told = progress;
         }
@@ -136,7 +136,13 @@ async fn drive(master: &mut Connection, instances: &mut Instances) -> Result<(),
     Ok(())
 }
 
-async fn follow(event: Event, master: &mut Connection, instances: &mut Instances) -> Result<(), ConnectionError> {
+/// Takes in an event; `refused` is what was last said of instances that found no place.
+async fn follow(
+    event: Event,
+    master: &mut Connection,
+    instances: &mut Instances,
+    refused: &mut String,
+) -> Result<(), ConnectionError> {
     match event.r#type() {
         EventType::Subscribed => {
             println!("subscribed as {}", master.id().map_or("", |id| id.value.as_str()));
@@ -153,8 +159,12 @@ async fn follow(event: Event, master: &mut Connection, instances: &mut Instances
             for call in placement.calls {
                 master.call(CallType::Accept, call).await?;
             }
-            if let Some((id, refusal)) = placement.refused.first() {
-                tracing::info!("{id} is not placed yet: {refusal}");
+            if let Some((_, refusal)) = placement.refused.first() {
+                let why = refusal.to_string().replace("nodes are available", "offers will do");
+                if why != *refused {
+                    println!("not placed yet: {why}");
+                    *refused = why;
+                }
             }
             if instances.progress().waiting == 0 {
                 master.call(CallType::Suppress, Call::default()).await?;

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::about::About;
 use super::actor::{Ended, Handle, Listener};
 use super::api::route::Route;
-use super::api::{Office, agents, operator, scheduler, v0};
+use super::api::{Office, agents, operator, scheduler, v0, why};
 use super::core::{Master, Notice};
 use super::desk::{Decision, Desk};
 use super::front::Leads;
@@ -105,6 +105,7 @@ impl Leads for Leading {
             Route::Scheduler => scheduler::answer(&self.master, request).await,
             Route::Agent => agents::answer(&self.master, request, peer).await,
             Route::Operator => operator::answer(office, request).await,
+            Route::WhyNoOffer => why::answer(&self.master, request).await,
             route => v0::answer(office, route, rest, request).await,
         }
     }

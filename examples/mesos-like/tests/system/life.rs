@@ -71,3 +71,18 @@ async fn a_framework_that_comes_back_under_its_id_has_its_tasks() {
     second.kill("kept").await;
     second.until_state("kept", TaskState::Killed).await;
 }
+
+#[tokio::test]
+async fn why_a_framework_has_no_offer_can_be_asked_at_any_time() {
+    let cluster = Cluster::of("why", 2).await;
+    let mut framework = Framework::subscribe(&[cluster.master(1)], info("why")).await;
+    framework.call(CallType::Suppress, Call::default()).await;
+    let path = format!("/why-no-offer?framework_id={}", framework.id());
+    let why = eventually("the offers to be declined", async || {
+        let why = cluster.get(&cluster.master(1), &path).await["frameworks"][0].clone();
+        (why["outstanding_offers"] == 0 || why["roles"][0]["agents"] == 2).then_some(why)
+    })
+    .await;
+    let words = why["in_words"].as_str().expect("words");
+    assert!(words.contains("suppressed") || words.contains("offered to it"), "{why}");
+}

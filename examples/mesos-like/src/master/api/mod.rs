@@ -6,6 +6,7 @@ pub mod roles;
 pub mod route;
 pub mod scheduler;
 pub mod v0;
+pub mod why;
 
 use orch_core::clock::Timestamp;
 

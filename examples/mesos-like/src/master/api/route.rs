@@ -53,6 +53,8 @@ pub enum Route {
     MachineDown,
     /// `/machine/up`
     MachineUp,
+    /// `/why-no-offer`
+    WhyNoOffer,
     /// `/files/browse`
     FilesBrowse,
     /// `/files/read`
@@ -62,7 +64,7 @@ pub enum Route {
 }
 
 /// Every path that leads somewhere, in parts.
-const PATHS: [(&[&str], Route); 30] = [
+const PATHS: [(&[&str], Route); 31] = [
     (&["api", "v1", "scheduler"], Route::Scheduler),
     (&["api", "v1", "agent"], Route::Agent),
     (&["api", "v1"], Route::Operator),
@@ -88,6 +90,7 @@ const PATHS: [(&[&str], Route); 30] = [
     (&["maintenance", "status"], Route::MaintenanceStatus),
     (&["machine", "down"], Route::MachineDown),
     (&["machine", "up"], Route::MachineUp),
+    (&["why-no-offer"], Route::WhyNoOffer),
     (&["files", "browse"], Route::FilesBrowse),
     (&["files", "read"], Route::FilesRead),
     (&["files", "download"], Route::FilesDownload),
