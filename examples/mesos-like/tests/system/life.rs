@@ -86,3 +86,22 @@ async fn why_a_framework_has_no_offer_can_be_asked_at_any_time() {
     let words = why["in_words"].as_str().expect("words");
     assert!(words.contains("suppressed") || words.contains("offered to it"), "{why}");
 }
+
+#[tokio::test]
+async fn an_agent_shows_what_it_runs_what_that_uses_and_what_it_said() {
+    let cluster = Cluster::of("shown", 1).await;
+    let mut framework = Framework::subscribe(&[cluster.master(1)], info("shown")).await;
+    framework.launch([task("shown", "echo said; exec sleep 1000")]);
+    framework.until_state("shown", TaskState::Running).await;
+    let state = cluster.get(&cluster.agent(1), "/slave(1)/state").await;
+    let executor = &state["frameworks"][0]["executors"][0];
+    assert_eq!(executor["tasks"][0]["id"], "shown", "{state}");
+    let statistics = cluster.get(&cluster.agent(1), "/monitor/statistics.json").await;
+    assert!(statistics[0]["statistics"]["mem_rss_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{statistics}");
+    let directory = executor["directory"].as_str().expect("a sandbox");
+    for folder in [directory.to_owned(), format!("{}/latest", directory.rsplit_once('/').expect("a folder").0)] {
+        let read =
+            cluster.get(&cluster.agent(1), &format!("/files/read?path={folder}/stdout&offset=0&length=100")).await;
+        assert_eq!(read["data"], "said\n", "{folder}");
+    }
+}
