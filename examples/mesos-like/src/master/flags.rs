@@ -39,7 +39,7 @@ pub struct MasterFlags {
     #[arg(long = "cluster", env = "MESOS_CLUSTER")]
     pub cluster: Option<String>,
     /// Where masters agree on who leads, and keep what outlives them: memory, embedded:FOLDER,
-    /// etcd://HOST:PORT[,HOST:PORT…][/PREFIX]. Several masters need etcd.
+    /// etcd://HOST:PORT,HOST:PORT/PREFIX, where one address will do and the prefix may be left out. Several masters need etcd.
     #[arg(long = "store", env = "MESOS_STORE", default_value = "memory")]
     pub store: StoreChoice,
     /// Refused: there is no ZooKeeper here. Use --store.

@@ -44,7 +44,7 @@ impl Core {
         let recovered: Vec<Recovered> =
             live.map(|life| Recovered { task: life.info.clone(), state: life.task.state() }).collect();
         let until = self.later(self.settings.reregistration);
-        let phase = if has_ended { Phase::Ended } else { Phase::Registering(until) };
+        let phase = if has_ended { Phase::Ended } else { Phase::Returning(until) };
         let tasks = tasks.into_iter().map(|life| (life.info.task_id.value.clone(), life)).collect();
         let executor = Executor { info, container_id, is_builtin, phase, waiting: Vec::new(), tasks, pid: None };
         self.executors.insert(key.clone(), executor);
@@ -101,7 +101,7 @@ impl Core {
     /// [`CallRefused`]
     pub fn executor_says(&mut self, key: &Key, call: Call) -> Result<(), CallRefused> {
         let executor = self.known(key)?;
-        if matches!(executor.phase, Phase::Registering(_)) {
+        if matches!(executor.phase, Phase::Registering(_) | Phase::Returning(_)) {
             return Err(CallRefused::NotSubscribed);
         }
         match call.r#type() {
@@ -132,7 +132,7 @@ impl Core {
     pub(super) fn tell_executor(&mut self, key: &Key, told: Event) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         match executor.phase {
-            Phase::Registering(_) => executor.waiting.push(told),
+            Phase::Registering(_) | Phase::Returning(_) => executor.waiting.push(told),
             Phase::Running | Phase::Ending(_) => {
                 self.output.push(Output::ToExecutor(key.clone(), Box::new(told)));
             }
@@ -151,7 +151,7 @@ impl Core {
                 executor.phase = Phase::Ending(if executor.is_builtin { Timestamp::MAX } else { until });
                 self.output.push(Output::ToExecutor(key.clone(), Box::new(event(EventType::Shutdown))));
             }
-            Phase::Registering(_) => {
+            Phase::Registering(_) | Phase::Returning(_) => {
                 executor.phase = Phase::Ending(until);
                 executor.waiting.clear();
                 if !executor.is_builtin {
@@ -181,11 +181,6 @@ impl Core {
 
     fn ended(&mut self, key: &Key, status: i32, reason: Reason, message: &str) {
         let Some(executor) = self.executors.get_mut(key).filter(|executor| executor.is_alive()) else { return };
-        // One that never subscribed has not run any of its tasks.
-        let reason = match (executor.phase, reason) {
-            (Phase::Registering(_), Reason::ExecutorTerminated) => Reason::ExecutorTerminated,
-            _ => reason,
-        };
         executor.phase = Phase::Ended;
         let is_told = executor.is_told();
         let live = executor.tasks.values().filter(|life| !life.has_ended());
@@ -209,20 +204,26 @@ impl Core {
         let (mut late, mut stubborn) = (Vec::new(), Vec::new());
         for (key, executor) in &self.executors {
             match executor.phase {
-                Phase::Registering(until) if until <= self.now && !executor.is_builtin => late.push(key.clone()),
+                Phase::Registering(until) if until <= self.now && !executor.is_builtin => {
+                    let message = format!("Executor did not register within {:?}", self.settings.registration);
+                    late.push((key.clone(), Reason::ExecutorRegistrationTimeout, message));
+                }
+                Phase::Returning(until) if until <= self.now && !executor.is_builtin => {
+                    let message = format!("Executor did not re-register within {:?}", self.settings.reregistration);
+                    late.push((key.clone(), Reason::ExecutorReregistrationTimeout, message));
+                }
                 Phase::Ending(until) if until <= self.now && !executor.is_builtin => stubborn.push(key.clone()),
                 _ => {}
             }
         }
-        for key in late {
-            let message = format!("Executor did not register within {:?}", self.settings.registration);
+        for (key, reason, message) in late {
             let Some(executor) = self.executors.get_mut(&key) else { continue };
             executor.phase = Phase::Ending(Timestamp::MAX);
             executor.waiting.clear();
             let live = executor.tasks.values().filter(|life| !life.has_ended());
             let live: Vec<String> = live.map(|life| life.info.task_id.value.clone()).collect();
             for task in live {
-                self.end_task(&key, &task, TaskState::Failed, Reason::ExecutorRegistrationTimeout, &message);
+                self.end_task(&key, &task, TaskState::Failed, reason, &message);
             }
             self.output.push(Output::Kill(key, Duration::ZERO));
         }

@@ -78,6 +78,8 @@ pub struct Executor {
 pub enum Phase {
     /// It has not subscribed, and has so long to do so.
     Registering(Timestamp),
+    /// It ran before the agent was started again, and has so long to subscribe to it.
+    Returning(Timestamp),
     /// It is subscribed.
     Running,
     /// It is to end, and is killed then.
