@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use orch_core::entropy::SeededEntropy;
 use orch_core::object::Uid;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::answer::Answer;
 use crate::wire::{MediaType, Message, record};
@@ -32,6 +32,8 @@ pub fn new_stream_id() -> String {
 pub struct Outbox {
     media: MediaType,
     records: mpsc::Sender<Bytes>,
+    /// Its other end is with the reader.
+    reader: watch::Receiver<()>,
 }
 
 /// The reader has left, or reads so slowly that too much waits for him.
@@ -55,9 +57,10 @@ impl Outbox {
         self.records.try_send(record).map_err(|_| SlowReader)
     }
 
-    /// Returns when the reader has left.
-    pub async fn left(&self) {
-        self.records.closed().await;
+    /// Returns when the reader has left, or the stream has ended. To wait for that does not keep the stream open.
+    pub fn left(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut reader = self.reader.clone();
+        async move { while reader.changed().await.is_ok() {} }
     }
 
     /// Whether the reader has left.
@@ -77,8 +80,33 @@ impl Outbox {
 #[must_use]
 pub fn streamed(media: MediaType, waiting: usize) -> (Outbox, Answer) {
     let (records, taken) = mpsc::channel(waiting);
-    let frames = stream::unfold(taken, |mut taken| async { taken.recv().await.map(|record| (record, taken)) });
+    let (here, reader) = watch::channel(());
+    let frames = stream::unfold((taken, here), |(mut taken, here)| async {
+        taken.recv().await.map(|record| (record, (taken, here)))
+    });
     let mut answer = Response::new(StreamBody::new(frames.map(|record| Ok(Frame::data(record)))).boxed_unsync());
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.text()));
-    (Outbox { media, records }, answer)
+    (Outbox { media, records, reader }, answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::TimeInfo;
+
+    #[tokio::test]
+    async fn who_waits_for_the_reader_to_leave_does_not_keep_the_stream_open() {
+        let (outbox, answer) = streamed(MediaType::Json, 8);
+        let left = tokio::spawn(outbox.left());
+        outbox.send(&TimeInfo { nanoseconds: 1 }).expect("room");
+        drop(outbox);
+        let read = answer.into_body().collect().await.expect("it ends").to_bytes();
+        assert!(read.ends_with(b"}"));
+        left.await.expect("it has ended");
+        let (outbox, answer) = streamed(MediaType::Json, 8);
+        let left = tokio::spawn(outbox.left());
+        drop(answer);
+        left.await.expect("the reader has left");
+        assert!(outbox.has_left());
+    }
 }

@@ -93,7 +93,7 @@ impl Handle {
         outbox: Outbox,
         job: impl FnOnce(&mut Master) + Send + 'static,
     ) -> Result<(), Ended> {
-        let (handle, name, reader) = (self.jobs.downgrade(), stream.to_owned(), outbox.clone());
+        let (handle, name, left) = (self.jobs.downgrade(), stream.to_owned(), outbox.left());
         let stream = stream.to_owned();
         self.job(move |actor| {
             actor.outboxes.insert(stream, outbox);
@@ -101,8 +101,7 @@ impl Handle {
         })
         .await?;
         tokio::spawn(async move {
-            reader.left().await;
-            drop(reader);
+            left.await;
             if let Some(jobs) = handle.upgrade() {
                 // If it has ended, there is nobody to tell.
                 let _ = jobs.send(Box::new(move |actor: &mut Actor| actor.ended(&name))).await;

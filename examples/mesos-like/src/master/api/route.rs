@@ -55,6 +55,8 @@ pub enum Route {
     MachineUp,
     /// `/why-no-offer`
     WhyNoOffer,
+    /// `/why-no-offers`
+    WhyNoOffers,
     /// `/files/browse`
     FilesBrowse,
     /// `/files/read`
@@ -64,7 +66,7 @@ pub enum Route {
 }
 
 /// Every path that leads somewhere, in parts.
-const PATHS: [(&[&str], Route); 31] = [
+const PATHS: [(&[&str], Route); 32] = [
     (&["api", "v1", "scheduler"], Route::Scheduler),
     (&["api", "v1", "agent"], Route::Agent),
     (&["api", "v1"], Route::Operator),
@@ -91,6 +93,7 @@ const PATHS: [(&[&str], Route); 31] = [
     (&["machine", "down"], Route::MachineDown),
     (&["machine", "up"], Route::MachineUp),
     (&["why-no-offer"], Route::WhyNoOffer),
+    (&["why-no-offers"], Route::WhyNoOffers),
     (&["files", "browse"], Route::FilesBrowse),
     (&["files", "read"], Route::FilesRead),
     (&["files", "download"], Route::FilesDownload),
