@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orch_core::allocator::WhyNoOffer;
 
 use super::view::{Parts, View};
 use crate::http::{Answer, Refusal};
@@ -18,12 +17,6 @@ pub trait Desk: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// A [`Refusal`] if it leads no longer.
     async fn view(&self, parts: Parts) -> Result<View, Refusal>;
-
-    /// Why frameworks, or this one alone, have no offers of some agents.
-    ///
-    /// # Errors
-    /// A [`Refusal`] if there is no such framework, or the master leads no longer.
-    async fn why_no_offers(&self, framework: Option<String>) -> Result<Vec<WhyNoOffer>, Refusal>;
 
     /// Does what an operator decided, and returns when it is done and recorded.
     ///

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
-use orch_core::allocator::{FrameworkId, WhyNoOffer};
 use orch_core::clock::{Clock as _, SystemClock, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -120,16 +119,6 @@ impl Leads for Leading {
 impl Desk for Leading {
     async fn view(&self, parts: Parts) -> Result<View, Refusal> {
         self.master.ask(move |master| View::of(master, parts)).await.map_err(ended)
-    }
-
-    async fn why_no_offers(&self, framework: Option<String>) -> Result<Vec<WhyNoOffer>, Refusal> {
-        let why = move |master: &mut Master| {
-            let ids = framework.map_or_else(|| master.state().frameworks.keys().cloned().collect(), |id| vec![id]);
-            let why = |id: &String| master.allocator().why_no_offer(&FrameworkId::new(id));
-            ids.iter().map(why).collect::<Result<Vec<_>, _>>()
-        };
-        let why = self.master.ask(why).await.map_err(ended)?;
-        why.map_err(|_| Refusal::bad_request("No framework found with specified ID"))
     }
 
     async fn decide(&self, decision: Decision) -> Result<(), Refusal> {

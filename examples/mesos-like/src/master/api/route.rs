@@ -55,8 +55,6 @@ pub enum Route {
     MachineUp,
     /// `/why-no-offer`
     WhyNoOffer,
-    /// `/why-no-offers`
-    WhyNoOffers,
     /// `/files/browse`
     FilesBrowse,
     /// `/files/read`
@@ -66,7 +64,7 @@ pub enum Route {
 }
 
 /// Every path that leads somewhere, in parts.
-const PATHS: [(&[&str], Route); 32] = [
+const PATHS: [(&[&str], Route); 31] = [
     (&["api", "v1", "scheduler"], Route::Scheduler),
     (&["api", "v1", "agent"], Route::Agent),
     (&["api", "v1"], Route::Operator),
@@ -93,7 +91,6 @@ const PATHS: [(&[&str], Route); 32] = [
     (&["machine", "down"], Route::MachineDown),
     (&["machine", "up"], Route::MachineUp),
     (&["why-no-offer"], Route::WhyNoOffer),
-    (&["why-no-offers"], Route::WhyNoOffers),
     (&["files", "browse"], Route::FilesBrowse),
     (&["files", "read"], Route::FilesRead),
     (&["files", "download"], Route::FilesDownload),

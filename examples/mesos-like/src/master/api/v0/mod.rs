@@ -3,7 +3,6 @@
 mod changes;
 mod lists;
 mod state;
-mod why;
 
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -56,10 +55,6 @@ async fn change(office: Office<'_>, route: Route, rest: &str, request: Request<I
 
 async fn read(office: Office<'_>, route: Route, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let query = Query::of(request.uri().query().unwrap_or_default());
-    if route == Route::WhyNoOffers {
-        let framework = query.get("framework_id").map(str::to_owned);
-        return Ok(json(&why::shown(&office.desk.why_no_offers(framework).await?)));
-    }
     let view = office.desk.view(parts(route)).await?;
     let leading = Leading { about: office.about, elected: office.elected, view: &view };
     let shown = shown(leading, route, &query)?;
