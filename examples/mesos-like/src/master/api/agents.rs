@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::scheduler::{accepted, content_type, ended};
-use crate::http::{Answer, Refusal, STREAM_ID, empty, new_stream_id, read_body, refused, streamed};
+use super::scheduler::ended;
+use crate::http::{
+    Answer, Refusal, STREAM_ID, accepted, content_type, empty, new_stream_id, read_body, refused, streamed,
+};
 use crate::master::actor::Handle;
 use crate::wire::{AgentCall, AgentCallType};
 

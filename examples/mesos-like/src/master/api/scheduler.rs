@@ -1,13 +1,13 @@
 //! `POST /api/v1/scheduler`: what frameworks say.
 
-use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use crate::http::{Answer, Refusal, STREAM_ID, empty, new_stream_id, read_body, refused, streamed};
+use crate::http::{
+    Answer, Refusal, STREAM_ID, accepted, content_type, empty, new_stream_id, read_body, refused, streamed,
+};
 use crate::master::actor::{Ended, Handle};
 use crate::master::core::Refused;
-use crate::wire::MediaType;
 use crate::wire::scheduler::{Call, CallType};
 
 /// How many records may wait for a framework that reads slowly.
@@ -58,32 +58,6 @@ async fn subscribe(master: &Handle, call: Call, headers: &HeaderMap, has_stream:
     let name = stream.clone();
     master.attach(&stream, outbox, move |master| master.subscribe(subscribe, &name)).await.map_err(ended)?;
     Ok(answer)
-}
-
-/// In which form a body is.
-///
-/// # Errors
-/// 400 if it is not said, 415 if it is none.
-pub fn content_type(headers: &HeaderMap) -> Result<MediaType, Refusal> {
-    let said =
-        headers.get(CONTENT_TYPE).ok_or_else(|| Refusal::bad_request("Expecting 'Content-Type' to be present"))?;
-    MediaType::of_content(&String::from_utf8_lossy(said.as_bytes())).ok_or_else(|| {
-        let (json, protobuf) = (MediaType::Json.text(), MediaType::Protobuf.text());
-        let message = format!("Expecting 'Content-Type' of {json} or {protobuf}");
-        Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-    })
-}
-
-/// In which form an answer is wanted.
-///
-/// # Errors
-/// 406 if in neither.
-pub fn accepted(headers: &HeaderMap) -> Result<MediaType, Refusal> {
-    let said = headers.get(ACCEPT).map(|said| String::from_utf8_lossy(said.as_bytes()).into_owned());
-    MediaType::accepted(said.as_deref()).ok_or_else(|| {
-        let (json, protobuf) = (MediaType::Json.text(), MediaType::Protobuf.text());
-        Refusal::new(StatusCode::NOT_ACCEPTABLE, format!("Expecting 'Accept' to allow {json} or {protobuf}"))
-    })
 }
 
 /// Whether a call has what its kind needs.

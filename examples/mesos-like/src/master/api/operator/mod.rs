@@ -8,8 +8,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::Office;
-use super::scheduler::{accepted, content_type};
-use crate::http::{Answer, Refusal, empty, read_body, refused, whole};
+use crate::http::{Answer, Refusal, accepted, content_type, empty, read_body, refused, whole};
 use crate::master::desk::Decision;
 use crate::wire::MediaType;
 use crate::wire::operator::{Call, CallType, Response};
