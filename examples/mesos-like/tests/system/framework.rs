@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mesos_like::framework::{Connection, acknowledge, command, place};
-use mesos_like::wire::scheduler::{Call, CallType, Event, EventType, Kill};
+use mesos_like::wire::scheduler::{Call, CallType, Event, EventType, Kill, OperationState};
 use mesos_like::wire::{
     Capability, CapabilityType, Filters, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus,
 };
@@ -21,6 +21,8 @@ pub(crate) struct Framework {
     pub(crate) subscriptions: usize,
     /// Whether it acknowledges.
     pub(crate) acknowledges: bool,
+    /// How far the operations are of which it was told.
+    pub(crate) operations: Vec<OperationState>,
     waiting: Vec<TaskInfo>,
 }
 
@@ -44,8 +46,14 @@ pub(crate) fn task(id: &str, line: &str) -> TaskInfo {
 impl Framework {
     pub(crate) async fn subscribe(masters: &[String], info: FrameworkInfo) -> Self {
         let master = Connection::new(masters.to_vec(), info).expect("a master is named");
-        let mut framework =
-            Self { master, statuses: BTreeMap::new(), subscriptions: 0, acknowledges: true, waiting: Vec::new() };
+        let mut framework = Self {
+            master,
+            statuses: BTreeMap::new(),
+            subscriptions: 0,
+            acknowledges: true,
+            operations: Vec::new(),
+            waiting: Vec::new(),
+        };
         framework.until("the subscription", |framework| framework.subscriptions > 0).await;
         framework
     }
@@ -93,7 +101,8 @@ impl Framework {
         self.statuses[task].last().expect("it is in a state").clone()
     }
 
-    async fn take(&mut self, event: Event) {
+    /// Does what an event asks for.
+    pub(crate) async fn take(&mut self, event: Event) {
         match event.r#type() {
             EventType::Subscribed => self.subscriptions += 1,
             EventType::Offers => {
@@ -114,6 +123,10 @@ impl Framework {
                 if let Some(call) = call {
                     self.call(CallType::Acknowledge, call).await;
                 }
+            }
+            EventType::UpdateOperationStatus => {
+                let status = event.update_operation_status.expect("an operation has a status").status;
+                self.operations.push(status.state());
             }
             _ => {}
         }

@@ -9,5 +9,6 @@ mod framework;
 mod life;
 mod many;
 mod masters;
+mod operations;
 mod operators;
 mod relay;
