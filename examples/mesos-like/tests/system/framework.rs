@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use mesos_like::framework::{Connection, acknowledge, command, place};
-use mesos_like::wire::scheduler::{Call, CallType, Event, EventType, Kill, OperationState};
+use mesos_like::wire::scheduler::{
+    Accept, Call, CallType, Event, EventType, Kill, Launch, Operation, OperationState, OperationType,
+};
 use mesos_like::wire::{
-    Capability, CapabilityType, Filters, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus,
+    Capability, CapabilityType, Filters, FrameworkId, FrameworkInfo, Offer, TaskInfo, TaskState, TaskStatus,
 };
 use orch_sched::FilterScoreScheduler;
 
@@ -101,6 +103,39 @@ impl Framework {
         self.statuses[task].last().expect("it is in a state").clone()
     }
 
+    /// The next offer that is as it should be; others are declined.
+    pub(crate) async fn offer(&mut self, is_it: impl Fn(&Offer) -> bool) -> Offer {
+        let found = async {
+            loop {
+                let event = self.master.next().await.expect("an event");
+                if event.r#type() != EventType::Offers {
+                    self.take(event).await;
+                    continue;
+                }
+                for offer in event.offers.unwrap_or_default().offers {
+                    if is_it(&offer) {
+                        return offer;
+                    }
+                    self.accept(&offer, Vec::new()).await;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("an offer in time")
+    }
+
+    /// Launches a task on an offer, whatever else is offered.
+    pub(crate) async fn launch_on(&mut self, offer: &Offer, task: TaskInfo) {
+        let mut launch = operation(OperationType::Launch);
+        launch.launch = Some(Launch { task_infos: vec![on(offer, task)] });
+        self.accept(offer, vec![launch]).await;
+    }
+
+    pub(crate) async fn accept(&mut self, offer: &Offer, operations: Vec<Operation>) {
+        let filters = Some(Filters { refuse_seconds: Some(0.1) });
+        let accept = Accept { offer_ids: vec![offer.id.clone()], operations, filters };
+        self.call(CallType::Accept, Call { accept: Some(accept), ..Call::default() }).await;
+    }
+
     /// Does what an event asks for.
     pub(crate) async fn take(&mut self, event: Event) {
         match event.r#type() {
@@ -131,6 +166,19 @@ impl Framework {
             _ => {}
         }
     }
+}
+
+/// A task on the agent of an offer.
+pub(crate) fn on(offer: &Offer, mut task: TaskInfo) -> TaskInfo {
+    task.agent_id = offer.agent_id.clone();
+    task
+}
+
+/// An operation of this kind, whose id is its name.
+pub(crate) fn operation(kind: OperationType) -> Operation {
+    let mut operation = Operation { id: Some(kind.text().into()), ..Operation::default() };
+    operation.set_type(kind);
+    operation
 }
 
 /// The process that a status tells of.

@@ -11,4 +11,5 @@ mod many;
 mod masters;
 mod operations;
 mod operators;
+mod optimistic;
 mod relay;

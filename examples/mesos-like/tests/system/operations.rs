@@ -3,54 +3,15 @@
 use mesos_like::framework::command;
 use mesos_like::resources::{Form, from_wire, to_wire};
 use mesos_like::wire::scheduler::{
-    Accept, Call, CallType, EventType, Launch, LaunchGroup, Operation, OperationState, OperationType, Reserve, Volumes,
+    Call, CallType, Launch, LaunchGroup, Operation, OperationState, OperationType, Reserve, Volumes,
 };
 use mesos_like::wire::{
     Capability, CapabilityType, DiskInfo, ExecutorInfo, ExecutorType, FrameworkInfo, Offer, Persistence,
-    ReservationInfo, Resource, TaskGroupInfo, TaskInfo, TaskState, Volume, VolumeMode,
+    ReservationInfo, Resource, TaskGroupInfo, TaskState, Volume, VolumeMode,
 };
 
 use crate::cluster::{Cluster, eventually, is_alive};
-use crate::framework::{Framework, info, pid, task};
-
-impl Framework {
-    /// The next offer that is as it should be; others are declined.
-    async fn offer(&mut self, is_it: impl Fn(&Offer) -> bool) -> Offer {
-        let found = async {
-            loop {
-                let event = self.master.next().await.expect("an event");
-                if event.r#type() != EventType::Offers {
-                    self.take(event).await;
-                    continue;
-                }
-                for offer in event.offers.unwrap_or_default().offers {
-                    if is_it(&offer) {
-                        return offer;
-                    }
-                    self.accept(&offer, Vec::new()).await;
-                }
-            }
-        };
-        tokio::time::timeout(crate::cluster::PATIENCE, found).await.expect("an offer in time")
-    }
-
-    async fn accept(&mut self, offer: &Offer, operations: Vec<Operation>) {
-        let filters = Some(mesos_like::wire::Filters { refuse_seconds: Some(0.1) });
-        let accept = Accept { offer_ids: vec![offer.id.clone()], operations, filters };
-        self.call(CallType::Accept, Call { accept: Some(accept), ..Call::default() }).await;
-    }
-}
-
-fn on(offer: &Offer, mut task: TaskInfo) -> TaskInfo {
-    task.agent_id = offer.agent_id.clone();
-    task
-}
-
-fn operation(kind: OperationType) -> Operation {
-    let mut operation = Operation { id: Some(kind.text().into()), ..Operation::default() };
-    operation.set_type(kind);
-    operation
-}
+use crate::framework::{Framework, info, on, operation, pid, task};
 
 #[tokio::test]
 async fn tasks_of_a_group_run_together_and_end_together() {
