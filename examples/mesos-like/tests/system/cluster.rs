@@ -163,10 +163,16 @@ impl Drop for Cluster {
         }
         kill_all_of(&self.folder);
         if std::thread::panicking() {
-            eprintln!("what masters and agents said is in {}", self.folder.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.folder);
+            return eprintln!("what masters and agents said is in {}", self.folder.display());
         }
+        // What was just killed may write a last file meanwhile.
+        for _ in 0..5 {
+            if fs::remove_dir_all(&self.folder).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        eprintln!("{} is left", self.folder.display());
     }
 }
 
