@@ -170,7 +170,7 @@ impl Drop for Cluster {
             if fs::remove_dir_all(&self.folder).is_ok() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::park_timeout(Duration::from_millis(100));
         }
         eprintln!("{} is left", self.folder.display());
     }
