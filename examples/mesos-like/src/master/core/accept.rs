@@ -178,17 +178,13 @@ impl Master {
         for (task, used) in &tasks {
             let told = self.task(id, task, info.as_ref());
             let entry = TaskEntry { task: told.clone(), role: role.clone(), used: used.clone(), is_killed: false };
-            if let Some(framework) = self.state.frameworks.get_mut(id) {
-                framework.tasks.insert(task.task_id.value.clone(), entry);
-            }
+            self.state.put_task(id, entry);
             self.say(Output::Notice(Notice::TaskAdded(Box::new(told))));
         }
-        let Some(framework) = self.state.frameworks.get_mut(id) else { return };
         if let Some((info, used)) = executor {
-            let key = (agent.to_owned(), info.executor_id.value.clone());
-            let entry = || ExecutorEntry { info, role: role.clone(), used };
-            framework.executors.entry(key).or_insert_with(entry);
+            self.state.put_executor(id, agent, ExecutorEntry { info, role: role.clone(), used });
         }
+        let Some(framework) = self.state.frameworks.get(id) else { return };
         let mut said = order(AgentEventType::Run);
         let tasks = tasks.into_iter().map(|(task, _)| task).collect();
         said.run = Some(RunTasks { framework: framework.info.clone(), executor: info, tasks, group });

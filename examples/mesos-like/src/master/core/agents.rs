@@ -112,6 +112,8 @@ impl Master {
                     is_deactivated: false,
                     kills: BTreeSet::new(),
                     remains: Vec::new(),
+                    tasks: BTreeSet::new(),
+                    executors: BTreeSet::new(),
                 };
                 self.state.agents.insert(id.to_owned(), agent);
                 None
@@ -140,15 +142,12 @@ impl Master {
                 continue;
             }
             let (role, used) = allocated(known, &info.resources);
-            known.executors.insert(key, ExecutorEntry { info, role: role.clone(), used: used.clone() });
+            let entry = ExecutorEntry { info, role: role.clone(), used: used.clone() };
+            self.state.put_executor(&framework, agent, entry);
             self.adopt(&framework, agent, role, used);
         }
-        let mut ended = Vec::new();
-        for (id, framework) in &self.state.frameworks {
-            let on_agent = framework.executors.keys().filter(|(on, _)| on == agent);
-            let gone = on_agent.filter(|(_, executor)| !running.contains(&(id.clone(), executor.clone())));
-            ended.extend(gone.map(|(_, executor)| (id.clone(), executor.clone())));
-        }
+        let known = self.state.agents.get(agent).map(|agent| &agent.executors);
+        let ended: Vec<_> = known.into_iter().flatten().filter(|one| !running.contains(one)).cloned().collect();
         for (framework, executor) in ended {
             self.executor_ended(agent, &framework, &executor, None);
         }
@@ -161,7 +160,9 @@ impl Master {
             task.agent_id = agent.into();
             theirs.entry(task.framework_id.value.clone()).or_default().insert(task.task_id.value.clone(), task);
         }
-        let ids: BTreeSet<String> = self.state.frameworks.keys().chain(theirs.keys()).cloned().collect();
+        let known = self.state.agents.get(agent).map(|agent| &agent.tasks);
+        let known = known.into_iter().flatten().map(|(framework, _)| framework);
+        let ids: BTreeSet<String> = known.chain(theirs.keys()).cloned().collect();
         for id in ids {
             let reported = theirs.remove(&id).unwrap_or_default();
             if self.state.frameworks.contains_key(&id) {
@@ -173,12 +174,10 @@ impl Master {
     }
 
     fn compare_tasks(&mut self, agent: &str, id: &str, reported: BTreeMap<String, Task>) {
-        let Some(framework) = self.state.frameworks.get(id) else { return };
-        let on_agent = framework.tasks.values().filter(|entry| entry.task.agent_id.value == agent);
-        let missing = on_agent.filter(|entry| !reported.contains_key(&entry.task.task_id.value));
-        let missing: Vec<(String, bool)> =
-            missing.map(|entry| (entry.task.task_id.value.clone(), entry.has_ended())).collect();
-        for (task, has_ended) in missing {
+        let missing = self.tasks_on(agent, id);
+        for task in missing.into_iter().filter(|task| !reported.contains_key(task)) {
+            let known = self.state.frameworks.get(id).and_then(|framework| framework.tasks.get(&task));
+            let has_ended = known.is_some_and(TaskEntry::has_ended);
             // The agent never heard of it, or has heard the framework's acknowledgement of its end.
             if has_ended {
                 self.drop_task(id, &task);
@@ -204,7 +203,7 @@ impl Master {
                         false => allocated(framework, &task.resources),
                     };
                     let entry = TaskEntry { task, role: role.clone(), used: used.clone(), is_killed: false };
-                    framework.tasks.insert(task_id, entry);
+                    self.state.put_task(id, entry);
                     self.adopt(id, agent, role, used);
                 }
             }
@@ -280,9 +279,7 @@ impl Master {
 
     fn executor_ended(&mut self, agent: &str, framework: &str, executor: &str, status: Option<i32>) {
         self.end_remains(agent, framework, &Remaining::Executor(executor.to_owned()));
-        let key = (agent.to_owned(), executor.to_owned());
-        let known = self.state.frameworks.get_mut(framework);
-        let Some(entry) = known.and_then(|framework| framework.executors.remove(&key)) else { return };
+        let Some(entry) = self.state.take_executor(framework, agent, executor) else { return };
         self.recover_resources(framework, agent, &entry.role, entry.used);
         let mut said = event(EventType::Failure);
         said.failure = Some(Failure { agent_id: Some(agent.into()), executor_id: Some(executor.into()), status });

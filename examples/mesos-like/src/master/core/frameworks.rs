@@ -56,6 +56,9 @@ impl Master {
         }
         for (task_id, mut entry) in std::mem::take(&mut framework.tasks) {
             let agent = entry.task.agent_id.value.clone();
+            if let Some(agent) = self.state.agents.get_mut(&agent) {
+                agent.tasks.remove(&(id.to_owned(), task_id.clone()));
+            }
             if !entry.has_ended() {
                 entry.task.set_state(TaskState::Killed);
                 let remains = Remains {
@@ -73,9 +76,10 @@ impl Master {
             framework.completed_tasks.push_back(entry.task);
         }
         for ((agent, executor), entry) in std::mem::take(&mut framework.executors) {
-            let of = Remaining::Executor(executor);
+            let of = Remaining::Executor(executor.clone());
             let remains = Remains { framework: id.to_owned(), of, role: entry.role, used: entry.used };
             if let Some(agent) = self.state.agents.get_mut(&agent) {
+                agent.executors.remove(&(id.to_owned(), executor));
                 agent.remains.push(remains);
             }
         }

@@ -2,7 +2,7 @@
 
 use orch_core::allocator::AllocatorChange;
 
-use super::{Framework, Master, Notice, Output, event, node, order};
+use super::{Master, Notice, Output, event, node, order};
 use crate::master::registry::{AgentStanding, RegistryChange};
 use crate::wire::scheduler::{EventType, Failure};
 use crate::wire::{AgentEventType, CapabilityType, Reason, TaskState};
@@ -15,11 +15,10 @@ impl Master {
         agent.expires = Some(expires);
         self.observe(AllocatorChange::NodeActive(node(id), false));
         // Who does not checkpoint has nothing to come back to.
-        let frameworks = self.state.frameworks.iter().filter(|(_, framework)| !framework.info.checkpoint());
-        let lost: Vec<(String, Vec<String>)> =
-            frameworks.map(|(name, framework)| (name.clone(), framework.live_on(id))).collect();
-        for (framework, tasks) in lost {
-            for task in tasks {
+        let tasks = self.state.agents.get(id).map(|agent| agent.tasks.clone()).unwrap_or_default();
+        for (framework, task) in tasks {
+            let known = self.state.frameworks.get(&framework).filter(|known| !known.info.checkpoint());
+            if known.and_then(|known| known.tasks.get(&task)).is_some_and(|entry| !entry.has_ended()) {
                 let message = "Agent disconnected, and its framework does not checkpoint";
                 self.lose_task(&framework, &task, TaskState::Gone, Reason::AgentDisconnected, message);
             }
@@ -83,16 +82,13 @@ impl Master {
         }
         // First, so that nothing of it is offered any more.
         self.observe(AllocatorChange::NodeRemoved(node(id)));
-        let frameworks: Vec<String> = self.state.frameworks.keys().cloned().collect();
-        for framework in &frameworks {
-            let Some(known) = self.state.frameworks.get_mut(framework) else { continue };
-            known.executors.retain(|(on, _), _| on != id);
-            let on_agent = known.tasks.values().filter(|entry| entry.task.agent_id.value == id);
-            let tasks: Vec<String> = on_agent.map(|entry| entry.task.task_id.value.clone()).collect();
-            for task in tasks {
-                self.lose_task(framework, &task, state, reason, message);
-            }
+        for (framework, executor) in agent.executors {
+            self.state.take_executor(&framework, id, &executor);
         }
+        for (framework, task) in agent.tasks {
+            self.lose_task(&framework, &task, state, reason, message);
+        }
+        let frameworks: Vec<String> = self.state.frameworks.keys().cloned().collect();
         for framework in frameworks {
             let mut said = event(EventType::Failure);
             said.failure = Some(Failure { agent_id: Some(id.into()), executor_id: None, status: None });
@@ -107,14 +103,14 @@ impl Master {
         self.free_task(framework, task);
         let since = (state == TaskState::Unreachable).then(|| self.time_info());
         let most = self.settings.completed_tasks;
+        let Some(mut entry) = self.state.take_task(framework, task) else { return };
         let Some(known) = self.state.frameworks.get_mut(framework) else { return };
-        let aware = known.can(CapabilityType::PartitionAware);
-        let Some(mut entry) = known.tasks.remove(task) else { return };
         if entry.has_ended() {
             // It is known how: nobody will ask its agent again.
             known.completed_tasks.push_back(entry.task);
             return super::frameworks::trim(&mut known.completed_tasks, most);
         }
+        let aware = known.can(CapabilityType::PartitionAware);
         entry.task.set_state(if aware { state } else { state.without_partitions() });
         let mut status = self.status(&entry.task, state, reason, message);
         status.unreachable_time = since;
@@ -132,18 +128,18 @@ impl Master {
 
     /// A task that ended is known no more.
     pub(super) fn drop_task(&mut self, framework: &str, task: &str) {
-        let Some(known) = self.state.frameworks.get_mut(framework) else { return };
-        if let Some(entry) = known.tasks.remove(task) {
+        let Some(entry) = self.state.take_task(framework, task) else { return };
+        if let Some(known) = self.state.frameworks.get_mut(framework) {
             known.completed_tasks.push_back(entry.task);
             super::frameworks::trim(&mut known.completed_tasks, self.settings.completed_tasks);
         }
     }
-}
 
-impl Framework {
-    /// Its tasks on an agent that have not ended.
-    fn live_on(&self, agent: &str) -> Vec<String> {
-        let on_agent = self.tasks.values().filter(|entry| entry.task.agent_id.value == agent && !entry.has_ended());
-        on_agent.map(|entry| entry.task.task_id.value.clone()).collect()
+    /// The tasks that a framework has on an agent.
+    pub(super) fn tasks_on(&self, agent: &str, framework: &str) -> Vec<String> {
+        let from = (framework.to_owned(), String::new());
+        let known = self.state.agents.get(agent).map(|agent| agent.tasks.range(from..));
+        let of_framework = known.into_iter().flatten().take_while(|(of, _)| of == framework);
+        of_framework.map(|(_, task)| task.clone()).collect()
     }
 }

@@ -45,7 +45,8 @@ impl Master {
     /// An offer as it is said.
     pub(in crate::master) fn offer(&self, id: OfferId, offer: &Offer) -> Option<wire::Offer> {
         let (framework, agent) = (self.state.frameworks.get(&offer.framework)?, self.state.agents.get(&offer.agent)?);
-        let executors = framework.executors.keys().filter(|(on, _)| *on == offer.agent);
+        let from = (offer.agent.clone(), String::new());
+        let executors = framework.executors.range(from..).map(|(key, _)| key).take_while(|(on, _)| *on == offer.agent);
         let multi_role = framework.can(CapabilityType::MultiRole);
         Some(wire::Offer {
             id: self.offer_id(id),

@@ -185,6 +185,10 @@ pub struct Agent {
     pub kills: BTreeSet<(String, String)>,
     /// What is still used there by frameworks that have ended.
     pub remains: Vec<Remains>,
+    /// The tasks of frameworks that are on it, by framework and id.
+    pub tasks: BTreeSet<(String, String)>,
+    /// The executors of frameworks that are on it, by framework and id.
+    pub executors: BTreeSet<(String, String)>,
 }
 
 /// What a framework that has ended still uses.
@@ -261,19 +265,45 @@ impl State {
         }
     }
 
-    /// What tasks and executors use on an agent, those of frameworks that have ended among them.
-    #[must_use]
-    pub fn used_on(&self, agent: &str) -> Resources {
-        let frameworks = self.frameworks.values().map(|framework| framework.used_on(agent));
-        let remains = self.agents.get(agent).into_iter().flat_map(|agent| &agent.remains);
-        frameworks.chain(remains.map(|remains| remains.used.clone())).fold(Resources::new(), |sum, one| sum.plus(&one))
+    /// A framework has a task.
+    pub(super) fn put_task(&mut self, framework: &str, entry: TaskEntry) {
+        let id = entry.task.task_id.value.clone();
+        if let Some(agent) = self.agents.get_mut(&entry.task.agent_id.value) {
+            agent.tasks.insert((framework.to_owned(), id.clone()));
+        }
+        if let Some(framework) = self.frameworks.get_mut(framework) {
+            framework.tasks.insert(id, entry);
+        }
     }
 
-    /// What is offered of an agent.
-    #[must_use]
-    pub fn offered_on(&self, agent: &str) -> Resources {
-        let offers = self.offers.values().filter(|offer| offer.agent == agent);
-        offers.fold(Resources::new(), |sum, offer| sum.plus(&offer.resources))
+    /// A framework has a task no more.
+    pub(super) fn take_task(&mut self, framework: &str, task: &str) -> Option<TaskEntry> {
+        let entry = self.frameworks.get_mut(framework)?.tasks.remove(task)?;
+        if let Some(agent) = self.agents.get_mut(&entry.task.agent_id.value) {
+            agent.tasks.remove(&(framework.to_owned(), task.to_owned()));
+        }
+        Some(entry)
+    }
+
+    /// A framework has an executor on an agent, if it did not have it before.
+    pub(super) fn put_executor(&mut self, framework: &str, agent: &str, entry: ExecutorEntry) {
+        let id = entry.info.executor_id.value.clone();
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.executors.insert((framework.to_owned(), id.clone()));
+        }
+        if let Some(framework) = self.frameworks.get_mut(framework) {
+            framework.executors.entry((agent.to_owned(), id)).or_insert(entry);
+        }
+    }
+
+    /// A framework has an executor on an agent no more.
+    pub(super) fn take_executor(&mut self, framework: &str, agent: &str, executor: &str) -> Option<ExecutorEntry> {
+        let key = (agent.to_owned(), executor.to_owned());
+        let entry = self.frameworks.get_mut(framework)?.executors.remove(&key)?;
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.executors.remove(&(framework.to_owned(), key.1));
+        }
+        Some(entry)
     }
 }
 
@@ -297,15 +327,6 @@ impl Framework {
             allocated_to: self.can(CapabilityType::MultiRole).then(|| role.clone()),
             stacked: self.can(CapabilityType::ReservationRefinement),
         }
-    }
-
-    /// What its tasks and executors use, of an agent.
-    #[must_use]
-    pub fn used_on(&self, agent: &str) -> Resources {
-        let of_tasks = self.tasks.values().filter(|entry| entry.task.agent_id.value == agent);
-        let of_executors = self.executors.iter().filter(|((on, _), _)| on == agent);
-        let all = of_tasks.map(|entry| &entry.used).chain(of_executors.map(|(_, entry)| &entry.used));
-        all.fold(Resources::new(), |sum, one| sum.plus(one))
     }
 
     /// What its tasks and executors use, of all agents.

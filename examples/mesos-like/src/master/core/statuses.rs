@@ -2,7 +2,7 @@
 
 use orch_core::allocator::{AllocatorChange, Filters, FrameworkId, Resources, Role, Usage};
 
-use super::{Master, Notice, Output, Remaining, event, frameworks::trim, node, order};
+use super::{Master, Notice, Output, Remaining, event, node, order};
 use crate::wire::scheduler::{Acknowledge, EventType, Update};
 use crate::wire::{
     AgentAcknowledge, AgentEventType, AgentUpdate, CapabilityType, Reason, Source, Task, TaskState, TaskStatus,
@@ -83,16 +83,14 @@ impl Master {
     pub(super) fn acknowledge(&mut self, framework: &str, acknowledge: Acknowledge) {
         let agent = acknowledge.agent_id.value.clone();
         let task_id = acknowledge.task_id.value.clone();
-        if let Some(known) = self.state.frameworks.get_mut(framework) {
-            let is_end = known.tasks.get(&task_id).is_some_and(|entry| {
-                entry.task.agent_id.value == agent
-                    && entry.task.status_update_uuid.as_deref() == Some(&acknowledge.uuid[..])
-                    && entry.told().is_terminal()
-            });
-            if let Some(entry) = is_end.then(|| known.tasks.remove(&task_id)).flatten() {
-                known.completed_tasks.push_back(entry.task);
-                trim(&mut known.completed_tasks, self.settings.completed_tasks);
-            }
+        let known = self.state.frameworks.get(framework).and_then(|known| known.tasks.get(&task_id));
+        let is_end = known.is_some_and(|entry| {
+            entry.task.agent_id.value == agent
+                && entry.task.status_update_uuid.as_deref() == Some(&acknowledge.uuid[..])
+                && entry.told().is_terminal()
+        });
+        if is_end {
+            self.drop_task(framework, &task_id);
         }
         let mut said = order(AgentEventType::Acknowledge);
         said.acknowledge = Some(AgentAcknowledge { framework_id: framework.into(), acknowledge });

@@ -293,7 +293,7 @@ impl World {
         self.follow(&Step::Wait(0));
         let state = self.master.state();
         for (id, agent) in state.agents.iter().filter(|(_, agent)| agent.is_active()) {
-            let free = agent.total.saturating_minus(&state.used_on(id)).saturating_minus(&state.offered_on(id));
+            let free = agent.total.saturating_minus(&taken(state, id));
             let is_little = free.scalar("cpus").as_f64() < 0.01 && free.scalar("mem").as_f64() < 32.0;
             assert!(is_little, "{free} of {id} is nobody's, and is not offered");
         }
@@ -303,20 +303,34 @@ impl World {
     fn check(&self) {
         let state = self.master.state();
         for (id, agent) in &state.agents {
-            let taken = state.used_on(id).plus(&state.offered_on(id));
+            for (framework, task) in &agent.tasks {
+                assert!(state.frameworks[framework].tasks.contains_key(task), "an agent has no task that nobody has");
+            }
+            let taken = taken(state, id);
             assert!(agent.total.contains(&taken), "{id} has {}, of which {taken} is used and offered", agent.total);
         }
         for offer in state.offers.values() {
             assert!(state.frameworks.get(&offer.framework).is_some_and(Framework::is_connected));
             assert!(state.agents.get(&offer.agent).is_some_and(Agent::is_active));
         }
-        for framework in state.frameworks.values() {
+        for (id, framework) in &state.frameworks {
             for (task, entry) in &framework.tasks {
+                let agent = state.agents.get(&entry.task.agent_id.value).expect("a task is on an agent");
+                assert!(agent.tasks.contains(&(id.clone(), task.clone())), "its agent knows of it");
                 assert!(!framework.unreachable_tasks.contains_key(task), "a task is in one place");
                 assert!(entry.has_ended() == entry.used.is_empty(), "{task} uses what it uses until it has ended");
             }
         }
     }
+}
+
+/// What is used and offered of an agent, those of frameworks that have ended among them.
+fn taken(state: &State, agent: &str) -> Resources {
+    let tasks = state.frameworks.values().flat_map(|framework| framework.tasks.values());
+    let of_tasks = tasks.filter(|entry| entry.task.agent_id.value == agent).map(|entry| &entry.used);
+    let remains = state.agents.get(agent).into_iter().flat_map(|agent| &agent.remains).map(|remains| &remains.used);
+    let offers = state.offers.values().filter(|offer| offer.agent == agent).map(|offer| &offer.resources);
+    of_tasks.chain(remains).chain(offers).fold(Resources::new(), |sum, one| sum.plus(one))
 }
 
 impl Client {

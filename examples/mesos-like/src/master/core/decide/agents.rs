@@ -132,13 +132,8 @@ impl Master {
         let draining: Vec<String> =
             self.state.agents.values().filter(draining).map(|agent| agent.id().to_owned()).collect();
         for id in draining {
-            let is_here = |on: &str| on == id;
-            let is_used = self.state.frameworks.values().any(|framework| {
-                let of_tasks = framework.tasks.values().any(|entry| is_here(&entry.task.agent_id.value));
-                of_tasks || framework.executors.keys().any(|(on, _)| is_here(on))
-            });
             let Some(agent) = self.state.agents.get_mut(&id) else { continue };
-            if is_used || !agent.remains.is_empty() {
+            if !(agent.tasks.is_empty() && agent.executors.is_empty() && agent.remains.is_empty()) {
                 continue;
             }
             let Some(drain) = &mut agent.drain else { continue };
