@@ -36,33 +36,21 @@ impl Master {
             return Err("Framework has been removed".to_owned());
         }
         info.id = Some(id.as_str().into());
-        let former = self.state.frameworks.get_mut(&id);
-        let is_new = former.as_ref().is_none_or(|former| former.registered.is_none());
-        let old_stream = match former {
-            Some(former) => {
-                unchangeable(&former.info, &info, former.registered.is_some())?;
-                let old_stream = former.stream.replace(stream.to_owned());
-                (former.info, former.roles, former.suppressed) = (info, roles, suppressed);
-                match former.registered {
-                    Some(_) => former.reregistered = Some(self.now),
-                    None => former.registered = Some(self.now),
-                }
-                (former.expires, former.unregistered) = (None, None);
-                old_stream
-            }
-            None => {
-                let mut framework = Framework::of(info, roles, suppressed);
-                (framework.stream, framework.registered) = (Some(stream.to_owned()), Some(self.now));
-                self.state.frameworks.insert(id.clone(), framework);
-                None
-            }
-        };
-        if let Some(old) = old_stream {
-            self.say(Output::ToFramework(old.clone(), Box::new(event_error("Framework failed over".to_owned()))));
-            self.say(Output::Close(old));
-            // What the one before was offered is nothing to the one that comes.
-            self.observe(AllocatorChange::FrameworkActive(FrameworkId::new(&id), false));
+        if let Some(former) = self.state.frameworks.get(&id) {
+            unchangeable(&former.info, &info, former.registered.is_some())?;
         }
+        self.part_with_former(&id);
+        let now = self.now;
+        let framework = self.state.frameworks.entry(id.clone());
+        let framework = framework.or_insert_with(|| Framework::of(info.clone(), BTreeSet::new(), BTreeSet::new()));
+        let is_new = framework.registered.is_none();
+        (framework.info, framework.roles, framework.suppressed) = (info, roles, suppressed);
+        match framework.registered {
+            Some(_) => framework.reregistered = Some(now),
+            None => framework.registered = Some(now),
+        }
+        (framework.expires, framework.unregistered) = (None, None);
+        framework.stream = Some(stream.to_owned());
         self.put_framework(&id);
         self.record_framework(&id);
         let subscribed = Subscribed {
@@ -81,6 +69,16 @@ impl Master {
         }));
         self.allocate();
         Ok(())
+    }
+
+    /// Whoever was subscribed under this id is told that another one is now, and what it was offered is nobody's.
+    fn part_with_former(&mut self, id: &str) {
+        let Some(former) = self.state.frameworks.get_mut(id) else { return };
+        let Some(stream) = former.stream.take() else { return };
+        // The one that comes hears nothing of it: its stream begins when it is subscribed.
+        self.observe(AllocatorChange::FrameworkActive(FrameworkId::new(id), false));
+        self.say(Output::ToFramework(stream.clone(), Box::new(event_error("Framework failed over".to_owned()))));
+        self.say(Output::Close(stream));
     }
 
     /// A framework is other than before, by its own word.

@@ -41,6 +41,7 @@ struct Seen {
 struct Client {
     id: Option<String>,
     stream: String,
+    is_subscribed: bool,
     offers: Vec<crate::wire::Offer>,
     launched: u32,
     /// The last state that it was told of each task.
@@ -165,7 +166,7 @@ impl World {
     fn subscribe(&mut self, who: usize) {
         let stream = self.stream();
         let client = &mut self.frameworks[who];
-        client.stream = stream.clone();
+        (client.stream, client.is_subscribed) = (stream.clone(), false);
         client.offers.clear();
         let id = client.id.as_deref().map(Into::into);
         let framework_info = FrameworkInfo {
@@ -335,6 +336,9 @@ fn taken(state: &State, agent: &str) -> Resources {
 
 impl Client {
     fn hear(&mut self, event: Event, seen: &mut Seen) {
+        let begins = matches!(event.r#type(), EventType::Subscribed | EventType::Error);
+        assert!(self.is_subscribed || begins, "a stream begins with SUBSCRIBED, not with {event:?}");
+        self.is_subscribed = true;
         match event.r#type() {
             EventType::Subscribed => self.id = Some(event.subscribed.unwrap().framework_id.value),
             EventType::Offers => {
