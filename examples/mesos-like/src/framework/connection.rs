@@ -162,7 +162,7 @@ impl Connection {
                 Err(ConnectionError::Ended(message))
             }
             Err(error) => {
-                tracing::info!(%error, "not subscribed yet; trying again");
+                tracing::warn!(%error, "not subscribed yet; trying again");
                 Ok(())
             }
         }
