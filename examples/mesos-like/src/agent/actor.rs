@@ -69,7 +69,6 @@ pub struct Actor {
     parts: Parts,
     links: HashMap<Key, Link>,
     to_master: Option<mpsc::UnboundedSender<AgentCall>>,
-    rejoin: Arc<tokio::sync::Notify>,
     own: mpsc::WeakSender<Job>,
     work: JoinSet<()>,
 }
@@ -86,11 +85,11 @@ enum Link {
 impl Handle {
     /// Runs an agent.
     #[must_use]
-    pub fn start(core: Core, parts: Parts, rejoin: Arc<tokio::sync::Notify>) -> Self {
+    pub fn start(core: Core, parts: Parts) -> Self {
         let (jobs, asked) = mpsc::channel(WAITING);
         let (end, ended) = watch::channel(None);
         let (links, work, own) = (HashMap::new(), JoinSet::new(), jobs.downgrade());
-        let actor = Actor { core, parts, links, to_master: None, rejoin, own, work };
+        let actor = Actor { core, parts, links, to_master: None, own, work };
         let mut running = JoinSet::new();
         running.spawn(async move {
             let reason = actor.run(asked).await;
@@ -183,7 +182,6 @@ impl Actor {
                     Output::Save(record) => self.write(move |to| to.write_executor(&record)).await?,
                     Output::SaveAgent(record) => self.write(move |to| to.write_agent(&record)).await?,
                     Output::Volumes(apply) => self.volumes(&apply),
-                    Output::Rejoin => self.rejoin.notify_one(),
                     Output::End(reason) => return Err(reason),
                 }
             }

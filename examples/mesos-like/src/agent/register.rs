@@ -1,11 +1,10 @@
 //! Finds the master that leads, and stays with it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use orch_core::entropy::{Entropy as _, SeededEntropy};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::actor::{Gone, Handle};
@@ -34,12 +33,12 @@ pub struct Masters {
 type Reason = String;
 
 /// Registers the agent with the master that leads, again and again, until the agent ends.
-pub async fn stay(agent: Handle, masters: Masters, rejoin: Arc<Notify>) {
+pub async fn stay(agent: Handle, masters: Masters) {
     let (client, entropy) = (Client::default(), SeededEntropy::from_os());
     let mut failures: u32 = 0;
     loop {
         let address = &masters.addresses[failures as usize % masters.addresses.len()];
-        let stayed = register(&agent, &client, address, &rejoin).await;
+        let stayed = register(&agent, &client, address).await;
         if agent.ask(|actor| actor.core.disconnected()).await.is_err() {
             return;
         }
@@ -66,7 +65,7 @@ struct Stayed {
 }
 
 /// Registers with a master, and stays with it as long as it is heard.
-async fn register(agent: &Handle, client: &Client, address: &str, rejoin: &Notify) -> Result<Stayed, Gone> {
+async fn register(agent: &Handle, client: &Client, address: &str) -> Result<Stayed, Gone> {
     let (calls, mut said) = mpsc::unbounded_channel();
     let register = agent
         .ask(move |actor| {
@@ -88,7 +87,6 @@ async fn register(agent: &Handle, client: &Client, address: &str, rejoin: &Notif
     loop {
         let event = tokio::select! {
             biased;
-            () = rejoin.notified() => return Ok(Stayed { registered, reason: "the agent starts anew".to_owned() }),
             event = timeout(silence, events.next::<AgentEvent>()) => event,
             Some(call) = said.recv() => {
                 if let Err(reason) = tell(client, &master, &stream_id, &call).await {

@@ -8,7 +8,6 @@ use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::runtime::{Machine as _, RuntimeError};
 use orch_runtime::machine::{LinuxMachine, LinuxMachineConfig};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::actor::{Handle, Parts};
@@ -111,13 +110,12 @@ impl RunningAgent {
             collector: Arc::clone(&collector),
         };
         let core = Core::new(settings, record, executors, SystemClock.now());
-        let rejoin = Arc::new(Notify::new());
-        let handle = Handle::start(core, parts, Arc::clone(&rejoin));
+        let handle = Handle::start(core, parts);
         let masters = Masters { addresses: flags.master.clone(), backoff: flags.registration_backoff_factor };
         let api = Api { agent: handle.clone(), files, flags: Arc::new(flags) };
         let server = Server::start(listener, Arc::new(api)).map_err(listen)?;
         let mut work = JoinSet::new();
-        work.spawn(register::stay(handle.clone(), masters, rejoin));
+        work.spawn(register::stay(handle.clone(), masters));
         work.spawn(collector.run());
         Ok(Self { address, handle, containers, _server: server, _work: work })
     }

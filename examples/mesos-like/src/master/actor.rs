@@ -46,19 +46,9 @@ struct Actor {
 
 impl Handle {
     /// Runs a master: a round of offers and a look at what is due come every `interval`. Without a registry it records nothing.
+    /// The listeners hear of all that operators are told.
     #[must_use]
-    pub fn start(master: Master, registry: Option<Registry>, interval: Duration) -> Self {
-        Self::start_heard(master, registry, interval, Vec::new())
-    }
-
-    /// The same, and these hear of all that operators are told from the beginning.
-    #[must_use]
-    pub fn start_heard(
-        master: Master,
-        registry: Option<Registry>,
-        interval: Duration,
-        listeners: Vec<Listener>,
-    ) -> Self {
+    pub fn start(master: Master, registry: Option<Registry>, interval: Duration, listeners: Vec<Listener>) -> Self {
         let (jobs, asked) = mpsc::channel(WAITING);
         let (end, ended) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
@@ -108,14 +98,6 @@ impl Handle {
             }
         });
         Ok(())
-    }
-
-    /// Lets somebody hear of what operators are told, after a first look at the master.
-    ///
-    /// # Errors
-    /// [`Ended`].
-    pub async fn listen(&self, begin: impl FnOnce(&Master) -> Option<Listener> + Send + 'static) -> Result<(), Ended> {
-        self.job(|actor| actor.listeners.extend(begin(&actor.master))).await
     }
 
     /// Returns when all that was asked for before is recorded.

@@ -50,7 +50,7 @@ pub(crate) fn lead(about: &Arc<About>, registry: Registry, registered: Registere
     let subscribers = Arc::new(Mutex::new(Subscribers::new(most, heartbeat.as_secs_f64())));
     let happened = Arc::new(Mutex::new(Happened::default()));
     let listeners = vec![listener(&subscribers, &happened)];
-    let master = Handle::start_heard(master, Some(registry), about.flags.allocation_interval, listeners);
+    let master = Handle::start(master, Some(registry), about.flags.allocation_interval, listeners);
     let mut beating = JoinSet::new();
     beating.spawn(beat(Arc::clone(&subscribers), heartbeat));
     let about = Arc::clone(about);

@@ -29,8 +29,6 @@ pub enum Output {
     SaveAgent(Box<AgentRecord>),
     /// Makes or destroys volumes.
     Volumes(Box<Apply>),
-    /// Looks for a master anew: this one does not know the agent.
-    Rejoin,
     /// Ends the agent for good: it is not to come back under its id.
     End(String),
 }
