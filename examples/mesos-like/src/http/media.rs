@@ -1,16 +1,23 @@
-//! In which form a request is, and in which its answer is wanted.
+//! The call in a request, in which form it is, and in which its answer is wanted.
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
+use hyper::body::Incoming;
 
-use super::answer::Refusal;
-use crate::wire::MediaType;
+use super::answer::{Refusal, read_body};
+use crate::wire::{MediaType, Message};
 
-/// In which form a body is.
+/// The call in a request, in either form; `name` is what errors call it.
 ///
 /// # Errors
-/// 400 if it is not said, 415 if it is none.
-pub fn content_type(headers: &HeaderMap) -> Result<MediaType, Refusal> {
+/// What is wrong with its form, its length or its words: a [`Refusal`] with Mesos's status.
+pub async fn read_call<T: Message>(request: Request<Incoming>, name: &'static str) -> Result<T, Refusal> {
+    let media = content_type(request.headers())?;
+    let body = read_body(request.into_body()).await?;
+    media.decode(&body, name).map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+fn content_type(headers: &HeaderMap) -> Result<MediaType, Refusal> {
     let said = said(headers, &CONTENT_TYPE);
     let said = said.ok_or_else(|| Refusal::bad_request("Expecting 'Content-Type' to be present"))?;
     MediaType::of_content(&said).ok_or_else(|| {

@@ -10,7 +10,7 @@ mod stream;
 
 pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text, whole};
 pub use client::{Client, ClientError, Stream};
-pub use media::{accepted, content_type};
+pub use media::{accepted, read_call};
 pub use query::Query;
 pub use server::{Handler, Server};
-pub use stream::{Outbox, STREAM_ID, SlowReader, new_stream_id, streamed};
+pub use stream::{Outbox, STREAM_ID, SlowReader, streamed, subscription};

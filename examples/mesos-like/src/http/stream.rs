@@ -19,9 +19,7 @@ use crate::wire::{MediaType, Message, record};
 /// The header that ties a call to the stream that its caller reads.
 pub const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
 
-/// An id for a stream.
-#[must_use]
-pub fn new_stream_id() -> String {
+fn new_stream_id() -> String {
     static CHANCE: LazyLock<SeededEntropy> = LazyLock::new(SeededEntropy::from_os);
     Uid::random(&*CHANCE).to_string()
 }
@@ -74,6 +72,15 @@ impl Outbox {
     pub fn media(&self) -> MediaType {
         self.media
     }
+}
+
+/// A stream for whoever subscribes, with an id of its own in its headers.
+#[must_use]
+pub fn subscription(media: MediaType, waiting: usize) -> (String, Outbox, Answer) {
+    let (id, (outbox, mut answer)) = (new_stream_id(), streamed(media, waiting));
+    // It is made of letters, digits and hyphens.
+    answer.headers_mut().extend(HeaderValue::from_str(&id).ok().map(|id| (STREAM_ID, id)));
+    (id, outbox, answer)
 }
 
 /// An answer that never ends by itself, and where to put its records, of which so many may wait.

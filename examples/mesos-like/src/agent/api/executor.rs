@@ -1,13 +1,11 @@
 //! `POST /api/v1/executor`: what executors say.
 
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use crate::agent::actor::{Gone, Handle};
 use crate::agent::core::{CallRefused, Key};
-use crate::http::{
-    Answer, Refusal, STREAM_ID, accepted, content_type, empty, new_stream_id, read_body, refused, streamed,
-};
+use crate::http::{Answer, Refusal, accepted, empty, read_call, refused, subscription};
 use crate::wire::executor::{Call, CallType};
 
 /// How many records may wait for an executor that reads slowly.
@@ -23,9 +21,7 @@ async fn follow(agent: &Handle, request: Request<Incoming>) -> Result<Answer, Re
         return Ok(refused("POST"));
     }
     let headers = request.headers().clone();
-    let media = content_type(&headers)?;
-    let body = read_body(request.into_body()).await?;
-    let call: Call = media.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let call: Call = read_call(request, "Call").await?;
     let invalid = |reason: &str| {
         Err(Refusal::bad_request(format!("Failed to validate Executor::Call: Expecting '{reason}' to be present")))
     };
@@ -37,10 +33,7 @@ async fn follow(agent: &Handle, request: Request<Incoming>) -> Result<Answer, Re
         CallType::Subscribe if call.subscribe.is_none() => invalid("subscribe"),
         CallType::Unknown => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "Received 'UNKNOWN' call")),
         CallType::Subscribe => {
-            let (outbox, mut answer) = streamed(accepted(&headers)?, WAITING);
-            if let Ok(id) = HeaderValue::from_str(&new_stream_id()) {
-                answer.headers_mut().insert(STREAM_ID, id);
-            }
+            let (_, outbox, answer) = subscription(accepted(&headers)?, WAITING);
             let subscribed = agent.ask(move |actor| {
                 actor.core.executor_subscribes(&key, call)?;
                 actor.link_executor(&key, outbox);

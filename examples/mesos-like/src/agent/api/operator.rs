@@ -7,7 +7,7 @@ use super::Api;
 use crate::agent::actor::Actor;
 use crate::agent::core::VERSION;
 use crate::agent::files::FilesError;
-use crate::http::{Answer, Refusal, accepted, content_type, read_body, refused, whole};
+use crate::http::{Answer, Refusal, accepted, read_call, refused, whole};
 use crate::wire::agent_operator::{
     Agent, Call, CallType, Container, Containers, Executor, Executors, Framework, Frameworks, Response, ResponseType,
     State, Tasks,
@@ -24,10 +24,8 @@ async fn follow(api: &Api, request: Request<Incoming>) -> Result<Answer, Refusal
     if request.method() != Method::POST {
         return Ok(refused("POST"));
     }
-    let (media, wanted) = (content_type(request.headers())?, accepted(request.headers())?);
-    let body = read_body(request.into_body()).await?;
-    let call: Call = media.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
-    let response = respond(api, call).await?;
+    let wanted = accepted(request.headers())?;
+    let response = respond(api, read_call(request, "Call").await?).await?;
     Ok(whole(wanted, wanted.encode(&response)))
 }
 

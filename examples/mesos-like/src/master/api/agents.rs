@@ -2,13 +2,11 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::scheduler::ended;
-use crate::http::{
-    Answer, Refusal, STREAM_ID, accepted, content_type, empty, new_stream_id, read_body, refused, streamed,
-};
+use crate::http::{Answer, Refusal, STREAM_ID, accepted, empty, read_call, refused, subscription};
 use crate::master::actor::Handle;
 use crate::wire::{AgentCall, AgentCallType};
 
@@ -28,9 +26,7 @@ async fn follow(master: &Handle, request: Request<Incoming>, peer: SocketAddr) -
         return Ok(refused("POST"));
     }
     let headers = request.headers().clone();
-    let media = content_type(&headers)?;
-    let body = read_body(request.into_body()).await?;
-    let call: AgentCall = media.decode(&body, "AgentCall").map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let call: AgentCall = read_call(request, "AgentCall").await?;
     if call.r#type() != AgentCallType::Register {
         let stream = headers.get(STREAM_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
         let heard = master.ask(move |master| master.agent_call(call, stream.as_deref().unwrap_or_default())).await;
@@ -41,11 +37,7 @@ async fn follow(master: &Handle, request: Request<Incoming>, peer: SocketAddr) -
     }
     let register =
         call.register.ok_or_else(|| Refusal::bad_request("Expecting 'register' to be present".to_owned()))?;
-    let (outbox, mut answer) = streamed(accepted(&headers)?, WAITING);
-    let stream = new_stream_id();
-    if let Ok(id) = HeaderValue::from_str(&stream) {
-        answer.headers_mut().insert(STREAM_ID, id);
-    }
+    let (stream, outbox, answer) = subscription(accepted(&headers)?, WAITING);
     let (name, id, ip) = (
         stream.clone(),
         call.agent_id.map(|id| id.value),

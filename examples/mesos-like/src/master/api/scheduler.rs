@@ -1,11 +1,9 @@
 //! `POST /api/v1/scheduler`: what frameworks say.
 
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-use crate::http::{
-    Answer, Refusal, STREAM_ID, accepted, content_type, empty, new_stream_id, read_body, refused, streamed,
-};
+use crate::http::{Answer, Refusal, STREAM_ID, accepted, empty, read_call, refused, subscription};
 use crate::master::actor::{Ended, Handle};
 use crate::master::core::Refused;
 use crate::wire::scheduler::{Call, CallType};
@@ -26,9 +24,7 @@ async fn follow(master: &Handle, request: Request<Incoming>) -> Result<Answer, R
         return Ok(refused("POST"));
     }
     let headers = request.headers().clone();
-    let media = content_type(&headers)?;
-    let body = read_body(request.into_body()).await?;
-    let call: Call = media.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let call: Call = read_call(request, "Call").await?;
     validate(&call).map_err(|reason| Refusal::bad_request(format!("Failed to validate scheduler::Call: {reason}")))?;
     let stream = headers.get(STREAM_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     match call.r#type() {
@@ -50,11 +46,8 @@ async fn subscribe(master: &Handle, call: Call, headers: &HeaderMap, has_stream:
     if has_stream {
         return Err(Refusal::bad_request("Subscribe calls should not include the 'Mesos-Stream-Id' header"));
     }
-    let (stream, subscribe) = (new_stream_id(), call.subscribe.unwrap_or_default());
-    let (outbox, mut answer) = streamed(media, WAITING);
-    if let Ok(id) = HeaderValue::from_str(&stream) {
-        answer.headers_mut().insert(STREAM_ID, id);
-    }
+    let (stream, outbox, answer) = subscription(media, WAITING);
+    let subscribe = call.subscribe.unwrap_or_default();
     let name = stream.clone();
     master.attach(&stream, outbox, move |master| master.subscribe(subscribe, &name)).await.map_err(ended)?;
     Ok(answer)

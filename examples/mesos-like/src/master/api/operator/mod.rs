@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::Office;
-use crate::http::{Answer, Refusal, accepted, content_type, empty, read_body, refused, whole};
+use crate::http::{Answer, Refusal, accepted, empty, read_call, refused, whole};
 use crate::master::desk::Decision;
 use crate::wire::MediaType;
 use crate::wire::operator::{Call, CallType, Response};
@@ -29,10 +29,8 @@ pub async fn answer(office: Office<'_>, request: Request<Incoming>) -> Answer {
 
 /// The call in a request, and the form that its answer is to have.
 async fn call(request: Request<Incoming>) -> Result<(Call, MediaType), Refusal> {
-    let content = content_type(request.headers())?;
     let accepted = accepted(request.headers());
-    let body = read_body(request.into_body()).await?;
-    let call: Call = content.decode(&body, "Call").map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let call: Call = read_call(request, "Call").await?;
     if call.r#type.is_none() {
         return Err(invalid("Expecting 'type' to be present"));
     }
