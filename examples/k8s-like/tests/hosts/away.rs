@@ -10,6 +10,10 @@ fn while_etcd_is_away_everything_runs_on_and_changes_wait_until_it_is_back() {
     hosts.write(&web(1, &hello(&hosts.token)));
     let control_plane = hosts.control_plane("control-plane");
     let nodes = [hosts.node(1, "a", &[]), hosts.node(2, "b", &[])];
+    // What is still being started gives up when its store goes away; only what runs goes on.
+    for (node, says) in nodes.iter().zip(["node a is ready", "node b is ready"]) {
+        hosts.until("the node is ready", || node.has_said(&[says]).then_some(()));
+    }
     hosts.settle(1);
     let (service, _) = hosts.service();
     for host in 1..=2 {
