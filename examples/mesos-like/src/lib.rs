@@ -4,10 +4,14 @@
 pub mod agent;
 pub mod cli;
 pub mod duration;
+pub mod fenced;
 pub mod framework;
 pub mod http;
+pub mod key_name;
+pub mod leader;
 pub mod master;
 pub mod resources;
+pub mod store;
 pub mod v0;
 pub mod wire;
 

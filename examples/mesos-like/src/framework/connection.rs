@@ -69,6 +69,12 @@ impl Connection {
         self.info.id.as_ref()
     }
 
+    /// Whether there is a connection, as far as is known.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// The next event, heartbeats aside. To stop waiting loses no event.
     ///
     /// # Errors

@@ -2,12 +2,17 @@
 
 mod connection;
 mod instances;
+mod link;
 mod place;
+mod records;
+pub mod service;
 mod task;
 
 pub use connection::{Connection, ConnectionError};
 pub use instances::{Instances, Progress};
+pub use link::Link;
 pub use place::{Placement, place};
+pub use records::{Changes, Records, RecordsError};
 pub use task::{acknowledge, amounts, command};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod answer;
 mod client;
+mod forward;
 mod media;
 mod query;
 mod server;
@@ -10,6 +11,7 @@ mod stream;
 
 pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, text, whole};
 pub use client::{Client, ClientError, Stream};
+pub use forward::Forwarder;
 pub use media::{accepted, read_call};
 pub use query::Query;
 pub use server::{Handler, Server};

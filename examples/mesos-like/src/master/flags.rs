@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 
 use super::begin::{Least, Roles};
-use super::store::StoreChoice;
 use crate::duration::{parse_duration, written_duration};
+use crate::store::StoreChoice;
 use crate::wire::{DomainInfo, MediaType};
 
 /// A master: takes in agents, offers what they have to frameworks, and passes on what these want to run.

@@ -19,11 +19,12 @@ use tokio::time::sleep;
 use super::about::About;
 use super::flags::MasterFlags;
 use super::front::{Front, Leads, Stand};
-use super::leader::{Candidacy, Election, Leadership};
 use super::leading::lead;
 use super::registry::{Registered, Registry, RegistryError};
-use super::store::{MasterStore, StoreOpenError};
 use crate::http::Server;
+use crate::leader::{Candidacy, Candidate, Election, Leadership};
+use crate::store::{SharedStore, StoreOpenError};
+use crate::wire::{MasterInfo, MediaType};
 
 /// Between two attempts to read what is recorded.
 const RETRY: Duration = Duration::from_millis(500);
@@ -33,7 +34,7 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct RunningMaster {
     about: Arc<About>,
     address: SocketAddr,
-    candidacy: Candidacy,
+    candidacy: Candidacy<MasterInfo>,
     /// The terms, and the server: whichever is dropped ends its streams.
     terms: JoinSet<()>,
     _server: Server,
@@ -91,7 +92,7 @@ impl RunningMaster {
     /// Starts a master on a store that is open.
     pub(crate) async fn start_on(
         flags: MasterFlags,
-        store: Arc<dyn MasterStore>,
+        store: Arc<dyn SharedStore>,
         begin: Begin,
     ) -> Result<Self, MasterError> {
         let wanted = SocketAddr::new(flags.ip, flags.port);
@@ -104,6 +105,7 @@ impl RunningMaster {
         let server = Server::start(listener, Arc::new(Front::new(Arc::clone(&about), stands))).map_err(listen)?;
         let candidacy = Election {
             store: Arc::clone(&store),
+            office: "master".to_owned(),
             me: about.info.clone(),
             patience: about.flags.leader_timeout,
             alone: !about.flags.store.is_shared(),
@@ -134,16 +136,31 @@ impl RunningMaster {
     }
 }
 
+impl Candidate for MasterInfo {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn told(&self) -> serde_json::Value {
+        // What a message is encoded to is JSON.
+        serde_json::from_slice(&MediaType::Json.encode(self)).unwrap_or_default()
+    }
+
+    fn of(told: &serde_json::Value) -> Option<Self> {
+        MediaType::Json.decode(&serde_json::to_vec(told).ok()?, "MasterInfo").ok()
+    }
+}
+
 struct Seat {
     about: Arc<About>,
-    store: Arc<dyn MasterStore>,
+    store: Arc<dyn SharedStore>,
     stand: watch::Sender<Stand>,
     begin: Begin,
 }
 
 impl Seat {
     /// Follows or leads, as it is elected, for ever.
-    async fn hold(self, mut leadership: watch::Receiver<Leadership>) {
+    async fn hold(self, mut leadership: watch::Receiver<Leadership<MasterInfo>>) {
         loop {
             let now = leadership.borrow_and_update().clone();
             let term = async {
@@ -250,7 +267,7 @@ mod tests {
         })
     }
 
-    async fn start(store: &Arc<dyn MasterStore>) -> RunningMaster {
+    async fn start(store: &Arc<dyn SharedStore>) -> RunningMaster {
         // That the store is another one does not matter to who is alone with it.
         let flags = flags(&["--port=0", "--leader_timeout=1secs", "--store=etcd://127.0.0.1:1"]).expect("flags");
         RunningMaster::start_on(flags, Arc::clone(store), counting()).await.expect("started")
@@ -277,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_master_leads_the_others_lead_to_it_and_the_next_one_knows_what_it_recorded() {
-        let store: Arc<dyn MasterStore> = Arc::new(MemoryStore::default());
+        let store: Arc<dyn SharedStore> = Arc::new(MemoryStore::default());
         let first = start(&store).await;
         leads(&first).await;
         let second = start(&store).await;

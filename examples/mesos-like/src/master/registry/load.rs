@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use orch_core::store::{Entry, ListFrom, ListOptions, Store};
 
 use super::object::{About, Stored, everywhere, message};
-use super::plan::{Known, machine_name};
+use super::plan::machine_name;
 use super::{AgentRecord, CompletedRecord, FrameworkRecord, MachineRecord, Registered, RegistryError, RoleRecord};
+use crate::fenced::Known;
 
 /// Reads all that is recorded, and when each record was written.
 pub(super) async fn load(store: &dyn Store) -> Result<(Registered, Known), RegistryError> {

@@ -13,6 +13,8 @@ use orch_core::store::StoreError;
 pub use record::{AgentRecord, AgentStanding, CompletedRecord, FrameworkRecord, MachineRecord, RoleRecord};
 pub use registrar::Registry;
 
+use crate::fenced::WriteError;
+
 /// All that is recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Registered {
@@ -74,6 +76,15 @@ pub enum RegistryError {
         /// What it says.
         reason: String,
     },
+}
+
+impl From<WriteError> for RegistryError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Lost => Self::Lost,
+            WriteError::Store { reason } => Self::Store { reason },
+        }
+    }
 }
 
 impl RegistryError {

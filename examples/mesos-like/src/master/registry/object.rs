@@ -6,6 +6,7 @@ use orch_core::object::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::RegistryError;
+use crate::key_name::key_name;
 use crate::wire::{MediaType, Message};
 
 /// A record as an object of the store.
@@ -90,38 +91,4 @@ pub(super) fn stored<T: Message>(key: &Key, message: &T) -> Stored {
 pub(super) fn message<T: Message>(stored: &Stored) -> Result<T, String> {
     let text = serde_json::to_vec(&stored.record).map_err(|error| error.to_string())?;
     MediaType::Json.decode(&text, "Record").map_err(|error| error.to_string())
-}
-
-/// Any name as one that a key may have: ids have capitals, roles have slashes. No two names become the same.
-fn key_name(name: &str) -> String {
-    /// As much of a name as one label of a key's takes beside its two ends.
-    const LABEL: usize = 60;
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' => escaped.push(char::from(byte)),
-            other => escaped.push_str(&format!("-{other:02x}")),
-        }
-    }
-    let labels: Vec<String> = match escaped.is_empty() {
-        true => vec!["n".to_owned()],
-        false => escaped.as_bytes().chunks(LABEL).map(|part| format!("n{}n", String::from_utf8_lossy(part))).collect(),
-    };
-    labels.join(".")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_name_has_a_key_of_its_own() {
-        let long = "Ä".repeat(39);
-        let names = ["", "*", "eng/web", "eng-web", "eng-2fweb", "A-S0", "a-s0", "nn", "n", &long];
-        let keys: std::collections::BTreeSet<Key> =
-            names.iter().map(|name| key(About::Roles, name).expect(name)).collect();
-        assert_eq!(keys.len(), names.len());
-        let too_long = "Ä".repeat(60);
-        assert!(key(About::Roles, &too_long).is_err_and(|error| error.to_string().contains("shorter")));
-    }
 }

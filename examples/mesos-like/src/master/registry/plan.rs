@@ -1,20 +1,12 @@
 //! What is to be written for some changes.
 
-use std::collections::BTreeMap;
-
 use orch_core::key::Key;
-use orch_core::revision::Revision;
-use orch_core::store::{Expect, Value, Write};
+use orch_core::store::Value;
 
 use super::object::{About, key, stored};
 use super::{MachineRecord, RegistryChange, RegistryError};
+use crate::fenced::{Known, Wanted};
 use crate::wire::Message;
-
-/// Which records there are, and when each was written last.
-pub(super) type Known = BTreeMap<Key, Revision>;
-
-/// What is to stand at a key; nothing if it is to be deleted.
-pub(super) type Wanted = BTreeMap<Key, Option<Value>>;
 
 /// What is to stand where after some changes; of several of one record the last one counts.
 pub(super) fn wanted(changes: &[RegistryChange], known: &Known) -> Result<Wanted, RegistryError> {
@@ -53,19 +45,6 @@ pub(super) fn wanted(changes: &[RegistryChange], known: &Known) -> Result<Wanted
     Ok(all)
 }
 
-/// The writes that make it so. What is to be deleted and is not there needs none.
-pub(super) fn writes(wanted: &Wanted, known: &Known) -> Vec<Write> {
-    let write = |(key, value): (&Key, &Option<Value>)| match (value, known.get(key)) {
-        (Some(value), found) => {
-            let expect = found.map_or(Expect::Absent, |revision| Expect::Revision(*revision));
-            Some(Write::Put { key: key.clone(), value: value.clone(), expect })
-        }
-        (None, Some(revision)) => Some(Write::Delete { key: key.clone(), expect: *revision }),
-        (None, None) => None,
-    };
-    wanted.iter().filter_map(write).collect()
-}
-
 /// By what a machine is known: its host name and its address.
 pub(super) fn machine_name(record: &MachineRecord) -> String {
     let machine = &record.machine;
@@ -85,8 +64,12 @@ fn put<T: Message>(about: About, name: &str, record: &T) -> Result<(Key, Option<
 
 #[cfg(test)]
 mod tests {
+    use orch_core::revision::Revision;
+    use orch_core::store::{Expect, Write};
+
     use super::super::RoleRecord;
     use super::*;
+    use crate::fenced::writes;
     use crate::wire::{MachineId, TimeInfo, Unavailability};
 
     fn machine(hostname: &str) -> MachineRecord {

@@ -15,7 +15,7 @@ use orch_testkit::daemon::Etcd;
 
 use super::object::{self, About};
 use super::*;
-use crate::master::store::MasterStore;
+use crate::store::SharedStore;
 use crate::wire::{
     AgentInfo, DrainConfig, DrainInfo, DrainState, FrameworkInfo, MachineId, MediaType, Message, QuotaConfig, Scalar,
     TimeInfo, Unavailability,
@@ -50,13 +50,13 @@ fn read<T: Message>(record: T) -> T {
 }
 
 /// A claim as a leader has it.
-async fn claim(store: &Arc<dyn MasterStore>) -> Claimed {
+async fn claim(store: &Arc<dyn SharedStore>) -> Claimed {
     let key: Key = "leaders.example.org/leader".parse().expect("a key");
     store.claim(&key, Value::from_json(r#"{"metadata":{"name":"leader"}}"#.into()), HOUR).await.expect("claimed")
 }
 
 /// Everything that can be recorded, and how it reads afterwards.
-async fn what_is_recorded_is_read_again(store: Arc<dyn MasterStore>) {
+async fn what_is_recorded_is_read_again(store: Arc<dyn SharedStore>) {
     let claimed = claim(&store).await;
     let (registry, empty) = Registry::open(store.clone(), claimed.check()).await.expect("opened");
     assert_eq!(empty, Registered::default());
@@ -106,7 +106,7 @@ async fn what_is_recorded_is_read_again(store: Arc<dyn MasterStore>) {
 }
 
 /// More than any store takes in one transaction.
-async fn many_agents_are_recorded_in_turn(store: Arc<dyn MasterStore>) {
+async fn many_agents_are_recorded_in_turn(store: Arc<dyn SharedStore>) {
     let claimed = claim(&store).await;
     let (registry, _) = Registry::open(store.clone(), claimed.check()).await.expect("opened");
     let agents = |from: u32, to| (from..to).map(|number| agent(&format!("M-S{number}"), AgentStanding::Admitted));
@@ -121,7 +121,7 @@ async fn many_agents_are_recorded_in_turn(store: Arc<dyn MasterStore>) {
     assert_eq!(found.agents.len(), 600);
 }
 
-async fn etcd() -> Arc<dyn MasterStore> {
+async fn etcd() -> Arc<dyn SharedStore> {
     let etcd = Etcd::shared().await;
     let config = EtcdConfig { endpoints: etcd.endpoints(), prefix: etcd.unique_prefix(), ..EtcdConfig::default() };
     Arc::new(EtcdStore::new(config).expect("an etcd that runs"))
@@ -141,7 +141,7 @@ impl Drop for Folder {
     }
 }
 
-async fn embedded(folder: &Folder) -> Arc<dyn MasterStore> {
+async fn embedded(folder: &Folder) -> Arc<dyn SharedStore> {
     Arc::new(EmbeddedStore::open(EmbeddedStoreConfig::new(&folder.0)).await.expect("a folder"))
 }
 
@@ -166,7 +166,7 @@ async fn what_is_recorded_in_etcd_is_read_again() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_named() {
-    let store: Arc<dyn MasterStore> = Arc::new(MemoryStore::default());
+    let store: Arc<dyn SharedStore> = Arc::new(MemoryStore::default());
     let claimed = claim(&store).await;
     let key = object::key(About::Agents, "M-S0").expect("a key");
     let wrong = object::stored(&key, &at(1));

@@ -1,4 +1,4 @@
-//! The choice of the store: where the leading master is agreed on, and what outlives it.
+//! The choice of the store: where a leader is agreed on, and what outlives it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use orch_store::embedded::{EmbeddedStoreConfig, EmbeddedStoreError};
 use orch_store::etcd::{EtcdConfig, EtcdConfigError};
 use orch_store::{EmbeddedStore, EtcdStore, MemoryStore};
 
-/// What masters need of a store: to write several records at once, as long as a claim holds.
-pub trait MasterStore: Transact + Claim {}
+/// What masters, and schedulers of frameworks, need of a store: to write several records at once, as long as a claim holds.
+pub trait SharedStore: Transact + Claim {}
 
-impl<T: Transact + Claim> MasterStore for T {}
+impl<T: Transact + Claim> SharedStore for T {}
 
-/// Where the leading master is agreed on, and what outlives it.
+/// Where a leader is agreed on, and what outlives it.
 #[derive(Clone, Debug)]
 pub enum StoreChoice {
     /// In this process, and gone with it.
     Memory,
-    /// In files in a folder, for one master.
+    /// In files in a folder, for one process.
     Embedded(PathBuf),
-    /// In an etcd cluster, for several masters.
+    /// In an etcd cluster, for several processes.
     Etcd {
         /// As it was given.
         url: String,
@@ -36,7 +36,7 @@ impl StoreChoice {
     ///
     /// # Errors
     /// [`StoreOpenError`]
-    pub async fn open(&self) -> Result<Arc<dyn MasterStore>, StoreOpenError> {
+    pub async fn open(&self) -> Result<Arc<dyn SharedStore>, StoreOpenError> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::default()),
             Self::Embedded(folder) => Arc::new(EmbeddedStore::open(EmbeddedStoreConfig::new(folder)).await?),
@@ -44,7 +44,7 @@ impl StoreChoice {
         })
     }
 
-    /// Whether other masters can open it too.
+    /// Whether other processes can open it too.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Etcd { .. })

@@ -1,4 +1,4 @@
-//! [`Election`]: one of several masters leads, and all know which.
+//! [`Election`]: one of several candidates, masters or schedulers of a framework, leads, and all know which.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,62 +13,73 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::store::MasterStore;
-use crate::wire::{MasterInfo, MediaType};
+use crate::key_name::key_name;
+use crate::store::SharedStore;
 
 /// How long a store that does not answer is left alone.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What the leading master claims.
-const NAME: &str = "leader";
+/// One who can lead, as it makes itself known to the others.
+pub trait Candidate: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// What no other one has, and this one has no longer when it is started again.
+    fn id(&self) -> &str;
 
-/// Elects one of the masters that have a store in common: the one whose claim it is.
+    /// What the others are told of it, in JSON.
+    fn told(&self) -> serde_json::Value;
+
+    /// One of whom this is told.
+    fn of(told: &serde_json::Value) -> Option<Self>;
+}
+
+/// Elects one of the candidates that have a store in common: the one whose claim it is.
 ///
-/// A claim ends by itself when it is not renewed, so a master that is cut off, asleep or killed is replaced. It stops leading
+/// A claim ends by itself when it is not renewed, so a leader that is cut off, asleep or killed is replaced. It stops leading
 /// before its claim can have ended, and what it had under way is refused by the store: every write depends on the claim.
 #[derive(Debug)]
-pub struct Election {
+pub struct Election<T> {
     /// Where the claim is.
-    pub store: Arc<dyn MasterStore>,
-    /// What the others are told of this master.
-    pub me: MasterInfo,
+    pub store: Arc<dyn SharedStore>,
+    /// What is led: several elections can be held in one store.
+    pub office: String,
+    /// What the others are told of this candidate.
+    pub me: T,
     /// How long a leader that is not heard of is waited for.
     pub patience: Duration,
-    /// Whether no other master has this store: then a claim that is there is that of an earlier process, and not waited for.
+    /// Whether no other candidate has this store: then a claim that is there is that of an earlier process, and not waited for.
     pub alone: bool,
 }
 
-/// Who leads, as one master knows it.
+/// Who leads, as one candidate knows it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Leadership {
+pub enum Leadership<T> {
     /// Nobody is known to.
     Unknown,
-    /// Another master.
-    Other(MasterInfo),
+    /// Another one.
+    Other(T),
     /// This one, as long as its claim holds.
     Me(Check),
 }
 
-impl Leadership {
-    /// Whether it is this master.
+impl<T> Leadership<T> {
+    /// Whether it is this candidate.
     #[must_use]
     pub fn is_mine(&self) -> bool {
         matches!(self, Self::Me(_))
     }
 }
 
-/// A master that leads when no other one does. Dropping it ends that, without a word to the others.
+/// A candidate that leads when no other one does. Dropping it ends that, without a word to the others.
 #[derive(Debug)]
-pub struct Candidacy {
-    leadership: watch::Receiver<Leadership>,
+pub struct Candidacy<T> {
+    leadership: watch::Receiver<Leadership<T>>,
     stop: watch::Sender<bool>,
     running: JoinSet<()>,
 }
 
-impl Election {
-    /// Leads from now on whenever no other master does.
+impl<T: Candidate> Election<T> {
+    /// Leads from now on whenever no other candidate does.
     #[must_use]
-    pub fn stand(self) -> Candidacy {
+    pub fn stand(self) -> Candidacy<T> {
         let (told, leadership) = watch::channel(Leadership::Unknown);
         let (stop, stopping) = watch::channel(false);
         let mut running = JoinSet::new();
@@ -77,10 +88,10 @@ impl Election {
     }
 }
 
-impl Candidacy {
+impl<T: Clone> Candidacy<T> {
     /// Who leads, now and later.
     #[must_use]
-    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+    pub fn leadership(&self) -> watch::Receiver<Leadership<T>> {
         self.leadership.clone()
     }
 
@@ -96,13 +107,13 @@ impl Candidacy {
 #[serde(deny_unknown_fields)]
 struct Leader {
     metadata: ObjectMeta,
-    /// The master, in JSON.
-    master: serde_json::Value,
+    /// What it says of itself.
+    leader: serde_json::Value,
 }
 
 impl Object for Leader {
     const KIND: Kind =
-        Kind { api_version: "mesos.apache.org/v1", name: "Leader", collection: "masters.mesos", scope: Scope::Cluster };
+        Kind { api_version: "mesos.apache.org/v1", name: "Leader", collection: "leaders.mesos", scope: Scope::Cluster };
 
     fn metadata(&self) -> &ObjectMeta {
         &self.metadata
@@ -114,27 +125,22 @@ impl Object for Leader {
 }
 
 impl Leader {
-    fn of(master: &MasterInfo) -> Self {
-        let metadata = ObjectMeta { name: NAME.to_owned(), ..ObjectMeta::default() };
-        // What a message is encoded to is JSON.
-        let master = serde_json::from_slice(&MediaType::Json.encode(master)).unwrap_or_default();
-        Self { metadata, master }
-    }
-
-    fn master(entry: &Entry) -> Option<MasterInfo> {
-        let leader = entry.decode::<Self>().ok()?;
-        MediaType::Json.decode(&serde_json::to_vec(&leader.master).ok()?, "MasterInfo").ok()
+    fn of(key: &Key, leader: &impl Candidate) -> Self {
+        let metadata = ObjectMeta { name: key.name().to_owned(), ..ObjectMeta::default() };
+        Self { metadata, leader: leader.told() }
     }
 }
 
-struct Campaign {
-    election: Election,
-    told: watch::Sender<Leadership>,
+struct Campaign<T> {
+    election: Election<T>,
+    told: watch::Sender<Leadership<T>>,
 }
 
-impl Campaign {
+impl<T: Candidate> Campaign<T> {
     async fn run(self, mut stop: watch::Receiver<bool>) {
-        let Ok(key) = Key::new(&Leader::KIND, None, NAME) else { return };
+        let Ok(key) = Key::new(&Leader::KIND, None, &key_name(&self.election.office)) else {
+            return tracing::error!(office = self.election.office, "nobody can be elected: the name is too long");
+        };
         if self.election.alone {
             self.clear(&key).await;
         }
@@ -167,24 +173,24 @@ impl Campaign {
         }
     }
 
-    /// One term after another, of this master or others, for ever.
+    /// One term after another, of this candidate or others, for ever.
     async fn terms(&self, key: &Key, held: &mut Option<Claimed>) {
         let Election { store, me, patience, .. } = &self.election;
         loop {
             let begun = Instant::now();
-            match store.claim(key, Value::new(Leader::of(me)), *patience).await {
+            match store.claim(key, Value::new(Leader::of(key, me)), *patience).await {
                 Ok(claimed) => {
                     *held = Some(claimed.clone());
-                    tracing::info!(token = claimed.token().0, "this master leads");
+                    tracing::info!(token = claimed.token().0, "this one leads");
                     self.tell(Leadership::Me(claimed.check()));
                     self.lead(&claimed, begun).await;
-                    tracing::warn!("this master leads no longer");
+                    tracing::warn!("this one leads no longer");
                     self.tell(Leadership::Unknown);
                     *held = None;
                 }
                 Err(StoreError::Conflict { .. }) => {
                     if let Err(error) = self.follow(key).await {
-                        tracing::debug!(%error, "the leading master is not known");
+                        tracing::debug!(%error, "who leads is not known");
                         self.tell(Leadership::Unknown);
                         sleep(PAUSE).await;
                     }
@@ -210,7 +216,7 @@ impl Campaign {
                 Ok(Ok(())) => renewed = begun,
                 Ok(Err(StoreError::ClaimLost { .. })) | Err(_) => return,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the claim of the leading master could not be renewed yet");
+                    tracing::warn!(%error, "the claim of the leader could not be renewed yet");
                     if Instant::now() + PAUSE >= renewed + safe {
                         return;
                     }
@@ -238,13 +244,14 @@ impl Campaign {
         Err(StoreError::Closed)
     }
 
-    /// Who leads by this claim. One that this master made without hearing of it is nobody's.
-    fn leader(&self, entry: &Entry) -> Leadership {
-        let other = Leader::master(entry).filter(|master| master.id != self.election.me.id);
+    /// Who leads by this claim. One that this one made without hearing of it is nobody's.
+    fn leader(&self, entry: &Entry) -> Leadership<T> {
+        let leader = entry.decode::<Leader>().ok().and_then(|stored| T::of(&stored.leader));
+        let other = leader.filter(|leader: &T| leader.id() != self.election.me.id());
         other.map_or(Leadership::Unknown, Leadership::Other)
     }
 
-    fn tell(&self, now: Leadership) {
+    fn tell(&self, now: Leadership<T>) {
         self.told.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
     }
 }
@@ -255,26 +262,43 @@ mod tests {
 
     use super::*;
 
-    fn stand(store: &MasterStores, name: &str) -> Candidacy {
-        let me = MasterInfo { id: name.to_owned(), ip: 1, port: 5050, ..MasterInfo::default() };
-        let patience = Duration::from_secs(1);
-        Election { store: Arc::clone(store), me, patience, alone: false }.stand()
+    type Stores = Arc<dyn SharedStore>;
+
+    impl Candidate for String {
+        fn id(&self) -> &str {
+            self
+        }
+
+        fn told(&self) -> serde_json::Value {
+            self.as_str().into()
+        }
+
+        fn of(told: &serde_json::Value) -> Option<Self> {
+            told.as_str().map(str::to_owned)
+        }
     }
 
-    type MasterStores = Arc<dyn MasterStore>;
+    fn election(store: &Stores, me: &str) -> Election<String> {
+        let (office, patience) = ("leader".to_owned(), Duration::from_secs(1));
+        Election { store: Arc::clone(store), office, me: me.to_owned(), patience, alone: false }
+    }
 
-    async fn becomes(candidacy: &Candidacy, wanted: impl FnMut(&Leadership) -> bool) {
+    fn stand(store: &Stores, me: &str) -> Candidacy<String> {
+        election(store, me).stand()
+    }
+
+    async fn becomes(candidacy: &Candidacy<String>, wanted: impl FnMut(&Leadership<String>) -> bool) {
         let mut leadership = candidacy.leadership();
         timeout(Duration::from_secs(20), leadership.wait_for(wanted)).await.expect("in time").expect("it runs");
     }
 
-    fn is(name: &str) -> impl FnMut(&Leadership) -> bool {
-        move |leadership| matches!(leadership, Leadership::Other(other) if other.id == name)
+    fn is(name: &str) -> impl FnMut(&Leadership<String>) -> bool {
+        move |leadership| matches!(leadership, Leadership::Other(other) if other == name)
     }
 
     #[tokio::test]
     async fn one_leads_the_others_know_it_and_when_it_resigns_another_one_leads_at_once() {
-        let store: MasterStores = Arc::new(MemoryStore::default());
+        let store: Stores = Arc::new(MemoryStore::default());
         let first = stand(&store, "first");
         becomes(&first, Leadership::is_mine).await;
         let second = stand(&store, "second");
@@ -285,14 +309,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_leader_that_is_not_heard_of_is_replaced_and_one_whose_claim_is_taken_stops() {
-        let store: MasterStores = Arc::new(MemoryStore::default());
+        let store: Stores = Arc::new(MemoryStore::default());
         let first = stand(&store, "first");
         becomes(&first, Leadership::is_mine).await;
         drop(first);
         let second = stand(&store, "second");
         becomes(&second, is("first")).await;
         becomes(&second, Leadership::is_mine).await;
-        let key = Key::new(&Leader::KIND, None, NAME).expect("a key");
+        let key = Key::new(&Leader::KIND, None, &key_name("leader")).expect("a key");
         let claim = store.get(&key).await.expect("read").expect("there");
         store.delete(&key, claim.revision).await.expect("deleted");
         let before = second.leadership().borrow().clone();
@@ -301,16 +325,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_master_that_has_its_store_alone_does_not_wait_for_an_earlier_process() {
-        let store: MasterStores = Arc::new(MemoryStore::default());
+    async fn several_elections_are_held_in_one_store() {
+        let store: Stores = Arc::new(MemoryStore::default());
+        let first = stand(&store, "first");
+        let other = Election { office: "other".to_owned(), ..election(&store, "second") }.stand();
+        becomes(&first, Leadership::is_mine).await;
+        becomes(&other, Leadership::is_mine).await;
+    }
+
+    #[tokio::test]
+    async fn a_candidate_that_has_its_store_alone_does_not_wait_for_an_earlier_process() {
+        let store: Stores = Arc::new(MemoryStore::default());
         let patience = Duration::from_secs(3600);
-        let election = |id: &str| {
-            let me = MasterInfo { id: id.to_owned(), ip: 1, port: 5050, ..MasterInfo::default() };
-            Election { store: Arc::clone(&store), me, patience, alone: true }
-        };
-        let first = election("first").stand();
+        let alone = |me: &str| Election { patience, alone: true, ..election(&store, me) }.stand();
+        let first = alone("first");
         becomes(&first, Leadership::is_mine).await;
         drop(first);
-        becomes(&election("second").stand(), Leadership::is_mine).await;
+        becomes(&alone("second"), Leadership::is_mine).await;
     }
 }
