@@ -1,0 +1,3 @@
+//! Marathon: long-running services as a framework, driven by the REST API that its clients know.
+
+pub mod model;
