@@ -8,7 +8,7 @@ use orch_core::clock::{Clock as _, SystemClock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use super::{Changes, Link, Records};
+use super::{Changes, ConnectionError, Link, Records};
 use crate::wire::scheduler::{Call, CallType, Event};
 
 /// How many requests may wait to be heard.
@@ -108,35 +108,24 @@ async fn run<C: Core>(
 ) {
     let mut next = Some(SystemClock.now());
     loop {
-        let (mut replies, mut is_over) = (Vec::new(), false);
+        let mut heard = Heard { core: &mut core, replies: Vec::new(), is_over: false };
         tokio::select! {
-            event = link.next() => match event {
-                Ok(event) => core.event(event, SystemClock.now()),
-                Err(error) => {
-                    tracing::error!(%error, "the master ends this framework");
-                    core.ended(&error.to_string());
-                    is_over = true;
-                }
-            },
+            event = link.next() => heard.event(event),
             job = asked.recv() => match job {
-                Some(job) => replies.push(job(&mut core, SystemClock.now())),
+                Some(job) => heard.job(job),
                 None => return,
             },
             () = due(next) => {}
         }
         for _ in 0..MOST_AT_A_TURN {
-            match (asked.try_recv(), link.next().now_or_never()) {
-                (Err(_), None) => break,
-                (job, event) => {
-                    replies.extend(job.ok().map(|job| job(&mut core, SystemClock.now())));
-                    match event {
-                        Some(Ok(event)) => core.event(event, SystemClock.now()),
-                        // It says so again at the next turn.
-                        Some(Err(_)) | None => {}
-                    }
-                }
+            let (job, event) = (asked.try_recv().ok(), if heard.is_over { None } else { link.next().now_or_never() });
+            if job.is_none() && event.is_none() {
+                break;
             }
+            job.into_iter().for_each(|job| heard.job(job));
+            event.into_iter().for_each(|event| heard.event(event));
         }
+        let Heard { replies, is_over, .. } = heard;
         let turn = core.turn(SystemClock.now());
         if !turn.changes.is_empty()
             && let Err(error) = records.write(turn.changes).await
@@ -153,6 +142,30 @@ async fn run<C: Core>(
         if is_over {
             return;
         }
+    }
+}
+
+/// What was heard at one turn.
+struct Heard<'a, C> {
+    core: &'a mut C,
+    replies: Vec<Reply>,
+    is_over: bool,
+}
+
+impl<C: Core> Heard<'_, C> {
+    fn event(&mut self, event: Result<Event, ConnectionError>) {
+        match event {
+            Ok(event) => self.core.event(event, SystemClock.now()),
+            Err(error) => {
+                tracing::error!(%error, "the master ends this framework");
+                self.core.ended(&error.to_string());
+                self.is_over = true;
+            }
+        }
+    }
+
+    fn job(&mut self, job: Job<C>) {
+        self.replies.push(job(self.core, SystemClock.now()));
     }
 }
 

@@ -1,3 +1,5 @@
 //! Marathon: long-running services as a framework, driven by the REST API that its clients know.
 
+pub mod core;
+pub mod launch;
 pub mod model;

@@ -4,6 +4,7 @@ mod app;
 mod container;
 mod health;
 mod id;
+mod pattern;
 mod strategy;
 mod version;
 
@@ -13,5 +14,6 @@ pub use container::{
 };
 pub use health::{CheckCommand, HealthCheck, HealthProtocol, ReadinessCheck, ReadinessProtocol};
 pub use id::{AppId, AppIdError};
+pub use pattern::Pattern;
 pub use strategy::{Backoff, Disabled, KillSelection, Residency, TaskLost, Unreachable, UpgradeStrategy};
 pub use version::Version;

@@ -12,6 +12,20 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "String", try_from = "String")]
 pub struct Version(pub i64);
 
+impl Version {
+    /// So many seconds later.
+    #[must_use]
+    pub fn after(self, seconds: u64) -> Self {
+        self.after_millis(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000))
+    }
+
+    /// So many milliseconds later.
+    #[must_use]
+    pub fn after_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+}
+
 impl From<Timestamp> for Version {
     fn from(time: Timestamp) -> Self {
         Self(time.as_millisecond())
