@@ -4,6 +4,8 @@ mod app;
 mod container;
 mod health;
 mod id;
+mod pattern;
+pub mod read;
 mod strategy;
 mod version;
 
@@ -13,5 +15,6 @@ pub use container::{
 };
 pub use health::{CheckCommand, HealthCheck, HealthProtocol, ReadinessCheck, ReadinessProtocol};
 pub use id::{AppId, AppIdError};
+pub use pattern::Pattern;
 pub use strategy::{Backoff, Disabled, KillSelection, Residency, TaskLost, Unreachable, UpgradeStrategy};
 pub use version::Version;
