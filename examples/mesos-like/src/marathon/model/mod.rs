@@ -8,6 +8,7 @@ mod pattern;
 pub mod read;
 mod strategy;
 mod version;
+pub mod write;
 
 pub use app::{App, Constraint, Fetch, Operator, PortDefinition, VersionInfo};
 pub use container::{
