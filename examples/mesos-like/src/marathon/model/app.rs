@@ -216,6 +216,16 @@ impl App {
         volumes.into_iter().any(|volume| volume.persistent.is_some())
     }
 
+    /// The ports by which whoever balances load knows it, in the order of its ports.
+    #[must_use]
+    pub fn service_ports(&self) -> Vec<u16> {
+        if self.is_in_host_network() {
+            return self.port_definitions.iter().flatten().map(|port| port.port).collect();
+        }
+        let mappings = self.container.iter().flat_map(|container| &container.port_mappings);
+        mappings.map(|mapping| mapping.service_port).collect()
+    }
+
     /// How many instances must be healthy while they are replaced.
     #[must_use]
     pub fn least_healthy(&self) -> u32 {

@@ -5,8 +5,10 @@ mod container;
 mod health;
 mod id;
 mod pattern;
+pub mod read;
 mod strategy;
 mod version;
+pub mod write;
 
 pub use app::{App, Constraint, Fetch, Operator, PortDefinition, VersionInfo};
 pub use container::{
