@@ -12,6 +12,8 @@ pub use run::RunOptions;
 pub use up::UpOptions;
 
 use crate::agent::flags::AgentFlags;
+use crate::marathon::flags::MarathonFlags;
+use crate::marathon::run::marathon;
 use crate::master::flags::MasterFlags;
 use crate::master::run::master;
 
@@ -34,6 +36,8 @@ enum Command {
     Master(Box<MasterFlags>),
     /// Run an agent
     Agent(Box<AgentFlags>),
+    /// Run Marathon: long-running services, as a framework of its own
+    Marathon(Box<MarathonFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
 }
@@ -45,6 +49,7 @@ impl Cli {
             Command::Up(options) => up::up(options).await,
             Command::Master(flags) => master(*flags).await,
             Command::Agent(flags) => agent::agent(*flags).await,
+            Command::Marathon(flags) => marathon(*flags).await,
             Command::Run(options) => run::run(options).await,
         }
     }

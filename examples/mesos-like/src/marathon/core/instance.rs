@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::marathon::launch::Spot;
 use crate::marathon::model::{App, AppId, Unreachable, Version};
 
 /// One run of an app, from the moment in which it was decided until it has ended.
@@ -89,6 +90,13 @@ impl Instance {
                 Some((since.after(inactive_after_seconds), since.after(expunge_after_seconds)))
             }
         }
+    }
+
+    /// Where it is, as constraints look at it.
+    #[must_use]
+    pub fn spot(&self) -> Spot {
+        let (region, zone) = (self.region.clone(), self.zone.clone());
+        Spot { host: self.host.clone(), attributes: self.attributes.clone(), region, zone }
     }
 
     /// The state of its task, as Mesos calls it.

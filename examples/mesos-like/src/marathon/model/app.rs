@@ -226,6 +226,15 @@ impl App {
         mappings.map(|mapping| mapping.service_port).collect()
     }
 
+    /// The same, to be chosen where they are 0.
+    pub fn service_ports_mut(&mut self) -> impl Iterator<Item = &mut u16> {
+        let is_in_host_network = self.is_in_host_network();
+        let definitions = self.port_definitions.iter_mut().flatten().filter(move |_| is_in_host_network);
+        let mappings = self.container.iter_mut().flat_map(|container| &mut container.port_mappings);
+        let mappings = mappings.filter(move |_| !is_in_host_network);
+        definitions.map(|definition| &mut definition.port).chain(mappings.map(|mapping| &mut mapping.service_port))
+    }
+
     /// How many instances must be healthy while they are replaced.
     #[must_use]
     pub fn least_healthy(&self) -> u32 {
