@@ -297,3 +297,6 @@ impl Marathon {
         Timestamp::from_millisecond(next.0).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;
