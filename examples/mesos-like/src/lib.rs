@@ -7,6 +7,7 @@ pub mod duration;
 pub mod framework;
 pub mod http;
 pub mod master;
+pub mod pages;
 pub mod resources;
 pub mod v0;
 pub mod wire;
