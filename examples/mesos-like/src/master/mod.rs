@@ -11,6 +11,7 @@ pub mod front;
 pub mod leader;
 pub mod leading;
 pub mod metrics;
+pub mod pages;
 pub mod registry;
 pub mod relay;
 pub mod run;
