@@ -58,9 +58,15 @@ mod tests {
 
     #[test]
     fn resources_are_said_with_their_units() {
-        let resources = to_wire(&"cpus:0.1;cpus(web):0.2;mem:1536;disk:64;ports:[1-2]".parse().expect("resources"), &Form::default());
+        let resources = to_wire(
+            &"cpus:0.1;cpus(web):0.2;mem:1536;disk:64;ports:[1-2]".parse().expect("resources"),
+            &Form::default(),
+        );
         assert_eq!(in_words(&resources), "0.3 cpus, 64 MB disk, 1.5 GB mem, ports [1-2]");
-        assert_eq!((amount("mem", 3_145_728.0), amount("gpus", 2.0), rounded(-0.0001)), ("3 TB".to_owned(), "2".to_owned(), "0".to_owned()));
+        assert_eq!(
+            (amount("mem", 3_145_728.0), amount("gpus", 2.0), rounded(-0.0001)),
+            ("3 TB".to_owned(), "2".to_owned(), "0".to_owned())
+        );
         assert_eq!(in_words(&[]), "");
     }
 }

@@ -38,7 +38,9 @@ pub use amounts::{Amounts, amount, amounts, in_words};
 pub use bar::{Share, bar, bars};
 pub use frame::Page;
 pub use html::Html;
-pub use parts::{Tone, badge, bullets, cards, facts, id, link, listing, muted, note, section, time, time_of};
+pub use parts::{
+    Tone, badge, bullets, cards, facts, id, link, listing, muted, note, path_line, section, time, time_of,
+};
 pub use table::{Column, Table, paged};
 pub use tasks::{state, task_name};
 

@@ -54,6 +54,12 @@ pub fn note(words: impl Into<Html>) -> Html {
     element("p").class("note").add(words).into()
 }
 
+/// Where somebody is in a tree of folders.
+#[must_use]
+pub fn path_line(parts: impl Into<Html>) -> Html {
+    element("p").add(element("code").add(parts)).into()
+}
+
 /// A long name made by a program, of which each letter counts.
 #[must_use]
 pub fn id(id: &str) -> Html {

@@ -58,9 +58,8 @@ impl<const N: usize> Table<N> {
         if self.rows.is_empty() {
             return element("p").class("none").add(none).into();
         }
-        let heading = |column: &Column| {
-            element("th").class(column.class()).attribute("scope", "col").add(column.heading)
-        };
+        let heading =
+            |column: &Column| element("th").class(column.class()).attribute("scope", "col").add(column.heading);
         let headings: Html = self.columns.iter().map(heading).collect();
         let table = element("table").add(element("thead").add(element("tr").add(headings)));
         element("div").class("wide").add(table.add(element("tbody").add(self.rows))).into()

@@ -125,7 +125,8 @@ fn text(mut data: Vec<u8>, is_end: bool) -> String {
 }
 
 /// As `ls -l` has it: `-rw-r--r--`.
-fn mode_text(mode: u32) -> String {
+#[must_use]
+pub fn mode_text(mode: u32) -> String {
     let kind = match mode & 0o170_000 {
         0o040_000 => 'd',
         0o120_000 => 'l',

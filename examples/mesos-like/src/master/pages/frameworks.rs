@@ -11,8 +11,8 @@ use crate::master::api::roles::roles_of;
 use crate::pages::{
     Address, Column, Html, Table, Tone, badge, bullets, facts, id, in_words, link, muted, paged, section,
 };
-use crate::wire::operator::Framework;
 use crate::wire::FrameworkInfo;
+use crate::wire::operator::Framework;
 
 /// All frameworks.
 pub(super) fn list(looked: Looked<'_>, here: &Address) -> Html {

@@ -70,7 +70,8 @@ fn counts(metrics: &Metrics, looked: Looked<'_>) -> Html {
     let frameworks = format!("{} disconnected", metrics.count("frameworks_disconnected"));
     let under_way: f64 = ["staging", "starting", "killing"].iter().map(|state| metrics.tasks(state)).sum();
     let running = format!("{under_way} under way, {} unreachable", metrics.tasks("unreachable"));
-    let went_wrong: f64 = ENDED.iter().filter(|state| !["finished", "killed"].contains(state)).map(|state| metrics.tasks(state)).sum();
+    let went_wrong: f64 =
+        ENDED.iter().filter(|state| !["finished", "killed"].contains(state)).map(|state| metrics.tasks(state)).sum();
     let ended = format!("{} killed, {went_wrong} went wrong", metrics.tasks("killed"));
     let roles = looked.view.quotas.len();
     cards([
