@@ -19,22 +19,31 @@ pub fn amounts<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Amounts
     amounts
 }
 
+/// The same in the order in which people look for them.
+pub(super) fn in_order(amounts: &Amounts) -> Vec<(&str, f64)> {
+    const FIRST: [&str; 4] = ["cpus", "gpus", "mem", "disk"];
+    let mut all: Vec<(&str, f64)> = amounts.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    all.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    all
+}
+
 /// An amount of this resource: memory and disks are in megabytes.
 #[must_use]
 pub fn amount(name: &str, amount: f64) -> String {
     match name {
-        "mem" | "disk" if amount.abs() >= 1024.0 * 1024.0 => format!("{} TB", rounded(amount / 1024.0 / 1024.0)),
-        "mem" | "disk" if amount.abs() >= 1024.0 => format!("{} GB", rounded(amount / 1024.0)),
-        "mem" | "disk" => format!("{} MB", rounded(amount)),
-        _ => rounded(amount),
+        "mem" | "disk" if amount.abs() >= 1024.0 * 1024.0 => format!("{} TB", rounded(amount / 1024.0 / 1024.0, 2)),
+        "mem" | "disk" if amount.abs() >= 1024.0 => format!("{} GB", rounded(amount / 1024.0, 2)),
+        "mem" | "disk" => format!("{} MB", rounded(amount, 0)),
+        _ => rounded(amount, 3),
     }
 }
 
 /// Resources in a line: `0.5 cpus, 64 MB mem, ports [31000-31001]`.
 #[must_use]
 pub fn in_words(resources: &[Resource]) -> String {
-    let counted = amounts(resources).into_iter().filter(|(_, value)| *value != 0.0);
-    let counted = counted.map(|(name, value)| format!("{} {name}", amount(&name, value)));
+    let amounts = amounts(resources);
+    let counted = in_order(&amounts).into_iter().filter(|(_, value)| *value != 0.0);
+    let counted = counted.map(|(name, value)| format!("{} {name}", amount(name, value)));
     let others = resources.iter().filter(|resource| resource.r#type() != ValueType::Scalar);
     let others = match v0::resources(others) {
         serde_json::Value::Object(fields) => fields,
@@ -44,10 +53,10 @@ pub fn in_words(resources: &[Resource]) -> String {
     counted.chain(others).collect::<Vec<_>>().join(", ")
 }
 
-/// With as many digits as are there, at most three.
-fn rounded(number: f64) -> String {
-    let digits = format!("{number:.3}");
-    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+/// With as many digits as are there, at most so many behind the point.
+fn rounded(number: f64, most: usize) -> String {
+    let digits = format!("{number:.most$}");
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
     if digits == "-0" { "0".to_owned() } else { digits.to_owned() }
 }
 
@@ -62,9 +71,9 @@ mod tests {
             &"cpus:0.1;cpus(web):0.2;mem:1536;disk:64;ports:[1-2]".parse().expect("resources"),
             &Form::default(),
         );
-        assert_eq!(in_words(&resources), "0.3 cpus, 64 MB disk, 1.5 GB mem, ports [1-2]");
+        assert_eq!(in_words(&resources), "0.3 cpus, 1.5 GB mem, 64 MB disk, ports [1-2]");
         assert_eq!(
-            (amount("mem", 3_145_728.0), amount("gpus", 2.0), rounded(-0.0001)),
+            (amount("mem", 3_145_728.0), amount("gpus", 2.0), rounded(-0.0001, 3)),
             ("3 TB".to_owned(), "2".to_owned(), "0".to_owned())
         );
         assert_eq!(in_words(&[]), "");

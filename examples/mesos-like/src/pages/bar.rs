@@ -1,5 +1,6 @@
 //! [`bar`]: how much of something is used.
 
+use super::amounts::in_order;
 use super::html::{Html, element};
 use super::{Amounts, amount};
 
@@ -43,18 +44,18 @@ pub fn bar(words: &str, whole: f64, parts: &[(Share, f64)]) -> Html {
 /// A bar for each kind of resource: what is used and offered of all that there is.
 #[must_use]
 pub fn bars(total: &Amounts, used: &Amounts, offered: &Amounts) -> Html {
-    let line = |(name, total): (&String, &f64)| {
+    let line = |(name, total): (&str, f64)| {
         let of = |amounts: &Amounts| amounts.get(name).copied().unwrap_or(0.0);
         let (used, offered) = (of(used), of(offered));
-        let mut words = format!("{} of {} used", amount(name, used), amount(name, *total));
+        let mut words = format!("{} of {} used", amount(name, used), amount(name, total));
         if offered > 0.0 {
             words.push_str(&format!(", {} offered", amount(name, offered)));
         }
-        let gauge = bar(&format!("{name}: {words}"), *total, &[(Share::Used, used), (Share::Offered, offered)]);
+        let gauge = bar(&format!("{name}: {words}"), total, &[(Share::Used, used), (Share::Offered, offered)]);
         let line = element("div").class("line").add(element("span").class("name").add(name));
         line.add(gauge).add(element("span").class("words").add(words))
     };
-    element("div").class("bars").add(total.iter().map(line).collect::<Html>()).into()
+    element("div").class("bars").add(in_order(total).into_iter().map(line).collect::<Html>()).into()
 }
 
 #[cfg(test)]

@@ -128,7 +128,8 @@ impl Page {
             if here == Some(address.path()) { entry.attribute("aria-current", "page") } else { entry }
         };
         let site = element("span").class("site").add(&self.site);
-        element("header").add(site).add(element("nav").add(self.menu.iter().map(entry).collect::<Html>()))
+        let menu = element("nav").add(self.menu.iter().map(entry).collect::<Html>());
+        element("header").add(element("div").add(site).add(menu))
     }
 
     fn footer(&self) -> Element {

@@ -37,7 +37,6 @@ pub(super) fn table(looked: Looked<'_>, frameworks: &[&Framework], none: &str) -
         Column::number("Tasks"),
         Column::number("Offers"),
         Column::text("Uses"),
-        Column::text("Host"),
         Column::text("Registered"),
     ]);
     for framework in frameworks {
@@ -49,7 +48,6 @@ pub(super) fn table(looked: Looked<'_>, frameworks: &[&Framework], none: &str) -
             counts.get(framework_id).copied().unwrap_or(0).to_string().into(),
             framework.offers.len().to_string().into(),
             muted(in_words(&framework.allocated_resources)),
-            info.hostname.as_deref().unwrap_or_default().into(),
             registered(framework.registered_time.as_ref(), looked),
         ]);
     }

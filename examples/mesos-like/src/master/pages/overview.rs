@@ -77,8 +77,8 @@ fn counts(metrics: &Metrics, looked: Looked<'_>) -> Html {
     cards([
         ("Agents", metrics.count("slaves_active").to_string(), agents.into()),
         ("Frameworks", metrics.count("frameworks_active").to_string(), frameworks.into()),
-        ("Tasks that run", metrics.tasks("running").to_string(), running.into()),
-        ("Tasks that finished", metrics.tasks("finished").to_string(), ended.into()),
+        ("Running tasks", metrics.tasks("running").to_string(), running.into()),
+        ("Finished tasks", metrics.tasks("finished").to_string(), ended.into()),
         ("Offers", metrics.count("outstanding_offers").to_string(), "not answered yet".into()),
         ("Quotas", roles.to_string(), "of roles".into()),
     ])
