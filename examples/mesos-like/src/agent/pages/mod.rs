@@ -72,6 +72,3 @@ fn framed(api: &Api, title: &str) -> Page {
     menu.extend(master.map(|master| ("Cluster", master)));
     Page::new(title, format!("Agent {hostname}")).menu(menu)
 }
-
-#[cfg(test)]
-mod tests;
