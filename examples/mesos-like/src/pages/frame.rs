@@ -86,7 +86,7 @@ impl Page {
     }
 
     /// Puts something below what is there.
-    pub fn add(mut self, part: impl Into<Html>) -> Self {
+    pub fn part(mut self, part: impl Into<Html>) -> Self {
         self.body = self.body.and(part);
         self
     }

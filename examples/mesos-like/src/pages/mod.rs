@@ -19,7 +19,7 @@
 //! let page = Page::new("Apps", "marathon-like")
 //!     .menu([("Apps", Address::here("/pages")), ("Deployments", Address::here("/pages/deployments"))])
 //!     .refreshing(&Address::here("/pages"), &Query::of(""))
-//!     .add(section("Apps", table.or("No app was created yet.")));
+//!     .part(section("Apps", table.or("No app was created yet.")));
 //! assert!(page.text().contains("&lt;b&gt;odd&lt;/b&gt;"));
 //! assert_eq!(page.answer(StatusCode::OK).status(), 200);
 //! ```

@@ -102,12 +102,12 @@ fn page(name: &str) -> String {
     Page::new(name, name)
         .menu([("Menu", Address::here("/pages").with("of", name))])
         .refreshing(&Address::here("/x").with("id", name), &Query::default())
-        .add(section(name, table.or(name)))
-        .add(Table::new([Column::text("None")]).or(name))
-        .add(badge(Tone::Bad, name).and(muted(name)).and(note(name)).and(listing(name)).and(path_line(name)))
-        .add(facts([(name, name.into())]).and(cards([(name, name.to_owned(), name.into())])).and(bullets([name])))
-        .add(bar(name, 1.0, &[(Share::Good, 0.5)]).and(time(now, now)))
-        .add(bars(&Amounts::from([(name.to_owned(), 2.0)]), &Amounts::from([(name.to_owned(), 1.0)]), &Amounts::new()))
+        .part(section(name, table.or(name)))
+        .part(Table::new([Column::text("None")]).or(name))
+        .part(badge(Tone::Bad, name).and(muted(name)).and(note(name)).and(listing(name)).and(path_line(name)))
+        .part(facts([(name, name.into())]).and(cards([(name, name.to_owned(), name.into())])).and(bullets([name])))
+        .part(bar(name, 1.0, &[(Share::Good, 0.5)]).and(time(now, now)))
+        .part(bars(&Amounts::from([(name.to_owned(), 2.0)]), &Amounts::from([(name.to_owned(), 1.0)]), &Amounts::new()))
         .text()
 }
 

@@ -3,6 +3,8 @@
 mod files;
 mod overview;
 
+use std::path::Path;
+
 use http::StatusCode;
 use orch_core::clock::{Clock as _, SystemClock};
 
@@ -17,7 +19,7 @@ use crate::pages::{Address, Page, Query, note};
 pub async fn answer(api: &Api, rest: &str, query: &Query) -> Answer {
     page(api, rest, query).await.unwrap_or_else(|refusal| {
         let here = Address::here("/");
-        framed(api, "Nothing to show").still(&here).add(note(refusal.message)).answer(refusal.status)
+        framed(api, "Nothing to show").still(&here).part(note(refusal.message)).answer(refusal.status)
     })
 }
 
@@ -26,10 +28,10 @@ async fn page(api: &Api, rest: &str, query: &Query) -> Result<Answer, Refusal> {
     let path = query.get("path").unwrap_or_default();
     let page = match rest {
         "" => {
-            let shown = api.agent.ask(move |actor| overview::page(actor, now)).await;
+            let shown = api.agent.ask(|actor| overview::page(actor)).await;
             let shown = shown.map_err(|error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
             let (title, body) = shown;
-            framed(api, &title).refreshing(&Address::here("/"), query).add(body)
+            framed(api, &title).refreshing(&Address::here("/"), query).part(body)
         }
         "sandbox" => of_files(api, sandbox(api, query).await?, query),
         "browse" => of_files(api, files::folder(&api.files, path, now)?, query),
@@ -49,19 +51,17 @@ async fn sandbox(api: &Api, query: &Query) -> Result<Shown, Refusal> {
     let agent = api.agent.ask(|actor| actor.core.info().id.clone().unwrap_or_default().value).await;
     let agent = agent.map_err(|error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     let latest = layout::runs(&api.flags.work_dir, &agent, &key).join("latest");
-    let nested = part("task").map(|task| latest.join("tasks").join(task));
     let now = SystemClock.now();
-    let nested = nested.and_then(|nested| files::folder(&api.files, &nested.to_string_lossy(), now).ok());
-    match nested {
-        Some(nested) => Ok(nested),
-        None => files::folder(&api.files, &latest.to_string_lossy(), now),
-    }
+    let within = |path: &Path| files::folder(&api.files, &path.to_string_lossy(), now);
+    let nested = part("task").and_then(|task| within(&latest.join("tasks").join(task)).ok());
+    let shown = nested.map_or_else(|| within(&latest), Ok)?;
+    Ok(Shown { title: format!("Sandbox of {}", part("task").unwrap_or(executor)), ..shown })
 }
 
 fn of_files(api: &Api, shown: Shown, query: &Query) -> Page {
     let page = framed(api, &shown.title);
     let page = if shown.grows { page.refreshing(&shown.here, query) } else { page.still(&shown.here) };
-    page.add(shown.body)
+    page.part(shown.body)
 }
 
 fn framed(api: &Api, title: &str) -> Page {

@@ -1,18 +1,16 @@
 //! An agent's first page: what it is and what it runs.
 
-use orch_core::clock::Timestamp;
-
 use crate::agent::actor::Actor;
 use crate::agent::core::{Executor, Key, VERSION};
 use crate::pages::{
     Address, Amounts, Column, Html, Table, Tone, amounts, badge, bars, facts, id, in_words, link, muted, section,
-    state, task_name, time_of,
+    state, task_name,
 };
 use crate::resources::attribute_text;
 use crate::wire::{Resource, Task};
 
 /// Its title, and what it runs.
-pub(super) fn page(actor: &Actor, now: Timestamp) -> (String, Html) {
+pub(super) fn page(actor: &Actor) -> (String, Html) {
     let core = &actor.core;
     let info = core.info();
     let registered = match core.is_registered() {
@@ -29,7 +27,7 @@ pub(super) fn page(actor: &Actor, now: Timestamp) -> (String, Html) {
     said.extend(info.attributes.iter().map(|one| (one.name.as_str(), attribute_text(one).into())));
     let used = core.executors().values().filter(|executor| executor.is_alive()).flat_map(resources);
     let bars = bars(&amounts(core.resources()), &amounts(used), &Amounts::new());
-    let (active, ended) = (tasks(actor, now, false), tasks(actor, now, true));
+    let (active, ended) = (tasks(actor, false), tasks(actor, true));
     let page = facts(said).and(section("Resources", bars)).and(section("Executors", executors(actor)));
     let page = page.and(section("Active tasks", active.or("No task runs here.")));
     let ended = ended.or("None: what ended is known until its framework acknowledges it. Its files are kept longer.");
@@ -66,25 +64,22 @@ fn executors(actor: &Actor) -> Html {
     table.or("No executor runs here.")
 }
 
-fn tasks(actor: &Actor, now: Timestamp, has_ended: bool) -> Table<6> {
+fn tasks(actor: &Actor, has_ended: bool) -> Table<5> {
     let mut table = Table::new([
         Column::text("Task"),
         Column::text("State"),
         Column::text("Framework"),
         Column::text("Resources"),
-        Column::text("Since"),
         Column::text("Files"),
     ]);
     for (key, executor) in actor.core.executors() {
         for life in executor.tasks.values().filter(|life| life.has_ended() == has_ended) {
             let task: Task = life.told();
-            let since = task.statuses.last().and_then(|status| status.timestamp).unwrap_or(0.0);
             table.row([
                 task_name(&task),
                 state(&task),
                 framework(actor, key),
                 muted(in_words(&task.resources)),
-                time_of(since, now),
                 link(&sandbox(key).with("task", &task.task_id.value), "sandbox"),
             ]);
         }

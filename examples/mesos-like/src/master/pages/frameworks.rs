@@ -61,7 +61,8 @@ pub(super) fn one(looked: Looked<'_>, wanted: &str, why: Option<&WhyNoOffer>) ->
     let here = framework_page(wanted);
     let mut page = facts(said(looked, framework));
     if let Some(why) = why {
-        page = page.and(section("Why it has the offers that it has", reasons(why)));
+        let heading = if why.outstanding == 0 { "Why it has no offer" } else { "Why it has no more offers" };
+        page = page.and(section(heading, reasons(why)));
     }
     let page = page.and(tasks::sections(looked, &here, |task| task.framework_id.value == wanted));
     let outstanding = offers::outstanding(looked, |offer| offer.framework_id.value == wanted);
@@ -76,7 +77,6 @@ fn said(looked: Looked<'_>, framework: &Framework) -> Vec<(&'static str, Html)> 
         ("Id", id(id_of(framework))),
         ("Roles", roles_of(info).collect::<Vec<_>>().join(", ").into()),
         ("Uses", or_nothing(in_words(&framework.allocated_resources))),
-        ("User", or_nothing(info.user.clone())),
         ("Failover timeout", format!("{} s", info.failover_timeout()).into()),
         ("Checkpoints", if info.checkpoint() { "yes" } else { "no" }.into()),
         ("Capabilities", or_nothing(capabilities(info))),
@@ -88,9 +88,9 @@ fn said(looked: Looked<'_>, framework: &Framework) -> Vec<(&'static str, Html)> 
     if let Some(ended) = &framework.unregistered_time {
         said.push(("Ended", registered(Some(ended), looked)));
     }
-    let texts = [("Host", &info.hostname), ("Principal", &info.principal)];
-    let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)));
-    said.extend(texts.filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.into())));
+    let texts = [("User", Some(&info.user)), ("Host", info.hostname.as_ref()), ("Principal", info.principal.as_ref())];
+    let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.filter(|text| !text.is_empty())?)));
+    said.extend(texts.map(|(name, text)| (name, text.into())));
     if let Some(url) = info.webui_url.as_deref().filter(|url| !url.is_empty()) {
         // It is somebody else's word: only what is of the web is more than a text.
         said.push(("Its own page", Address::web(url).map_or_else(|| url.into(), |address| link(&address, url))));

@@ -35,14 +35,14 @@ pub async fn answer(office: Office<'_>, rest: &str, request: &Request<Incoming>)
     let query = Query::of(request.uri().query().unwrap_or_default());
     page(office, rest, &query).await.unwrap_or_else(|refusal| {
         let here = Address::here("/");
-        framed(office, "Nothing to show", &here).still(&here).add(note(refusal.message)).answer(refusal.status)
+        framed(office, "Nothing to show", &here).still(&here).part(note(refusal.message)).answer(refusal.status)
     })
 }
 
 /// What a master that cannot answer yet says to people. They see the rest when it can.
 pub fn waiting(reason: &str) -> Answer {
     let page = Page::new("Waiting for the master", "mesos-like").refreshing(&Address::here("/"), &Query::default());
-    page.add(note(reason)).answer(StatusCode::SERVICE_UNAVAILABLE)
+    page.part(note(reason)).answer(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, Refusal> {
@@ -75,7 +75,7 @@ async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, R
         "offers" => ("Outstanding offers".to_owned(), offers::all(looked, &here)),
         _ => ("Roles".to_owned(), roles::all(looked)),
     };
-    Ok(framed(office, &title, &here).refreshing(&here, query).add(body).answer(StatusCode::OK))
+    Ok(framed(office, &title, &here).refreshing(&here, query).part(body).answer(StatusCode::OK))
 }
 
 fn framed(office: Office<'_>, title: &str, here: &Address) -> Page {

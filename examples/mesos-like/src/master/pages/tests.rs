@@ -56,80 +56,94 @@ fn resources(role: &str) -> Vec<Resource> {
     all
 }
 
-/// A cluster with one of everything, all called so.
-fn view(name: &str) -> View {
-    // A role within a role is two.
-    let role = name.replace('/', "|");
-    let id = |kind: &str| format!("{kind}{name}");
+/// What something of this kind is known by.
+fn id(kind: &str, name: &str) -> String {
+    format!("{kind}{name}")
+}
+
+fn agent(name: &str, role: &str) -> Agent {
     let text = Text { value: name.to_owned() };
     let attribute =
-        Attribute { name: id("rack"), r#type: ValueType::Text.into(), text: Some(text), ..Attribute::default() };
+        Attribute { name: id("rack", name), r#type: ValueType::Text.into(), text: Some(text), ..Attribute::default() };
     let agent_info = AgentInfo {
-        id: Some(id("agent").as_str().into()),
+        id: Some(id("agent", name).as_str().into()),
         hostname: name.to_owned(),
         attributes: vec![attribute],
         ..AgentInfo::default()
     };
-    let agent = Agent {
-        agent_info: agent_info.clone(),
+    Agent {
+        agent_info,
         active: true,
         version: name.to_owned(),
         pid: Some("slave(1)@127.0.0.1:5051".to_owned()),
         registered_time: Some(TimeInfo { nanoseconds: 1_500_000_000 }),
-        total_resources: resources(&role),
-        allocated_resources: resources(&role),
-        offered_resources: resources(&role),
+        total_resources: resources(role),
+        allocated_resources: resources(role),
+        offered_resources: resources(role),
         ..Agent::default()
-    };
-    let mut odd = Agent { pid: Some(format!("slave(1)@{name}")), active: false, ..agent.clone() };
-    odd.agent_info.id = Some(id("odd").as_str().into());
+    }
+}
+
+fn framework(name: &str, role: &str) -> Framework {
     let offer = Offer {
-        id: id("offer").as_str().into(),
-        framework_id: id("framework").as_str().into(),
-        agent_id: id("agent").as_str().into(),
-        resources: resources(&role),
-        allocation_info: Some(AllocationInfo { role: Some(role.clone()) }),
+        id: id("offer", name).as_str().into(),
+        framework_id: id("framework", name).as_str().into(),
+        agent_id: id("agent", name).as_str().into(),
+        resources: resources(role),
+        allocation_info: Some(AllocationInfo { role: Some(role.to_owned()) }),
         ..Offer::default()
     };
     let inverse =
         InverseOffer { framework_id: "gone".into(), agent_id: Some("gone".into()), ..InverseOffer::default() };
     let framework_info = FrameworkInfo {
-        id: Some(id("framework").as_str().into()),
+        id: Some(id("framework", name).as_str().into()),
         name: name.to_owned(),
         user: name.to_owned(),
-        roles: vec![role.clone()],
+        roles: vec![role.to_owned()],
         hostname: Some(name.to_owned()),
         principal: Some(name.to_owned()),
         webui_url: Some(name.to_owned()),
         ..FrameworkInfo::default()
     };
-    let framework = Framework {
+    Framework {
         framework_info,
         connected: true,
         offers: vec![offer],
         inverse_offers: vec![inverse],
-        allocated_resources: resources(&role),
+        allocated_resources: resources(role),
         ..Framework::default()
-    };
-    let task = |kind: &str, state: TaskState| Task {
-        task_id: id(kind).as_str().into(),
+    }
+}
+
+fn task(kind: &str, name: &str, role: &str, state: TaskState) -> Task {
+    Task {
+        task_id: id(kind, name).as_str().into(),
         name: name.to_owned(),
-        framework_id: id("framework").as_str().into(),
-        agent_id: id("agent").as_str().into(),
+        framework_id: id("framework", name).as_str().into(),
+        agent_id: id("agent", name).as_str().into(),
         state: state.into(),
-        resources: resources(&role),
+        resources: resources(role),
         statuses: vec![TaskStatus { message: Some(name.to_owned()), healthy: Some(true), ..TaskStatus::default() }],
         ..Task::default()
-    };
-    let amounts = std::collections::BTreeMap::from([(id("cpus"), Scalar { value: 2.0 })]);
+    }
+}
+
+/// A cluster with one of everything, all called so.
+fn view(name: &str) -> View {
+    // A role within a role is two.
+    let role = name.replace('/', "|");
+    let agent = agent(name, &role);
+    let mut odd = Agent { pid: Some(format!("slave(1)@{name}")), active: false, ..agent.clone() };
+    odd.agent_info.id = Some(id("odd", name).as_str().into());
+    let amounts = std::collections::BTreeMap::from([(id("cpus", name), Scalar { value: 2.0 })]);
     let quota = QuotaConfig { role: role.clone(), guarantees: amounts.clone(), limits: amounts };
     View {
+        recovered_agents: vec![agent.agent_info.clone()],
         agents: vec![agent, odd],
-        recovered_agents: vec![agent_info],
         unreachable_agents: 1,
-        frameworks: vec![framework],
-        tasks: vec![task("task", TaskState::Running)],
-        completed_tasks: vec![task("old", TaskState::Failed)],
+        frameworks: vec![framework(name, &role)],
+        tasks: vec![task("task", name, &role, TaskState::Running)],
+        completed_tasks: vec![task("old", name, &role, TaskState::Failed)],
         weights: [(role.clone(), 2.0)].into(),
         quotas: [(role, quota)].into(),
         ..View::default()
