@@ -82,12 +82,12 @@ async fn leads(browser: &Browser) {
     let tasks = open(&format!("http://{}/pages/tasks", cluster.master(1))).await;
     let sandbox = eventually("what it wrote", async || {
         let seen = open(&tasks.link("sandbox")).await;
-        (seen.text().contains("inner/") && seen.text().contains("27 B")).then_some(seen)
+        (seen.text().contains("inner/") && seen.text().contains("25 B")).then_some(seen)
     })
     .await;
     sandbox.expect_quiet().expect(&["Sandbox of talker", "stdout", "stderr", "-rw-"]);
     let stdout = open(&sandbox.link("stdout")).await;
-    stdout.expect_quiet().expect(&["said <b>aloud</b> & well\n", "Bytes 0–27 of 27"]);
+    stdout.expect_quiet().expect(&["said <b>aloud</b> & well\n", "Bytes 0–25 of 25"]);
     open(&sandbox.link("stderr")).await.expect_quiet().expect(&["wrong\n"]);
     let inner = open(&sandbox.link("inner/")).await;
     open(&inner.expect_quiet().link("file")).await.expect_quiet().expect(&["deep\n"]);
@@ -109,7 +109,7 @@ async fn names(browser: &Browser) {
         "<img src=http://127.0.0.9/x onerror=\"document.title='taken'\">&'<script>console.log(1)</script>";
     let mut cluster = Cluster::new("names");
     cluster.start_master(1, &[&format!("--cluster={ODD}")]);
-    cluster.start_agent(1, &[&format!("--attributes=rack:{ODD}")]);
+    cluster.start_agent(1, &[&format!("--attributes=rack:{ODD}"), &format!("--hostname={ODD}")]);
     cluster.wait_for_agents(1).await;
     let mut framework = Framework::subscribe(&[cluster.master(1)], info(ODD)).await;
     framework.launch([mesos_like::wire::TaskInfo { name: ODD.to_owned(), ..task("odd", "exec sleep 1000") }]);

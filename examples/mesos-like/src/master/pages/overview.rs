@@ -65,23 +65,29 @@ fn said(office: Office<'_>, looked: Looked<'_>) -> Vec<(&'static str, Html)> {
 }
 
 fn counts(metrics: &Metrics, looked: Looked<'_>) -> Html {
-    let disconnected = metrics.count("slaves_inactive");
-    let agents = format!("{disconnected} inactive, {} unreachable", metrics.count("slaves_unreachable"));
-    let frameworks = format!("{} disconnected", metrics.count("frameworks_disconnected"));
-    let under_way: f64 = ["staging", "starting", "killing"].iter().map(|state| metrics.tasks(state)).sum();
-    let running = format!("{under_way} under way, {} unreachable", metrics.tasks("unreachable"));
-    let went_wrong: f64 =
-        ENDED.iter().filter(|state| !["finished", "killed"].contains(state)).map(|state| metrics.tasks(state)).sum();
-    let ended = format!("{} killed, {went_wrong} went wrong", metrics.tasks("killed"));
-    let roles = looked.view.quotas.len();
+    let under_way = ["staging", "starting", "killing"].iter().map(|state| metrics.tasks(state)).sum();
+    let wrong = ENDED.iter().filter(|state| !["finished", "killed"].contains(state));
+    let wrong = wrong.map(|state| metrics.tasks(state)).sum();
+    let unreachable = metrics.count("slaves_unreachable");
+    let agents = [(metrics.count("slaves_inactive"), "inactive"), (unreachable, "unreachable")];
+    let frameworks = [(metrics.count("frameworks_disconnected"), "disconnected")];
+    let tasks = [(under_way, "under way"), (metrics.tasks("unreachable"), "unreachable")];
+    let ended = [(metrics.tasks("killed"), "killed"), (wrong, "went wrong")];
+    let quotas = looked.view.quotas.len().to_string();
     cards([
-        ("Agents", metrics.count("slaves_active").to_string(), agents.into()),
-        ("Frameworks", metrics.count("frameworks_active").to_string(), frameworks.into()),
-        ("Running tasks", metrics.tasks("running").to_string(), running.into()),
-        ("Finished tasks", metrics.tasks("finished").to_string(), ended.into()),
-        ("Offers", metrics.count("outstanding_offers").to_string(), "not answered yet".into()),
-        ("Quotas", roles.to_string(), "of roles".into()),
+        ("Agents", metrics.count("slaves_active").to_string(), words("active", &agents)),
+        ("Frameworks", metrics.count("frameworks_active").to_string(), words("connected", &frameworks)),
+        ("Tasks", metrics.tasks("running").to_string(), words("running", &tasks)),
+        ("Ended tasks", metrics.tasks("finished").to_string(), words("finished", &ended)),
+        ("Offers", metrics.count("outstanding_offers").to_string(), "outstanding".into()),
+        ("Quotas", quotas, "set".into()),
     ])
+}
+
+/// What a number counts, and those that it does not count, if there are any.
+fn words(counted: &str, others: &[(f64, &str)]) -> Html {
+    let others = others.iter().filter(|(count, _)| *count > 0.0).map(|(count, word)| format!(", {count} {word}"));
+    format!("{counted}{}", others.collect::<String>()).into()
 }
 
 fn resources(total: &Amounts, used: &Amounts, offered: &Amounts) -> Html {
