@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use orch_core::clock::{Clock as _, SystemClock, Timestamp};
 
 use self::names::Names;
+use self::overview::Metrics;
 use super::api::Office;
 use super::view::{Parts, View};
 use crate::http::{Answer, Refusal, refused};
@@ -48,8 +49,9 @@ pub fn waiting(reason: &str) -> Answer {
 async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, Refusal> {
     let wanted = query.get("id").unwrap_or_default();
     let not_found = |what: &str| Refusal::new(StatusCode::NOT_FOUND, format!("There is no {what} {wanted:?}"));
+    let metrics = if rest.is_empty() { Metrics::of(office).await } else { Metrics::default() };
     let (here, parts) = match rest {
-        "" => (Address::here("/"), overview::parts(office).await),
+        "" => (Address::here("/"), metrics.parts()),
         "agents" => (Address::here("/pages/agents"), Parts::ALL),
         "agent" => (Address::here("/pages/agent").with("id", wanted), Parts::ALL),
         "frameworks" => (Address::here("/pages/frameworks"), Parts::ALL),
@@ -63,7 +65,7 @@ async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, R
     let names = Names::of(&view);
     let looked = Looked { view: &view, names: &names, query, now: SystemClock.now() };
     let (title, body): (String, Html) = match rest {
-        "" => ("Overview".to_owned(), overview::page(office, looked, parts).await),
+        "" => ("Overview".to_owned(), overview::page(office, looked, &metrics)),
         "agents" => ("Agents".to_owned(), agents::list(looked, &here)),
         "agent" => agents::one(looked, wanted).ok_or_else(|| not_found("agent"))?,
         "frameworks" => ("Frameworks".to_owned(), frameworks::list(looked, &here)),

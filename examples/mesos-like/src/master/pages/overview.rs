@@ -20,16 +20,8 @@ const MANY: f64 = 5_000.0;
 const ACTIVE: [&str; 5] = ["running", "staging", "starting", "killing", "unreachable"];
 const ENDED: [&str; 8] = ["finished", "failed", "killed", "error", "lost", "dropped", "gone", "gone_by_operator"];
 
-/// What is looked at.
-pub(super) async fn parts(office: Office<'_>) -> Parts {
-    let metrics = Metrics::of(office).await;
-    let tasks: f64 = ACTIVE.iter().chain(&ENDED).map(|state| metrics.tasks(state)).sum();
-    if tasks > MANY { Parts::ROLES } else { Parts::ALL }
-}
-
-/// How the cluster is.
-pub(super) async fn page(office: Office<'_>, looked: Looked<'_>, parts: Parts) -> Html {
-    let metrics = Metrics::of(office).await;
+/// How the cluster is, by what is measured of it, and by the parts of the view that are there.
+pub(super) fn page(office: Office<'_>, looked: Looked<'_>, metrics: &Metrics) -> Html {
     let (mut total, mut used, mut offered) = (Amounts::new(), Amounts::new(), Amounts::new());
     for agent in looked.view.agents.iter().filter(|agent| agent.active || agent.deactivated == Some(true)) {
         let of_agent = agents::amounts_of(agent);
@@ -37,14 +29,14 @@ pub(super) async fn page(office: Office<'_>, looked: Looked<'_>, parts: Parts) -
             of_agent.into_iter().for_each(|(name, value)| *sums.entry(name).or_default() += value);
         }
     }
-    let page = facts(said(office, looked)).and(counts(&metrics, looked));
+    let page = facts(said(office, looked)).and(counts(metrics, looked));
     let page = page.and(section("Resources", resources(&total, &used, &offered)));
     let few: Vec<&Framework> = looked.view.frameworks.iter().take(FEW).collect();
     let shown = frameworks::table(looked, &few, "No framework is subscribed.");
     let page = page.and(section("Frameworks", shown.and(rest(looked.view.frameworks.len(), "frameworks"))));
     let few: Vec<&Agent> = looked.view.agents.iter().take(FEW).collect();
     let page = page.and(section("Agents", agents::table(looked, &few).and(rest(looked.view.agents.len(), "agents"))));
-    if !parts.tasks {
+    if !metrics.parts().tasks {
         return page.and(section("Tasks", link(&Address::here("/pages/tasks"), "All tasks")));
     }
     let few: Vec<&Task> = looked.view.tasks.iter().take(FEW).collect();
@@ -105,11 +97,18 @@ fn rest(count: usize, kind: &str) -> Html {
 }
 
 /// What is measured, by name.
-struct Metrics(BTreeMap<String, f64>);
+#[derive(Debug, Default)]
+pub(super) struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
-    async fn of(office: Office<'_>) -> Self {
+    pub(super) async fn of(office: Office<'_>) -> Self {
         Self(office.desk.metrics().await.into_iter().collect())
+    }
+
+    /// What is looked at for the first page.
+    pub(super) fn parts(&self) -> Parts {
+        let tasks: f64 = ACTIVE.iter().chain(&ENDED).map(|state| self.tasks(state)).sum();
+        if tasks > MANY { Parts::ROLES } else { Parts::ALL }
     }
 
     fn count(&self, name: &str) -> f64 {

@@ -15,11 +15,13 @@ pub(super) fn sections(looked: Looked<'_>, here: &Address, is_wanted: impl Fn(&T
     let active: Vec<&Task> = active.filter(|task| is_wanted(task)).collect();
     let mut completed: Vec<&Task> = looked.view.completed_tasks.iter().filter(|task| is_wanted(task)).collect();
     completed.sort_by(|one, other| since(other).total_cmp(&since(one)));
+    let headings = [("Active", active.len()), ("Completed", completed.len())];
+    let [active_heading, completed_heading] = headings.map(|(kind, count)| format!("{kind} tasks ({count})"));
     let (shown, more) = paged(&active, "active", here, looked.query);
     let active = table(looked, shown, "No task runs.").and(more);
     let (shown, more) = paged(&completed, "completed", here, looked.query);
     let completed = table(looked, shown, "No task has ended yet.").and(more);
-    section("Active tasks", active).and(section("Completed tasks", completed))
+    section(&active_heading, active).and(section(&completed_heading, completed))
 }
 
 pub(super) fn table(looked: Looked<'_>, tasks: &[&Task], none: &str) -> Html {
