@@ -26,9 +26,9 @@ pub(crate) struct Seen {
     /// The page, as it is after it was read, and after all that it may have done.
     pub(crate) dom: String,
     /// What it wrote to the browser's console.
-    console: Vec<String>,
+    pub(crate) console: Vec<String>,
     /// What was asked for it, the page itself included.
-    asked: Vec<String>,
+    pub(crate) asked: Vec<String>,
 }
 
 /// How a picture is taken.

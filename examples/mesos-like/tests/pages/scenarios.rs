@@ -13,6 +13,7 @@ use crate::framework::{Framework, info, task};
 type Scenario = (&'static str, fn(&Browser));
 
 pub(crate) const ALL: &[Scenario] = &[
+    ("what_a_page_asks_for_and_complains_of_is_seen", |browser| block_on(tells(browser))),
     ("every_page_shows_the_cluster_and_asks_for_nothing_but_itself", |browser| block_on(shows(browser))),
     ("a_task_leads_to_the_files_of_its_sandbox_and_to_no_others", |browser| block_on(leads(browser))),
     ("names_that_others_chose_are_shown_and_do_nothing", |browser| block_on(names(browser))),
@@ -25,6 +26,18 @@ fn block_on(future: impl Future<Output = ()>) {
 
 fn in_role(name: &str, role: &str) -> FrameworkInfo {
     FrameworkInfo { role: Some(role.to_owned()), hostname: Some("here".to_owned()), ..info(name) }
+}
+
+/// The browser is no witness unless it tells of what is wrong.
+async fn tells(browser: &Browser) {
+    let cluster = Cluster::new("told");
+    let page = cluster.folder().join("page.html");
+    let wrong = "<body><p>here</p><img src='http://127.0.0.9:9/x'><script>console.error('odd')</script>";
+    std::fs::write(&page, wrong).expect("a file");
+    let seen = browser.open(cluster.folder(), &format!("file://{}", page.display())).await;
+    seen.expect(&["here"]);
+    assert!(seen.asked.iter().any(|asked| asked == "http://127.0.0.9:9/x"), "{:?}", seen.asked);
+    assert!(seen.console.iter().any(|line| line.contains("odd")), "{:?}", seen.console);
 }
 
 async fn shows(browser: &Browser) {

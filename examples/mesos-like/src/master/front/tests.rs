@@ -65,7 +65,7 @@ async fn a_follower_sends_everybody_to_the_leader_and_nobody_anywhere_if_there_i
     follower.stand.send_replace(Stand::Follows(Box::new(leader.info.clone())));
     let there = leader.server.address();
     for (method, path) in
-        [("POST", "/master/api/v1/scheduler"), ("GET", "/tasks?limit=1"), ("GET", "/"), ("GET", "/pages/agent?id=a")]
+        [("POST", "/master/api/v1/scheduler"), ("GET", "/tasks?limit=1"), ("GET", "/"), ("GET", "/pages/agents?id=a")]
     {
         let (status, location, _) = ask(&follower, method, path).await;
         assert_eq!((status, location), (307, Some(format!("//{there}{path}"))));

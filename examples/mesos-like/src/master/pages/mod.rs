@@ -47,34 +47,33 @@ pub fn waiting(reason: &str) -> Answer {
 }
 
 async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, Refusal> {
-    let wanted = query.get("id").unwrap_or_default();
-    let not_found = |what: &str| Refusal::new(StatusCode::NOT_FOUND, format!("There is no {what} {wanted:?}"));
-    let metrics = if rest.is_empty() { Metrics::of(office).await } else { Metrics::default() };
-    let (here, parts) = match rest {
-        "" => (Address::here("/"), metrics.parts()),
-        "agents" => (Address::here("/pages/agents"), Parts::ALL),
-        "agent" => (Address::here("/pages/agent").with("id", wanted), Parts::ALL),
-        "frameworks" => (Address::here("/pages/frameworks"), Parts::ALL),
-        "framework" => (Address::here("/pages/framework").with("id", wanted), Parts::ALL),
-        "tasks" => (Address::here("/pages/tasks"), Parts::ALL),
-        "offers" => (Address::here("/pages/offers"), Parts::ROLES),
-        "roles" => (Address::here("/pages/roles"), Parts::ROLES),
+    let (wanted, metrics) = (query.get("id"), Metrics::of(office, rest).await);
+    let (here, parts) = match (rest, wanted) {
+        ("", _) => (Address::here("/"), metrics.parts()),
+        ("agents", None) => (Address::here("/pages/agents"), Parts::AGENTS),
+        ("agents", Some(id)) => (names::agent_page(id), Parts::ALL),
+        ("frameworks", None) => (Address::here("/pages/frameworks"), Parts::ALL),
+        ("frameworks", Some(id)) => (names::framework_page(id), Parts::ALL),
+        ("tasks", _) => (Address::here("/pages/tasks"), Parts::ALL),
+        ("offers", _) => (Address::here("/pages/offers"), Parts::ROLES),
+        ("roles", _) => (Address::here("/pages/roles"), Parts::ROLES),
         _ => return Err(Refusal::new(StatusCode::NOT_FOUND, format!("There is no page {rest:?}"))),
     };
     let view = office.desk.view(parts).await?;
     let names = Names::of(&view);
     let looked = Looked { view: &view, names: &names, query, now: SystemClock.now() };
-    let (title, body): (String, Html) = match rest {
-        "" => ("Overview".to_owned(), overview::page(office, looked, &metrics)),
-        "agents" => ("Agents".to_owned(), agents::list(looked, &here)),
-        "agent" => agents::one(looked, wanted).ok_or_else(|| not_found("agent"))?,
-        "frameworks" => ("Frameworks".to_owned(), frameworks::list(looked, &here)),
-        "framework" => {
-            let why = office.desk.why_no_offer(wanted).await?;
-            frameworks::one(looked, wanted, why.as_ref()).ok_or_else(|| not_found("framework"))?
+    let not_found = |what: &str, id: &str| Refusal::new(StatusCode::NOT_FOUND, format!("There is no {what} {id:?}"));
+    let (title, body): (String, Html) = match (rest, wanted) {
+        ("", _) => ("Overview".to_owned(), overview::page(office, looked, &metrics)),
+        ("agents", None) => ("Agents".to_owned(), agents::list(looked, &here)),
+        ("agents", Some(id)) => agents::one(looked, id).ok_or_else(|| not_found("agent", id))?,
+        ("frameworks", None) => ("Frameworks".to_owned(), frameworks::list(looked, &here)),
+        ("frameworks", Some(id)) => {
+            let why = office.desk.why_no_offer(id).await?;
+            frameworks::one(looked, id, why.as_ref()).ok_or_else(|| not_found("framework", id))?
         }
-        "tasks" => ("Tasks".to_owned(), tasks::all(looked, &here)),
-        "offers" => ("Outstanding offers".to_owned(), offers::all(looked, &here)),
+        ("tasks", _) => ("Tasks".to_owned(), tasks::all(looked, &here)),
+        ("offers", _) => ("Outstanding offers".to_owned(), offers::all(looked, &here)),
         _ => ("Roles".to_owned(), roles::all(looked)),
     };
     Ok(framed(office, &title, &here).refreshing(&here, query).part(body).answer(StatusCode::OK))

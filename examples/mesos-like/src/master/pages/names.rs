@@ -59,11 +59,11 @@ pub(super) fn agent_id(agent: &Agent) -> &str {
 }
 
 pub(super) fn agent_page(id: &str) -> Address {
-    Address::here("/pages/agent").with("id", id)
+    Address::here("/pages/agents").with("id", id)
 }
 
 pub(super) fn framework_page(id: &str) -> Address {
-    Address::here("/pages/framework").with("id", id)
+    Address::here("/pages/frameworks").with("id", id)
 }
 
 /// Where an agent listens.

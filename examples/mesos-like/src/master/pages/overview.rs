@@ -101,8 +101,10 @@ fn rest(count: usize, kind: &str) -> Html {
 pub(super) struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
-    pub(super) async fn of(office: Office<'_>) -> Self {
-        Self(office.desk.metrics().await.into_iter().collect())
+    /// What the page of this name shows: but for the first, nothing.
+    pub(super) async fn of(office: Office<'_>, page: &str) -> Self {
+        let measured = if page.is_empty() { office.desk.metrics().await } else { Vec::new() };
+        Self(measured.into_iter().collect())
     }
 
     /// What is looked at for the first page.

@@ -18,7 +18,17 @@ use crate::wire::{
     Task, TaskState, TaskStatus, Text, TimeInfo, ValueType,
 };
 
-const PAGES: [&str; 8] = ["", "agents", "agent", "frameworks", "framework", "tasks", "offers", "roles"];
+/// The pages, and of which kind the thing is that one is about.
+const PAGES: [(&str, Option<&str>); 8] = [
+    ("", None),
+    ("agents", None),
+    ("agents", Some("agent")),
+    ("frameworks", None),
+    ("frameworks", Some("framework")),
+    ("tasks", None),
+    ("offers", None),
+    ("roles", None),
+];
 
 #[derive(Debug)]
 struct Fixed(View);
@@ -155,9 +165,9 @@ fn shown(name: &str) -> Vec<Parsed> {
     let about = About::new(flags(&[]).expect("flags"), 5050, Timestamp::UNIX_EPOCH, &SeededEntropy::from_os());
     let desk = Fixed(view(name));
     let office = Office { about: &about, elected: Timestamp::UNIX_EPOCH, desk: &desk };
-    let shown = |rest: &'static str| {
-        let query = Address::here("").with("id", &format!("{rest}{name}"));
-        let query = Query::of(query.as_str().trim_start_matches('?'));
+    let shown = |(rest, about): (&'static str, Option<&str>)| {
+        let query = about.map(|kind| Address::here("").with("id", &id(kind, name)));
+        let query = Query::of(query.as_ref().map_or("", |query| query.as_str().trim_start_matches('?')));
         runtime.block_on(async move {
             let answer =
                 page(office, rest, &query).await.unwrap_or_else(|refusal| panic!("{rest}: {}", refusal.message));
@@ -173,7 +183,7 @@ proptest! {
     #[test]
     fn the_pages_have_the_same_tags_whatever_hosts_tasks_frameworks_and_roles_are_called(name in hostile()) {
         for (page, (plain, odd)) in PAGES.iter().zip(shown("x").into_iter().zip(shown(&name))) {
-            prop_assert_eq!(&odd.tags, &plain.tags, "{}", page);
+            prop_assert_eq!(&odd.tags, &plain.tags, "{:?}", page);
             prop_assert_eq!(&odd.errors, &Vec::<String>::new());
             let leads = |link: &String| link.starts_with('/') || link.starts_with("http://127.0.0.1:5051/");
             prop_assert!(odd.links.iter().all(leads), "{:?}", odd.links);
@@ -189,7 +199,7 @@ fn the_pages_show_what_the_master_knows_and_lead_to_one_another() {
         assert!(overview.text.contains(word), "{word} in {}", overview.text);
     }
     let sandbox = "http://127.0.0.1:5051/pages/sandbox?framework=frameworkweb&executor=taskweb&task=taskweb";
-    for link in ["/pages/agent?id=agentweb", "/pages/framework?id=frameworkweb", sandbox] {
+    for link in ["/pages/agents?id=agentweb", "/pages/frameworks?id=frameworkweb", sandbox] {
         assert!(overview.links.iter().any(|known| known == link), "{link} in {:?}", overview.links);
     }
     let framework = &pages[4].text;
