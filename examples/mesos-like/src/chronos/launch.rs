@@ -128,8 +128,13 @@ mod tests {
     }
 
     fn env<'a>(task: &'a TaskInfo, name: &str) -> &'a str {
-        let variables = &task.command.as_ref().and_then(|command| command.environment.as_ref()).expect("variables").variables;
-        variables.iter().find(|variable| variable.name == name).and_then(|variable| variable.value.as_deref()).unwrap_or("")
+        let variables =
+            &task.command.as_ref().and_then(|command| command.environment.as_ref()).expect("variables").variables;
+        variables
+            .iter()
+            .find(|variable| variable.name == name)
+            .and_then(|variable| variable.value.as_deref())
+            .unwrap_or("")
     }
 
     #[test]

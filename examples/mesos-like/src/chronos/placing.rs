@@ -39,13 +39,17 @@ pub(super) fn placed(offers: &[Offer], waiting: &[(&Job, &Run)], filters: &Filte
         let tasks = group.iter().map(|(job, run)| task(job, run));
         let placement = place(&mut FilterScoreScheduler::default(), &suitable, tasks, filters);
         if let Some((task, refusal)) = placement.refused.first() {
-            placed.refused = Some(format!("{task}: {}", refusal.to_string().replace("nodes are available", "offers will do")));
+            placed.refused =
+                Some(format!("{task}: {}", refusal.to_string().replace("nodes are available", "offers will do")));
         }
         for accept in placement.calls.into_iter().filter_map(|call| call.accept) {
-            let Some(offer) = accept.offer_ids.first().and_then(|id| left.iter_mut().find(|offer| offer.id == *id)) else {
+            let Some(offer) = accept.offer_ids.first().and_then(|id| left.iter_mut().find(|offer| offer.id == *id))
+            else {
                 continue;
             };
-            for mut task in accept.operations.into_iter().filter_map(|operation| operation.launch).flat_map(|l| l.task_infos) {
+            for mut task in
+                accept.operations.into_iter().filter_map(|operation| operation.launch).flat_map(|l| l.task_infos)
+            {
                 settle(&mut task, offer);
                 placed.launched.push((task.task_id.value.clone(), offer.agent_id.value.clone()));
                 on_offer.entry(offer.id.value.clone()).or_default().push(task);
@@ -73,7 +77,8 @@ fn groups<'a>(waiting: &[(&'a Job, &'a Run)]) -> Vec<Vec<(&'a Job, &'a Run)>> {
 fn settle(task: &mut TaskInfo, offer: &mut Offer) {
     let wanted = std::mem::take(&mut task.resources);
     task.resources = wanted.iter().flat_map(|resource| take(resource, &mut offer.resources)).collect();
-    let command = task.command.as_mut().or_else(|| task.executor.as_mut().and_then(|executor| executor.command.as_mut()));
+    let command =
+        task.command.as_mut().or_else(|| task.executor.as_mut().and_then(|executor| executor.command.as_mut()));
     if let Some(environment) = command.and_then(|command| command.environment.as_mut()) {
         environment.variables.push(variable("HOST", &offer.hostname));
     }
@@ -183,7 +188,8 @@ mod tests {
         let accept = placed.calls[0].accept.as_ref().expect("an acceptance");
         let task = &accept.operations[0].launch.as_ref().expect("a launch").task_infos[0];
         let cpus: Vec<_> = task.resources.iter().filter(|resource| resource.name == "cpus").collect();
-        let amounts: Vec<f64> = cpus.iter().filter_map(|cpus| cpus.scalar.as_ref()).map(|scalar| scalar.value).collect();
+        let amounts: Vec<f64> =
+            cpus.iter().filter_map(|cpus| cpus.scalar.as_ref()).map(|scalar| scalar.value).collect();
         assert_eq!((amounts, cpus[0].reservations.len()), (vec![0.4, 0.6], 1));
         let environment = task.command.as_ref().and_then(|command| command.environment.as_ref()).expect("variables");
         assert!(environment.variables.contains(&variable("HOST", "host-1")));

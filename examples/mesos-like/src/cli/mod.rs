@@ -12,6 +12,8 @@ pub use run::RunOptions;
 pub use up::UpOptions;
 
 use crate::agent::flags::AgentFlags;
+use crate::chronos::flags::ChronosFlags;
+use crate::chronos::run::chronos;
 use crate::master::flags::MasterFlags;
 use crate::master::run::master;
 
@@ -36,6 +38,8 @@ enum Command {
     Agent(Box<AgentFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
+    /// Run jobs at times, and jobs after jobs
+    Chronos(Box<ChronosFlags>),
 }
 
 impl Cli {
@@ -46,6 +50,7 @@ impl Cli {
             Command::Master(flags) => master(*flags).await,
             Command::Agent(flags) => agent::agent(*flags).await,
             Command::Run(options) => run::run(options).await,
+            Command::Chronos(flags) => chronos(*flags).await,
         }
     }
 }

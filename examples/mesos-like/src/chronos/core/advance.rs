@@ -14,7 +14,8 @@ impl Chronos {
                 output.changed.insert(job.definition.name.clone());
             }
         }
-        let ready: Vec<String> = self.jobs().filter(|job| self.is_let_go(job)).map(|job| job.definition.name.clone()).collect();
+        let ready: Vec<String> =
+            self.jobs().filter(|job| self.is_let_go(job)).map(|job| job.definition.name.clone()).collect();
         for name in ready {
             if self.run_after_parents(&name, now) {
                 output.changed.insert(name);
@@ -53,7 +54,10 @@ impl Chronos {
             for run in &job.runs {
                 let Stage::Unreachable { agent, since, .. } = &run.stage else { continue };
                 if self.end_of_patience(*since).is_some_and(|end| end <= now) {
-                    lost.push((job.definition.name.clone(), Kill { task: job.task_id(run), agent: Some(agent.clone()) }));
+                    lost.push((
+                        job.definition.name.clone(),
+                        Kill { task: job.task_id(run), agent: Some(agent.clone()) },
+                    ));
                 }
             }
         }

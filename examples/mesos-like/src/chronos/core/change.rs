@@ -51,7 +51,10 @@ impl Chronos {
             return Err(Refused(format!("{there}: add parents first")));
         }
         match self.way_up(name, parents) {
-            Some(way) => Err(Refused(format!("'{name}' would depend on itself: {}. Leave one of these out", way.join(" after ")))),
+            Some(way) => Err(Refused(format!(
+                "'{name}' would depend on itself: {}. Leave one of these out",
+                way.join(" after ")
+            ))),
             None => Ok(()),
         }
     }

@@ -44,7 +44,8 @@ impl Chronos {
         let mut chronos = Self::new(settings);
         for (name, record) in records {
             let Some(name) = name.strip_prefix(PREFIX) else { continue };
-            let job = chronos.read(record, now).map_err(|why| format!("the record of the job '{name}' is none: {why}"))?;
+            let job =
+                chronos.read(record, now).map_err(|why| format!("the record of the job '{name}' is none: {why}"))?;
             chronos.jobs.insert(job.definition.name.clone(), job);
         }
         Ok(chronos)

@@ -72,7 +72,9 @@ impl Run {
     pub fn agent(&self) -> Option<&str> {
         match &self.stage {
             Stage::Waiting { .. } => None,
-            Stage::Launched { agent, .. } | Stage::Running { agent, .. } | Stage::Unreachable { agent, .. } => Some(agent),
+            Stage::Launched { agent, .. } | Stage::Running { agent, .. } | Stage::Unreachable { agent, .. } => {
+                Some(agent)
+            }
         }
     }
 

@@ -45,15 +45,18 @@ impl Chronos {
         });
         let Some((name, index)) = known else {
             // Nobody can end what is not there, and what is over need not be ended.
-            let is_there = !news.state.is_terminal() && !matches!(news.state, TaskState::Unknown | TaskState::Unreachable);
+            let is_there =
+                !news.state.is_terminal() && !matches!(news.state, TaskState::Unknown | TaskState::Unreachable);
             let kills = if is_there { vec![kill()] } else { Vec::new() };
             return Output { kills, ..Output::default() };
         };
         match news.state {
             TaskState::Finished => self.finished(&name, index, now),
-            TaskState::Staging | TaskState::Starting | TaskState::Running | TaskState::Killing | TaskState::Unreachable => {
-                self.goes_on(&name, index, news, now)
-            }
+            TaskState::Staging
+            | TaskState::Starting
+            | TaskState::Running
+            | TaskState::Killing
+            | TaskState::Unreachable => self.goes_on(&name, index, news, now),
             state => self.ended(&name, index, state, &news.message, now),
         }
     }
@@ -110,7 +113,10 @@ impl Chronos {
             return Output::changed(name);
         }
         let never_was = matches!(run.stage, Stage::Launched { .. })
-            && matches!(state, TaskState::Lost | TaskState::Dropped | TaskState::Unknown | TaskState::Gone | TaskState::GoneByOperator);
+            && matches!(
+                state,
+                TaskState::Lost | TaskState::Dropped | TaskState::Unknown | TaskState::Gone | TaskState::GoneByOperator
+            );
         if never_was {
             run.again(now, std::time::Duration::ZERO);
             return Output::changed(name);

@@ -90,7 +90,8 @@ impl Container {
         let mut wire = ContainerInfo::default();
         wire.set_type(self.kind);
         wire.volumes = self.volumes.iter().map(Mount::to_wire).collect();
-        let named = self.network_name.iter().map(|name| NetworkInfo { name: Some(name.clone()), ..NetworkInfo::default() });
+        let named =
+            self.network_name.iter().map(|name| NetworkInfo { name: Some(name.clone()), ..NetworkInfo::default() });
         wire.network_infos = named.chain(self.networks.iter().map(Network::to_wire)).collect();
         match self.kind {
             ContainerType::Docker => {
@@ -133,9 +134,7 @@ impl Network {
     }
 
     fn to_json(&self) -> Value {
-        let port = |port: &PortMapping| {
-            json!({ "hostPort": port.host_port, "containerPort": port.container_port, "protocol": port.protocol })
-        };
+        let port = |port: &PortMapping| json!({ "hostPort": port.host_port, "containerPort": port.container_port, "protocol": port.protocol });
         let ports: Vec<Value> = self.ports.iter().map(port).collect();
         json!({ "name": self.name, "labels": pairs(&self.labels), "portMappings": ports })
     }
@@ -155,7 +154,10 @@ impl Mount {
     fn read(value: &Value, path: &str) -> Result<Self, String> {
         let fields = Fields::of(value, path)?;
         if fields.get("external").is_some() {
-            return Err(format!("{}: volumes of Docker's plugins are not there; give a hostPath", fields.name("external")));
+            return Err(format!(
+                "{}: volumes of Docker's plugins are not there; give a hostPath",
+                fields.name("external")
+            ));
         }
         let read_only = match fields.text("mode")?.unwrap_or_else(|| "RW".to_owned()).to_uppercase().as_str() {
             "RW" => false,

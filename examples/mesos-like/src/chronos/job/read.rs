@@ -84,7 +84,9 @@ fn when(fields: &Fields<'_>, now: Timestamp) -> Result<When, String> {
         (true, false) if !parents.is_empty() => {
             Err("a job has a schedule or parents, not both: with parents, it runs after them".to_owned())
         }
-        (true, true) if parents.is_empty() => Err("parents is empty: name the jobs after which this one runs".to_owned()),
+        (true, true) if parents.is_empty() => {
+            Err("parents is empty: name the jobs after which this one runs".to_owned())
+        }
         (true, true) => Ok(When::After(parents)),
         (false, true) => {
             let schedule = Schedule::read("R1//PT24H", &zone, now)?;
@@ -114,7 +116,9 @@ fn fetched(fields: &Fields<'_>) -> Result<Vec<Fetch>, String> {
             Ok(uris.into_iter().map(plain).collect())
         }
         (false, true) => Ok(fetch),
-        (false, false) => Err("uris and fetch say different things: give fetch, and leave the older uris out".to_owned()),
+        (false, false) => {
+            Err("uris and fetch say different things: give fetch, and leave the older uris out".to_owned())
+        }
     }
 }
 

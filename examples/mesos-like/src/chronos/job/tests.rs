@@ -8,7 +8,8 @@ fn read(job: &Value) -> Result<Definition, String> {
 
 #[test]
 fn what_a_job_does_not_say_is_as_chronos_has_it() {
-    let job = read(&json!({ "name": "a", "command": "true", "schedule": "R/2026-12-01T00:00:00Z/P1D" })).expect("a job");
+    let job =
+        read(&json!({ "name": "a", "command": "true", "schedule": "R/2026-12-01T00:00:00Z/P1D" })).expect("a job");
     let json = Value::Object(job.to_json());
     for (field, value) in [
         ("shell", json!(true)),

@@ -60,7 +60,9 @@ fn same(fields: &[&str], now: Timestamp) -> Option<String> {
             let until = start.date().weekday().until(wanted);
             (start.checked_add(i64::from(until).days()).ok()?, "P1W")
         }
-        (Some(day), None, None) if [month, weekday] == ["*"; 2] && period == "P1D" => (start.with().day(day).build().ok()?, "P1M"),
+        (Some(day), None, None) if [month, weekday] == ["*"; 2] && period == "P1D" => {
+            (start.with().day(day).build().ok()?, "P1M")
+        }
         (Some(day), Some(month), None) if weekday == "*" && period == "P1D" => {
             (start.with().month(month).day(day).build().ok()?, "P1Y")
         }

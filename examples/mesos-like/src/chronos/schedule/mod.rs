@@ -153,7 +153,8 @@ impl Schedule {
 
     fn written(&self, start: &Zoned) -> String {
         let left = self.left.map(|left| left.to_string()).unwrap_or_default();
-        let offset = if start.time_zone() == &TimeZone::UTC { "Z".to_owned() } else { start.strftime("%:z").to_string() };
+        let offset =
+            if start.time_zone() == &TimeZone::UTC { "Z".to_owned() } else { start.strftime("%:z").to_string() };
         format!("R{left}/{}{offset}/{}", start.strftime("%Y-%m-%dT%H:%M:%S%.3f"), self.period_text)
     }
 }
@@ -161,7 +162,9 @@ impl Schedule {
 /// As it is written: from the next slot on.
 impl std::fmt::Display for Schedule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let next = self.slot(self.next).map_or_else(|| self.start.clone(), |slot| slot.to_zoned(self.start.time_zone().clone()));
+        let next = self
+            .slot(self.next)
+            .map_or_else(|| self.start.clone(), |slot| slot.to_zoned(self.start.time_zone().clone()));
         f.write_str(&self.written(&next))
     }
 }
@@ -201,7 +204,8 @@ pub fn period(text: &str) -> Result<Span, String> {
 pub fn length(text: &str) -> Result<std::time::Duration, String> {
     let span = period(text)?;
     let days = jiff::SpanRelativeTo::days_are_24_hours();
-    let length = span.to_duration(days).map_err(|_| format!("'{text}' is not always equally long: write PT720H for P1M"))?;
+    let length =
+        span.to_duration(days).map_err(|_| format!("'{text}' is not always equally long: write PT720H for P1M"))?;
     length.try_into().map_err(|_| format!("'{text}' is too long"))
 }
 

@@ -55,7 +55,11 @@ fn many_years_of_seconds_are_passed_over_at_once() {
     schedule.pass(now, true);
     assert_eq!(schedule.next(), Some(time("2026-11-28T12:00:01Z")));
     let far = read("R/9999-12-01T00:00:00Z/P1M");
-    assert_eq!(far.due(time("9999-12-30T00:00:00Z")), Due::Slot(time("9999-12-01T00:00:00Z")), "and there is no later one");
+    assert_eq!(
+        far.due(time("9999-12-30T00:00:00Z")),
+        Due::Slot(time("9999-12-01T00:00:00Z")),
+        "and there is no later one"
+    );
 }
 
 #[test]

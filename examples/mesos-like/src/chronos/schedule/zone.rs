@@ -26,16 +26,24 @@ pub(super) fn named(name: &str) -> Result<Option<TimeZone>, String> {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
     });
     if !is_name {
-        return Err(format!("'{name}' is no time zone: write UTC, an offset as in +02:00, or a name as in Europe/Paris"));
+        return Err(format!(
+            "'{name}' is no time zone: write UTC, an offset as in +02:00, or a name as in Europe/Paris"
+        ));
     }
     let files: Vec<PathBuf> = FOLDERS.iter().map(|folder| Path::new(folder).join(name)).collect();
     let Some(data) = files.iter().find_map(|file| std::fs::read(file).ok()) else {
         return Err(match FOLDERS.iter().any(|folder| Path::new(folder).is_dir()) {
-            true => format!("this machine knows no time zone '{name}': write UTC, an offset as in +02:00, or a name as in Europe/Paris"),
-            false => format!("this machine has no time zones, so '{name}' is not known: install tzdata, or write an offset as in +02:00"),
+            true => format!(
+                "this machine knows no time zone '{name}': write UTC, an offset as in +02:00, or a name as in Europe/Paris"
+            ),
+            false => format!(
+                "this machine has no time zones, so '{name}' is not known: install tzdata, or write an offset as in +02:00"
+            ),
         });
     };
-    TimeZone::tzif(name, &data).map(Some).map_err(|error| format!("the time zone '{name}' of this machine is damaged: {error}"))
+    TimeZone::tzif(name, &data)
+        .map(Some)
+        .map_err(|error| format!("the time zone '{name}' of this machine is damaged: {error}"))
 }
 
 /// An offset as in `+2`, `-03:30` and `+0530`.
