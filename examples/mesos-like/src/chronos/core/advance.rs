@@ -69,7 +69,7 @@ impl Chronos {
         output
     }
 
-    /// Whether all parents of a job have let it go since it ran last.
+    /// Whether all parents of a job have let it go more often than it ran.
     fn is_let_go(&self, job: &Job) -> bool {
         let Some(parents) = job.definition.parents() else { return false };
         let has_let_go = |parent: &String| {
@@ -79,16 +79,22 @@ impl Chronos {
         !parents.is_empty() && parents.iter().all(has_let_go)
     }
 
+    /// Every time that all parents have let a job go is good for one run, also if it comes while an earlier one has not ended.
     fn run_after_parents(&mut self, name: &str, now: Timestamp) -> bool {
         let Some(job) = self.jobs.get(name) else { return false };
-        if !job.is_free() && !job.definition.disabled {
+        let is_disabled = job.definition.disabled;
+        if !job.is_free() && !is_disabled {
             return false;
         }
-        let seen = self.releases_of(job.definition.parents().into_iter().flatten());
+        let released = self.releases_of(job.definition.parents().into_iter().flatten());
         let Some(job) = self.jobs.get_mut(name) else { return false };
-        job.links.seen = seen;
-        // What happens while it is disabled passes by.
-        if !job.definition.disabled {
+        if is_disabled {
+            // What happens meanwhile passes by.
+            job.links.seen = released;
+        } else {
+            for parent in released.into_keys() {
+                *job.links.seen.entry(parent).or_default() += 1;
+            }
             job.begin(now, None, now);
         }
         true

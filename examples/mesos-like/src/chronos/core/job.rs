@@ -47,7 +47,7 @@ pub struct Counts {
 pub(super) struct Links {
     /// How often those that depend on it were let go.
     pub(super) released: u64,
-    /// How often each parent had let it go when it ran last.
+    /// How often each parent has let it go, of which it has made use.
     pub(super) seen: BTreeMap<String, u64>,
     /// The slot of its last run, in milliseconds; no run has an earlier one.
     pub(super) last_due: i64,

@@ -86,7 +86,7 @@ pub enum When {
         /// The name of the time zone, as it was given.
         zone: String,
     },
-    /// When all of these have succeeded since it ran last.
+    /// When all of these have succeeded once more: each success of a parent is good for one run.
     After(BTreeSet<String>),
 }
 
