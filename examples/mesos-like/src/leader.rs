@@ -73,7 +73,19 @@ impl<T> Leadership<T> {
 pub struct Candidacy<T> {
     leadership: watch::Receiver<Leadership<T>>,
     stop: watch::Sender<bool>,
+    abdication: Abdication,
     running: JoinSet<()>,
+}
+
+/// Ends a candidate's time as a leader; it stays a candidate.
+#[derive(Clone, Debug)]
+pub struct Abdication(watch::Sender<()>);
+
+impl Abdication {
+    /// Leads no longer, and lets another one lead at once. If there is none, the candidate leads again after a moment.
+    pub fn abdicate(&self) {
+        self.0.send_replace(());
+    }
 }
 
 impl<T: Candidate> Election<T> {
@@ -82,9 +94,10 @@ impl<T: Candidate> Election<T> {
     pub fn stand(self) -> Candidacy<T> {
         let (told, leadership) = watch::channel(Leadership::Unknown);
         let (stop, stopping) = watch::channel(false);
+        let (abdicate, abdicated) = watch::channel(());
         let mut running = JoinSet::new();
-        running.spawn(Campaign { election: self, told }.run(stopping));
-        Candidacy { leadership, stop, running }
+        running.spawn(Campaign { election: self, told, abdicated }.run(stopping));
+        Candidacy { leadership, stop, abdication: Abdication(abdicate), running }
     }
 }
 
@@ -93,6 +106,12 @@ impl<T: Clone> Candidacy<T> {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership<T>> {
         self.leadership.clone()
+    }
+
+    /// What ends this candidate's time as a leader.
+    #[must_use]
+    pub fn abdication(&self) -> Abdication {
+        self.abdication.clone()
     }
 
     /// Leads no longer, and lets another one lead at once. Stop acting first.
@@ -134,6 +153,7 @@ impl Leader {
 struct Campaign<T> {
     election: Election<T>,
     told: watch::Sender<Leadership<T>>,
+    abdicated: watch::Receiver<()>,
 }
 
 impl<T: Candidate> Campaign<T> {
@@ -183,9 +203,18 @@ impl<T: Candidate> Campaign<T> {
                     *held = Some(claimed.clone());
                     tracing::info!(token = claimed.token().0, "this one leads");
                     self.tell(Leadership::Me(claimed.check()));
-                    self.lead(&claimed, begun).await;
+                    let mut abdicated = self.abdicated.clone();
+                    let abdicates = tokio::select! {
+                        () = self.lead(&claimed, begun) => false,
+                        Ok(()) = abdicated.changed() => true,
+                    };
                     tracing::warn!("this one leads no longer");
                     self.tell(Leadership::Unknown);
+                    if abdicates {
+                        // Who cannot be told finds out when the claim ends.
+                        drop(timeout(*patience, store.release(&claimed)).await);
+                        sleep(PAUSE * 5).await;
+                    }
                     *held = None;
                 }
                 Err(StoreError::Conflict { .. }) => {

@@ -10,6 +10,7 @@ pub mod framework;
 pub mod http;
 pub mod key_name;
 pub mod leader;
+pub mod marathon;
 pub mod master;
 pub mod resources;
 pub mod store;

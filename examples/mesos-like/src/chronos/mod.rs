@@ -1,10 +1,9 @@
 //! A Chronos-like framework: jobs at times and jobs after jobs, on a master by its HTTP API: see README.md beside this.
 
-mod actor;
 mod api;
 pub mod core;
-pub mod desk;
 pub mod flags;
+pub mod framework;
 pub mod job;
 pub mod launch;
 mod placing;

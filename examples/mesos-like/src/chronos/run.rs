@@ -12,11 +12,11 @@ use orch_core::clock::{Clock as _, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use super::actor::{Actor, FRAMEWORK};
 use super::api::{Api, refusal};
-use super::core::Chronos;
-use super::desk::Desk;
 use super::flags::ChronosFlags;
+use super::framework::Framework;
+use crate::framework::Link;
+use crate::framework::driver::Handle;
 use crate::framework::service::{Leading, RunningService, Service, ServiceError, Term};
 use crate::http::{Answer, Handler, Refusal};
 
@@ -35,7 +35,7 @@ pub async fn start(flags: ChronosFlags) -> Result<RunningService, ServiceError> 
         advertised: flags.hostname.as_ref().map(|host| format!("{host}:{}", flags.http_port)),
         store: flags.store.clone(),
         patience: flags.leader_timeout,
-        via: "chronos",
+        via: "1.1 chronos",
         leader_header: HeaderName::from_static("x-chronos-leader"),
         begin: Box::new(move |term| begin(&flags, term)),
     })
@@ -68,20 +68,15 @@ pub async fn chronos(flags: ChronosFlags) -> ExitCode {
 }
 
 fn begin(flags: &ChronosFlags, term: Term) -> Leading {
-    let id = term.recorded.get(FRAMEWORK).and_then(|record| record["id"].as_str()).map(str::to_owned);
-    let begun = Chronos::resumed(flags.settings(), &term.recorded, SystemClock.now()).and_then(|chronos| {
-        let actor = Actor::new(chronos, term.records, flags, id, &term.address);
-        actor.map_err(|error| error.to_string())
+    let resumed = Framework::resumed(flags, &term.recorded, SystemClock.now()).and_then(|framework| {
+        let info = flags.framework(framework.id(), &term.address);
+        let link = Link::open(flags.master.clone(), info).map_err(|error| error.to_string())?;
+        Ok((framework, link))
     });
-    match begun {
-        Ok(actor) => {
-            let (desk, asking) = Desk::open();
-            let ended = async move {
-                let reason = actor.work(asking).await;
-                tracing::warn!(%reason, "this process works on jobs no longer");
-            };
-            let handler = Arc::new(Api::new(desk, term.address, flags.settings().defaults));
-            Leading { handler, ended: Box::pin(ended) }
+    match resumed {
+        Ok((framework, link)) => {
+            let (handle, driven) = Handle::start(framework, link, term.records, |()| {});
+            Leading { handler: Arc::new(Api::new(handle, term.address, flags.settings().defaults)), ended: driven }
         }
         Err(reason) => {
             tracing::error!(reason, "this process cannot lead with what is recorded");

@@ -14,6 +14,8 @@ pub use up::UpOptions;
 use crate::agent::flags::AgentFlags;
 use crate::chronos::flags::ChronosFlags;
 use crate::chronos::run::chronos;
+use crate::marathon::flags::MarathonFlags;
+use crate::marathon::run::marathon;
 use crate::master::flags::MasterFlags;
 use crate::master::run::master;
 
@@ -36,6 +38,8 @@ enum Command {
     Master(Box<MasterFlags>),
     /// Run an agent
     Agent(Box<AgentFlags>),
+    /// Run Marathon: long-running services, as a framework of its own
+    Marathon(Box<MarathonFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
     /// Run jobs at times, and jobs after jobs
@@ -49,6 +53,7 @@ impl Cli {
             Command::Up(options) => up::up(options).await,
             Command::Master(flags) => master(*flags).await,
             Command::Agent(flags) => agent::agent(*flags).await,
+            Command::Marathon(flags) => marathon(*flags).await,
             Command::Run(options) => run::run(options).await,
             Command::Chronos(flags) => chronos(*flags).await,
         }

@@ -1,6 +1,7 @@
 //! The other side of the scheduler API: what a framework needs to run its tasks on a master, this one or Mesos.
 
 mod connection;
+pub mod driver;
 mod instances;
 mod link;
 mod place;

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 
 use super::{Records, RecordsError};
 use crate::http::{Answer, Forwarder, Handler, Refusal, Server};
-use crate::leader::{Candidacy, Candidate, Election, Leadership};
+use crate::leader::{Abdication, Candidacy, Candidate, Election, Leadership};
 use crate::store::{SharedStore, StoreChoice, StoreOpenError};
 
 /// Between two attempts to read what is recorded.
@@ -58,6 +58,8 @@ pub struct Term {
     pub recorded: BTreeMap<String, serde_json::Value>,
     /// Where this process is, as `host:port`.
     pub address: String,
+    /// Ends the time in which it leads.
+    pub abdication: Abdication,
 }
 
 /// What leads.
@@ -124,7 +126,8 @@ impl RunningService {
             alone: !service.store.is_shared(),
         }
         .stand();
-        let seat = Seat { name: service.name, store, begin: service.begin, told, stand };
+        let abdication = candidacy.abdication();
+        let seat = Seat { name: service.name, store, begin: service.begin, told, abdication, stand };
         let mut terms = JoinSet::new();
         terms.spawn(seat.hold(candidacy.leadership()));
         Ok(Self { address, candidacy, terms, _server: server })
@@ -218,6 +221,7 @@ struct Seat {
     store: Arc<dyn SharedStore>,
     begin: Box<dyn Fn(Term) -> Leading + Send + Sync>,
     told: String,
+    abdication: Abdication,
     stand: watch::Sender<Stand>,
 }
 
@@ -250,7 +254,8 @@ impl Seat {
             match Records::open(Arc::clone(&self.store) as _, claim.clone(), &self.name).await {
                 Ok((records, recorded)) => {
                     tracing::info!(framework = self.name, records = recorded.len(), "this process leads");
-                    let leading = (self.begin)(Term { records, recorded, address: self.told.clone() });
+                    let (address, abdication) = (self.told.clone(), self.abdication.clone());
+                    let leading = (self.begin)(Term { records, recorded, address, abdication });
                     self.stand.send_replace(Stand::Leads(leading.handler));
                     leading.ended.await;
                     tracing::warn!(framework = self.name, "a term has ended; what is recorded is read anew");

@@ -98,6 +98,19 @@ impl Client {
         collected(response).await.map_err(|reason| ClientError::Unreachable { address, reason })
     }
 
+    /// The status that `http://host:port/path` answers with, whatever it is.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if nobody answers.
+    pub async fn status(&self, address: &str, path: &str) -> Result<StatusCode, ClientError> {
+        let asked = self.ask(Method::GET, address, path, MediaType::Json, &HeaderMap::new(), Bytes::new()).await;
+        match asked {
+            Ok((_, response)) => Ok(response.status()),
+            Err(ClientError::Refused { status, .. }) => Ok(status),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn ask(
         &self,
         method: Method,

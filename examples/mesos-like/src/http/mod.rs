@@ -13,6 +13,6 @@ pub use answer::{Answer, AnswerBody, Refusal, empty, json, read_body, refused, t
 pub use client::{Client, ClientError, Stream};
 pub use forward::Forwarder;
 pub use media::{accepted, read_call};
-pub use query::Query;
+pub use query::{Query, decoded};
 pub use server::{Handler, Server};
 pub use stream::{Outbox, STREAM_ID, SlowReader, streamed, subscription};

@@ -10,26 +10,28 @@ use std::net::SocketAddr;
 use async_trait::async_trait;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::core::Refused;
-use super::desk::{Closed, Desk};
+use super::core::{Chronos, Output, Refused};
+use super::framework::Framework;
 use super::job::{Defaults, Definition, When};
+use crate::framework::driver::{Ended, Handle};
 use crate::http::{self as web, Answer, Handler, Query, Refusal, empty, read_body, text};
 use route::{Listing, Route};
 
 /// The REST API of Chronos, at the process that leads.
 #[derive(Debug)]
 pub(super) struct Api {
-    desk: Desk,
+    jobs: Handle<Framework>,
     /// Where this process is.
     address: String,
     defaults: Defaults,
 }
 
-impl From<Closed> for Refusal {
-    fn from(_: Closed) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "this process leads no longer: try again in a moment")
+impl From<Ended> for Refusal {
+    fn from(ended: Ended) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ended.to_string())
     }
 }
 
@@ -48,8 +50,8 @@ pub(super) fn refusal(refusal: Refusal) -> Answer {
 
 impl Api {
     /// The API of a process that is at this address.
-    pub(super) fn new(desk: Desk, address: String, defaults: Defaults) -> Self {
-        Self { desk, address, defaults }
+    pub(super) fn new(jobs: Handle<Framework>, address: String, defaults: Defaults) -> Self {
+        Self { jobs, address, defaults }
     }
 
     async fn follow(&self, route: Route, request: Request<Incoming>) -> Result<Answer, Refusal> {
@@ -65,11 +67,11 @@ impl Api {
                 self.looked(move |chronos| web::json(&search.results(chronos))).await
             }
             Route::Job(name) => {
-                let found = self.desk.look(move |chronos| chronos.job(&name).map(jobs::job)).await??;
+                let found = self.jobs.ask(move |jobs, _| jobs.chronos().job(&name).map(jobs::job)).await??;
                 Ok(web::json(&found))
             }
             Route::Stat(name) => {
-                let found = self.desk.look(move |chronos| chronos.job(&name).map(stats::of_job)).await??;
+                let found = self.jobs.ask(move |jobs, _| jobs.chronos().job(&name).map(stats::of_job)).await??;
                 Ok(web::json(&found))
             }
             Route::Stats(which) => self.looked(move |chronos| web::json(&stats::of_all(chronos, which))).await,
@@ -91,20 +93,15 @@ impl Api {
         }
     }
 
-    async fn looked(
-        &self,
-        look: impl FnOnce(&super::core::Chronos) -> Answer + Send + 'static,
-    ) -> Result<Answer, Refusal> {
-        Ok(self.desk.look(look).await?)
+    async fn looked(&self, look: impl FnOnce(&Chronos) -> Answer + Send + 'static) -> Result<Answer, Refusal> {
+        Ok(self.jobs.ask(|jobs, _| look(jobs.chronos())).await?)
     }
 
     async fn changed(
         &self,
-        change: impl FnOnce(&mut super::core::Chronos, jiff::Timestamp) -> Result<super::core::Output, Refused>
-        + Send
-        + 'static,
+        change: impl FnOnce(&mut Chronos, Timestamp) -> Result<Output, Refused> + Send + 'static,
     ) -> Result<Answer, Refusal> {
-        self.desk.change(change).await??;
+        self.jobs.ask(|jobs, now| jobs.change(|chronos| change(chronos, now))).await??;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

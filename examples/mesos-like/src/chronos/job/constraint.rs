@@ -1,6 +1,6 @@
 //! [`Constraint`]: where a job may run.
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use crate::resources::attribute_text;

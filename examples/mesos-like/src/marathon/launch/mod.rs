@@ -1,0 +1,17 @@
+//! Where an instance runs, and as which task.
+
+mod constraint;
+mod container;
+mod discovery;
+mod environment;
+mod health;
+mod place;
+mod port;
+mod spot;
+mod supply;
+mod task;
+
+pub use place::{Placed, Unplaced, place};
+pub use spot::Spot;
+pub use supply::Supply;
+pub use task::{Launch, task};
