@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod chronos;
 pub mod cli;
 pub mod duration;
 pub mod fenced;

@@ -12,6 +12,8 @@ pub use run::RunOptions;
 pub use up::UpOptions;
 
 use crate::agent::flags::AgentFlags;
+use crate::chronos::flags::ChronosFlags;
+use crate::chronos::run::chronos;
 use crate::marathon::flags::MarathonFlags;
 use crate::marathon::run::marathon;
 use crate::master::flags::MasterFlags;
@@ -40,6 +42,8 @@ enum Command {
     Marathon(Box<MarathonFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
+    /// Run jobs at times, and jobs after jobs
+    Chronos(Box<ChronosFlags>),
 }
 
 impl Cli {
@@ -51,6 +55,7 @@ impl Cli {
             Command::Agent(flags) => agent::agent(*flags).await,
             Command::Marathon(flags) => marathon(*flags).await,
             Command::Run(options) => run::run(options).await,
+            Command::Chronos(flags) => chronos(*flags).await,
         }
     }
 }

@@ -74,7 +74,8 @@ impl Cluster {
         format!("{}:{AGENT_PORT}", self.address(100 + number))
     }
 
-    fn address(&self, last: u8) -> Ipv4Addr {
+    /// An address of this cluster's own.
+    pub(crate) fn address(&self, last: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, self.net[0], self.net[1], last)
     }
 
@@ -111,7 +112,8 @@ impl Cluster {
         self.start(&format!("agent-{number}"), &[&fixed[..], flags].concat());
     }
 
-    fn start(&mut self, name: &str, arguments: &[&str]) {
+    /// Starts a program of this project, under a name by which it is sent signals.
+    pub(crate) fn start(&mut self, name: &str, arguments: &[&str]) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log(name)).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_mesos-like"))
             .args(arguments)
