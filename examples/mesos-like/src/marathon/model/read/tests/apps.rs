@@ -75,6 +75,28 @@ fn what_only_answers_say_and_what_says_nothing_is_left_out() {
 }
 
 #[test]
+fn what_says_nothing_within_a_field_is_left_out_too() {
+    // As the client `marathon` sends it.
+    let health = json!([{"command": {"value": "true"}, "path": null, "portIndex": null, "protocol": "COMMAND", "timeoutSeconds": null}]);
+    let docker = json!({"image": "a", "network": "BRIDGE", "parameters": [], "privileged": false, "forcePullImage": false,
+        "portMappings": [{"containerPort": 80, "hostPort": 0, "labels": null, "name": null, "protocol": "tcp", "servicePort": null}]});
+    let volume = json!({"containerPath": "/a", "external": null, "hostPath": "/b", "mode": "RO", "persistent": null});
+    let unreachable = json!({"expungeAfterSeconds": 2, "inactiveAfterSeconds": 1, "unreachableExpungeAfterSeconds": null,
+        "unreachableInactiveAfterSeconds": null});
+    let app = is(json!({
+        "id": "/y", "cmd": null, "healthChecks": health, "networks": null, "portDefinitions": [], "ports": [],
+        "container": {"docker": docker, "type": "DOCKER", "volumes": [volume]}, "unreachableStrategy": unreachable,
+        "constraints": [["hostname", "UNIQUE"], ["rack", "GROUP_BY", 3]],
+    }));
+    let container = app.container.as_ref().expect("it has one");
+    assert_eq!(
+        (container.port_mappings.len(), container.volumes.len(), app.health_checks[0].timeout_seconds),
+        (1, 1, 20)
+    );
+    assert_eq!((app.networks[0].mode, app.port_definitions), (NetworkMode::Bridge, None));
+}
+
+#[test]
 fn a_whole_app_is_read() {
     let app = is(json!({
         "id": "/shop/web", "args": ["-v"], "user": "nobody", "env": {"A": "b"}, "instances": 3.0, "cpus": 0.5,

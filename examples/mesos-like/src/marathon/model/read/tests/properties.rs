@@ -272,7 +272,10 @@ proptest! {
             let written = write::json(&app);
             prop_assert_eq!(super::super::app(written, &AppId::root(), None), Ok(app));
         }
-        is_judged(update(&existing, value.clone()));
+        if let Some(app) = is_judged(update(&existing, value.clone())) {
+            let written = write::json(&app);
+            prop_assert_eq!(super::super::app(written, &AppId::root(), None), Ok(app));
+        }
         is_judged(group(value, &AppId::root(), None));
     }
 }
