@@ -34,7 +34,7 @@ struct World {
     failing: &'static str,
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         role: "*".to_owned(),
         accepted_roles: BTreeSet::from(["*".to_owned()]),
