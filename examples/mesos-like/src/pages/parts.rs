@@ -42,10 +42,11 @@ pub fn badge(tone: Tone, word: &str) -> Html {
     element("span").class(class).add(word).into()
 }
 
-/// What is less important.
+/// What is less important; nothing if there are no words.
 #[must_use]
 pub fn muted(words: impl Into<Html>) -> Html {
-    element("span").class("muted").add(words).into()
+    let words = words.into();
+    if words.is_empty() { words } else { element("span").class("muted").add(words).into() }
 }
 
 /// A sentence in a box.

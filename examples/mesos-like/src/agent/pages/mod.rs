@@ -17,10 +17,9 @@ use crate::pages::{Address, Page, Query, note};
 
 /// The answer to a request; `rest` is what stands behind `/pages/`.
 pub async fn answer(api: &Api, rest: &str, query: &Query) -> Answer {
-    page(api, rest, query).await.unwrap_or_else(|refusal| {
-        let here = Address::here("/");
-        framed(api, "Nothing to show").still(&here).part(note(refusal.message)).answer(refusal.status)
-    })
+    page(api, rest, query)
+        .await
+        .unwrap_or_else(|refusal| framed(api, "Nothing to show").part(note(refusal.message)).answer(refusal.status))
 }
 
 async fn page(api: &Api, rest: &str, query: &Query) -> Result<Answer, Refusal> {

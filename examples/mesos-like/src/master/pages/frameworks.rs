@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use orch_core::allocator::WhyNoOffer;
+use orch_core::allocator::{Obstacle, WhyNoOffer};
 
 use super::agents::registered;
 use super::names::{framework_page, named};
 use super::{Looked, offers, tasks};
 use crate::master::api::roles::roles_of;
 use crate::pages::{
-    Address, Column, Html, Table, Tone, badge, bullets, facts, id, in_words, link, muted, paged, section,
+    Address, Column, Html, Table, Tone, badge, bullets, facts, id, in_words, link, muted, paged, section, time,
 };
 use crate::wire::FrameworkInfo;
 use crate::wire::operator::Framework;
@@ -62,7 +62,7 @@ pub(super) fn one(looked: Looked<'_>, wanted: &str, why: Option<&WhyNoOffer>) ->
     let mut page = facts(said(looked, framework));
     if let Some(why) = why {
         let heading = if why.outstanding == 0 { "Why it has no offer" } else { "Why it has no more offers" };
-        page = page.and(section(heading, reasons(why)));
+        page = page.and(section(heading, reasons(why, looked)));
     }
     let page = page.and(tasks::sections(looked, &here, |task| task.framework_id.value == wanted));
     let outstanding = offers::outstanding(looked, |offer| offer.framework_id.value == wanted);
@@ -99,18 +99,29 @@ fn said(looked: Looked<'_>, framework: &Framework) -> Vec<(&'static str, Html)> 
 }
 
 /// What stands between a framework and each agent, in each of its roles.
-fn reasons(why: &WhyNoOffer) -> Html {
+fn reasons(why: &WhyNoOffer, looked: Looked<'_>) -> Html {
     let roles = why.roles.iter().flat_map(|role| {
         let head = format!("{}: ", role.role);
         let obstacles = role.obstacles.iter().map(move |(obstacle, agents)| {
             let agents = format!("{agents} agent{} ", if *agents == 1 { "" } else { "s" });
-            Html::from(head.as_str()).and(agents).and(obstacle.to_string())
+            Html::from(head.as_str()).and(agents).and(reason(obstacle, looked))
         });
         let none = (role.nodes == 0).then(|| Html::from(format!("{}: there is no agent", role.role)));
         obstacles.chain(none)
     });
     let reasons: Vec<Html> = roles.collect();
     if reasons.is_empty() { muted("It is in no role: it has to subscribe to one.") } else { bullets(reasons) }
+}
+
+/// What stands between a framework and some agents, with times as they are from now.
+fn reason(obstacle: &Obstacle, looked: Looked<'_>) -> Html {
+    match obstacle {
+        Obstacle::Refused(until) => {
+            let again = Html::from("refused by it: offered again ").and(time(*until, looked.now));
+            again.and(" or later, or at once if it revives")
+        }
+        obstacle => obstacle.to_string().into(),
+    }
 }
 
 fn state(framework: &Framework) -> Html {

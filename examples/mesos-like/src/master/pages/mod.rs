@@ -34,10 +34,9 @@ pub async fn answer(office: Office<'_>, rest: &str, request: &Request<Incoming>)
         return refused("GET");
     }
     let query = Query::of(request.uri().query().unwrap_or_default());
-    page(office, rest, &query).await.unwrap_or_else(|refusal| {
-        let here = Address::here("/");
-        framed(office, "Nothing to show", &here).still(&here).part(note(refusal.message)).answer(refusal.status)
-    })
+    page(office, rest, &query)
+        .await
+        .unwrap_or_else(|refusal| framed(office, "Nothing to show").part(note(refusal.message)).answer(refusal.status))
 }
 
 /// What a master that cannot answer yet says to people. They see the rest when it can.
@@ -76,12 +75,12 @@ async fn page(office: Office<'_>, rest: &str, query: &Query) -> Result<Answer, R
         ("offers", _) => ("Outstanding offers".to_owned(), offers::all(looked, &here)),
         _ => ("Roles".to_owned(), roles::all(looked)),
     };
-    Ok(framed(office, &title, &here).refreshing(&here, query).part(body).answer(StatusCode::OK))
+    Ok(framed(office, &title).refreshing(&here, query).part(body).answer(StatusCode::OK))
 }
 
-fn framed(office: Office<'_>, title: &str, here: &Address) -> Page {
+fn framed(office: Office<'_>, title: &str) -> Page {
     let cluster = office.about.flags.cluster.as_deref().unwrap_or("mesos-like");
-    Page::new(title, cluster).still(here).menu([
+    Page::new(title, cluster).menu([
         ("Overview", Address::here("/")),
         ("Agents", Address::here("/pages/agents")),
         ("Frameworks", Address::here("/pages/frameworks")),
