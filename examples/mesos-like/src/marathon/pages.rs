@@ -246,7 +246,7 @@ fn why(marathon: &Marathon, waiting: &Waiting, now: Timestamp) -> Html {
     if let Some(until) = marathon.put_off(waiting).filter(|until| *until > Version::from(now)) {
         return Html::from("it failed, and is tried again ").and(at(until, now));
     }
-    let (reasons, looked) = &waiting.last;
+    let (reasons, looked) = (waiting.reasons(), waiting.last.len());
     if reasons.is_empty() {
         return muted("no offers yet");
     }
