@@ -76,6 +76,7 @@ fn wish() -> BoxedStrategy<Step> {
 }
 
 fn follow(world: &mut World, step: &Step) {
+    world.pass(1);
     // What is refused changes nothing.
     let refused = match step.clone() {
         Step::Put { job, parents, times, period, flags, crash } => {
@@ -173,7 +174,7 @@ fn look_for(cases: u32, bug: Option<Bug>) -> Result<(), String> {
 
 #[test]
 fn whatever_happens_no_run_is_left_out_or_repeated_and_children_wait_for_all_their_parents() {
-    if let Err(found) = look_for(512, None) {
+    if let Err(found) = look_for(400, None) {
         panic!("{found}");
     }
 }

@@ -100,8 +100,13 @@ impl World {
         self.ask(crash, |core, now| core.put(definition, now))
     }
 
+    /// Time passes unnoticed.
+    pub(super) fn pass(&mut self, milliseconds: u32) {
+        self.now = self.now.checked_add(SignedDuration::from_millis(i64::from(milliseconds))).expect("a time");
+    }
+
     pub(super) fn tick(&mut self, seconds: u32, crash: Crash) {
-        self.now = self.now.checked_add(SignedDuration::from_secs(i64::from(seconds))).expect("a time");
+        self.pass(seconds * 1_000);
         self.perform(Output::default(), crash, Vec::new(), Launch::Arrives);
     }
 
