@@ -12,6 +12,7 @@ pub mod key_name;
 pub mod leader;
 pub mod marathon;
 pub mod master;
+pub mod pages;
 pub mod resources;
 pub mod store;
 pub mod v0;

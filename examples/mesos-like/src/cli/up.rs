@@ -123,6 +123,6 @@ fn tell(up: &Up, port: u16) {
     }
     println!();
     println!("run something:  mesos-like run --master 127.0.0.1:{port} --command 'echo hello; sleep 5' --instances 8");
-    println!("look at it:     curl -s 127.0.0.1:{port}/state");
+    println!("look at it:     http://127.0.0.1:{port} in a browser, or curl -s 127.0.0.1:{port}/state");
     println!("Ctrl-C ends all of it, and every task");
 }

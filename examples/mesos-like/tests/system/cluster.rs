@@ -97,8 +97,14 @@ impl Cluster {
         let master = format!("--master={}", self.master(1));
         let resources = "--resources=cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
         let attributes = format!("--attributes=rack:r{};number:{number}", number % 2);
-        let mut fixed = vec!["agent", &ip, &port, &hostname, &work, &attributes];
-        for (flag, default) in [("--master=", &*master), ("--resources=", resources)] {
+        let mut fixed = vec!["agent", &ip, &port, &work];
+        let defaults = [
+            ("--master=", &*master),
+            ("--resources=", resources),
+            ("--hostname=", &hostname),
+            ("--attributes=", &attributes),
+        ];
+        for (flag, default) in defaults {
             if !flags.iter().any(|given| given.starts_with(flag)) {
                 fixed.push(default);
             }
