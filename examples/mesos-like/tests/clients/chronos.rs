@@ -34,15 +34,22 @@ fn all_of_it(library: &Library) {
     let stat = said.event("stat");
     assert!(stat["histogram"]["count"] == 3 && stat["taskStatHistory"][0]["status"] == "Success", "{stat}");
     let graph = said.event("graph")["text"].as_str().unwrap_or_default();
-    for line in ["node,parent,success,idle", "node,boxed,fresh,idle", "node,sleeper,fresh,1 running", "link,parent,child"] {
+    for line in
+        ["node,parent,success,idle", "node,boxed,fresh,idle", "node,sleeper,fresh,1 running", "link,parent,child"]
+    {
         assert!(graph.lines().any(|found| found == line), "{line}: {graph}");
     }
     let measures: Vec<_> = said.all("measure").collect();
-    assert!(measures.len() == 6 && measures.iter().all(|measure| measure["jobs"][0]["time"].is_number()), "{measures:?}");
+    assert!(
+        measures.len() == 6 && measures.iter().all(|measure| measure["jobs"][0]["time"].is_number()),
+        "{measures:?}"
+    );
     assert!(said.event("metrics")["keys"].as_array().is_some_and(|keys| keys.contains(&"counters".into())));
     assert_eq!(said.event("before")["sleeper"][0], "Running");
     let messages: Vec<&str> = said.all("logged").filter_map(|logged| logged["message"].as_str()).collect();
-    for part in ["cron expression", "no job 'nobody'", "parent after child after parent", "name is invalid", "not found"] {
+    for part in
+        ["cron expression", "no job 'nobody'", "parent after child after parent", "name is invalid", "not found"]
+    {
         assert!(messages.iter().any(|message| message.contains(part)), "{part}: {messages:?}");
     }
     assert_eq!((said.all("refused").count(), said.all("invalid").count()), (5, 2), "{said:?}");
