@@ -64,6 +64,26 @@ async fn what_ended_while_chronos_was_away_is_noticed_and_what_runs_is_taken_ove
 }
 
 #[tokio::test]
+async fn a_chronos_that_stayed_away_for_too_long_is_another_framework_and_tries_again_what_the_master_has_ended() {
+    let flags = ["--failover_timeout=1secs"];
+    let mut chronos = Chronos::of("removed", 1, &flags).await;
+    let command = "test $CHRONOS_JOB_RUN_ATTEMPT != 0 || sleep 1000";
+    chronos.add("a", &json!({ "schedule": "R1//PT1H", "command": command }));
+    eventually("a task", async || (!chronos.lines("a").is_empty()).then_some(())).await;
+    chronos.cluster.signal("chronos-1", Signal::SIGKILL);
+    let master = chronos.cluster.master(1);
+    eventually("the end of the framework", async || {
+        let state = chronos.cluster.get(&master, "/frameworks").await;
+        (state["completed_frameworks"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    chronos.start(1, &flags);
+    chronos.is_there(1).await;
+    chronos.until_successes("a", 1).await;
+    assert_eq!(chronos.lines("a").len(), 2);
+}
+
+#[tokio::test]
 async fn when_the_leader_of_two_is_killed_the_other_goes_on_with_its_jobs_and_either_answers_for_both() {
     let etcd = Etcd::start().await;
     let store = format!("--store=etcd://{}/jobs", etcd.endpoints()[0].trim_start_matches("http://"));
