@@ -1,7 +1,9 @@
 //! What a person types.
 
 mod agent;
+mod beside;
 mod run;
+mod submit;
 mod up;
 
 use std::process::ExitCode;
@@ -49,6 +51,10 @@ enum Command {
 impl Cli {
     /// Does what is asked for, until it is done or a person ends it.
     pub async fn run(self) -> ExitCode {
+        if let Err(error) = beside::end_with_parent() {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
         match self.command {
             Command::Up(options) => up::up(options).await,
             Command::Master(flags) => master(*flags).await,

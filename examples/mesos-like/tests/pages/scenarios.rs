@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use clap::Parser as _;
 use mesos_like::http::Client;
+use mesos_like::marathon::flags::MarathonFlags;
 use mesos_like::wire::{FrameworkInfo, TaskState};
+use serde_json::{Value, json};
 
 use crate::browser::{Browser, Picture};
 use crate::cluster::{Cluster, eventually};
@@ -17,6 +20,9 @@ pub(crate) const ALL: &[Scenario] = &[
     ("every_page_shows_the_cluster_and_asks_for_nothing_but_itself", |browser| block_on(shows(browser))),
     ("a_task_leads_to_the_files_of_its_sandbox_and_to_no_others", |browser| block_on(leads(browser))),
     ("names_that_others_chose_are_shown_and_do_nothing", |browser| block_on(names(browser))),
+    ("marathon_shows_its_apps_with_the_health_of_their_instances_and_why_some_wait", |browser| {
+        block_on(serves(browser))
+    }),
     ("the_pages_are_drawn_wide_and_small_light_and_dark", |browser| block_on(draws(browser))),
 ];
 
@@ -132,6 +138,77 @@ async fn names(browser: &Browser) {
         seen.expect_quiet().expect(&[ODD]);
         assert!(!seen.dom.contains("<img") && !seen.dom.contains("<script") && !seen.dom.contains("<title>taken"));
     }
+}
+
+/// Marathon's flags, as they are typed.
+#[derive(Debug, clap::Parser)]
+struct Typed {
+    #[command(flatten)]
+    flags: MarathonFlags,
+}
+
+async fn serves(browser: &Browser) {
+    let cluster = Cluster::of("served", 2).await;
+    let typed = ["marathon", &format!("--master={}", cluster.master(1)), "--http_port=0"].map(str::to_owned);
+    let flags = Typed::try_parse_from(typed).expect("flags").flags;
+    let marathon = mesos_like::marathon::run::start(flags).await.expect("it starts");
+    let address = marathon.address().to_string();
+    let client = Client::new(Duration::from_secs(5));
+    let check = |command: &str| {
+        json!([{ "protocol": "COMMAND", "command": { "value": command }, "intervalSeconds": 1, "delaySeconds": 0,
+            "gracePeriodSeconds": 0, "maxConsecutiveFailures": 0 }])
+    };
+    let small = |id: &str, more: Value| {
+        let mut app = json!({ "id": id, "cmd": "exec sleep 1000", "cpus": 0.1, "mem": 32 });
+        app.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        app
+    };
+    // Each list is a deployment of its own: only that of the first one comes to its end.
+    let well = json!([small("/shop/web", json!({ "instances": 3, "healthChecks": check("true") }))]);
+    let others = json!([
+        small("/shop/sick", json!({ "instances": 2, "healthChecks": check("false") })),
+        small("/nowhere", json!({ "constraints": [["rack", "LIKE", "mars"]] })),
+        small("/broken", json!({ "cmd": "exit 7", "backoffSeconds": 100 })),
+    ]);
+    for apps in [well, others] {
+        let created = eventually("marathon leads", async || {
+            let (status, _) = client.json(http::Method::PUT, &address, "/v2/apps", Some(&apps)).await.ok()?;
+            (status == 201).then_some(())
+        });
+        created.await;
+    }
+    let page = async |path: &str| {
+        let seen = browser.open(cluster.folder(), &format!("http://{address}{path}")).await;
+        seen.expect_quiet();
+        seen
+    };
+    let shown = eventually("all apps are as they will be", async || {
+        let seen = page("/ui/").await;
+        let text = seen.text();
+        ["running", "deploying", "waiting", "delayed"].iter().all(|word| text.contains(word)).then_some(seen)
+    });
+    let shown = shown.await;
+    shown.expect(&["/shop/web", "3 of 3", "/shop/sick", "2 of 2", "/nowhere", "0 of 1", "/broken"]);
+    let web = browser.open(cluster.folder(), &shown.link("/shop/web")).await;
+    web.expect_quiet().expect(&["App /shop/web", "healthy", "TASK_RUNNING", "exec sleep 1000", "current"]);
+    let sick = eventually("it is known that some do not work", async || {
+        let seen = page("/ui/?id=/shop/sick").await;
+        seen.text().contains("unhealthy").then_some(seen)
+    });
+    let sick = sick.await;
+    let host = ["agent-1", "agent-2"].into_iter().find(|host| sick.text().contains(host)).expect("a host");
+    let agent = browser.open(cluster.folder(), &sick.link(host)).await;
+    agent.expect_quiet().expect(&["Active tasks", "sandbox"]);
+    page("/ui/?id=/broken").await.expect(&["Last failure", "TASK_FAILED", "exited with status 7", "is tried again"]);
+    page("/ui/queue").await.expect(&["/nowhere", "2 of 2 offers: UnfulfilledConstraint"]);
+    page("/ui/deployments").await.expect(&["ScaleApplication /shop/sick", "2 of 2"]);
+    for (name, path, is_dark) in [("pages-marathon", "/ui/", false), ("pages-marathon-app", "/ui/?id=/shop/sick", true)]
+    {
+        let picture = Picture { name, width: 1280, height: 800, is_dark };
+        let (file, size) = browser.draw(cluster.folder(), &format!("http://{address}{path}"), picture).await;
+        assert!(size > 10_000, "{} is empty", file.display());
+    }
+    marathon.stop().await;
 }
 
 async fn draws(browser: &Browser) {

@@ -1,10 +1,11 @@
 //! What people see: apps, groups, tasks, deployments, and what waits.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::tell::addresses;
 use super::{Deployment, Instance, Marathon, Phase, Waiting};
-use crate::marathon::launch::Unplaced;
 use crate::marathon::model::{App, AppId, Selector, Version, write};
 
 /// Which apps are shown.
@@ -73,7 +74,8 @@ impl Marathon {
         let deployments = self.deployments.values().filter(|deployment| deployment.apps.contains_key(&app.id));
         json["deployments"] = deployments.map(|deployment| json!({ "id": deployment.id })).collect();
         if embed.tasks {
-            json["tasks"] = self.instances_of(&app.id).map(|instance| self.task_json(instance)).collect();
+            let with_task = self.instances_of(&app.id).filter(|instance| instance.has_task());
+            json["tasks"] = with_task.map(|instance| self.task_json(instance)).collect();
         }
         if embed.last_failure
             && let Some(failure) = self.failures.get(&app.id)
@@ -106,6 +108,7 @@ impl Marathon {
                 _ if instance.unreachable_since.is_some() => {}
                 Phase::Running => counts[1] += 1,
                 Phase::Staging | Phase::Starting => counts[0] += 1,
+                Phase::Reserved | Phase::Released => {}
             }
             if instance.phase == Phase::Running && instance.unreachable_since.is_none() {
                 counts[2] += usize::from(instance.healthy == Some(true));
@@ -161,7 +164,7 @@ impl Marathon {
             "host": instance.host,
             "id": instance.task_id,
             "ipAddresses": addresses(instance),
-            "localVolumes": [],
+            "localVolumes": instance.volumes,
             "ports": instance.ports,
             "region": instance.region,
             "role": instance.role,
@@ -231,7 +234,7 @@ impl Marathon {
                 "unusedOffersCount": waiting.unused,
                 "lastUnusedOfferAt": waiting.last_unused_at,
                 "lastUsedOfferAt": waiting.last_used_at,
-                "rejectSummaryLastOffers": rejected(&waiting.last.0, waiting.last.1),
+                "rejectSummaryLastOffers": rejected(&waiting.reasons(), waiting.last.len()),
                 "rejectSummaryLaunchAttempt": rejected(&waiting.all, waiting.processed),
             },
         });
@@ -240,7 +243,7 @@ impl Marathon {
                 json!({
                     "offer": { "id": offer.id.value, "hostname": offer.hostname, "agentId": offer.agent_id.value },
                     "timestamp": at,
-                    "reason": waiting.last.0.keys().collect::<Vec<_>>(),
+                    "reason": waiting.last.get(&offer.agent_id.value).into_iter().collect::<Vec<_>>(),
                 })
             });
             json["lastUnusedOffers"] = offers.collect();
@@ -250,7 +253,7 @@ impl Marathon {
 }
 
 /// For each reason how many offers were refused for it, of those that no earlier reason refused.
-fn rejected(why: &Unplaced, mut looked: usize) -> Vec<Value> {
+fn rejected(why: &BTreeMap<&'static str, usize>, mut looked: usize) -> Vec<Value> {
     let mut all = Vec::new();
     for reason in REASONS {
         let declined = why.get(reason).copied().unwrap_or_default();

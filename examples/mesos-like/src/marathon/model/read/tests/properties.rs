@@ -267,6 +267,27 @@ proptest! {
     }
 
     #[test]
+    fn an_app_takes_what_another_one_says_or_it_is_told_why_not(
+        existing in apps(),
+        other in apps(),
+        taken in vec(any::<bool>(), 1..40),
+    ) {
+        let other = write::json(&other);
+        let fields = other.as_object().into_iter().flatten().zip(taken.into_iter().cycle());
+        let fields = fields.filter(|((name, _), taken)| *taken && *name != "id");
+        let given: Value = fields.map(|((name, value), _)| (name.clone(), value.clone())).collect();
+        if let Some(app) = is_judged(update(&existing, given.clone())) {
+            let written = write::json(&app);
+            for (name, value) in given.as_object().into_iter().flatten() {
+                // Ports depend on the network, which the app may have already.
+                let follows = ["ports", "portDefinitions", "container"].contains(&name.as_str());
+                prop_assert!(follows || written[name] == *value, "{}: {} and {}", name, value, written[name]);
+            }
+            prop_assert_eq!(super::super::app(written, &AppId::root(), None), Ok(app));
+        }
+    }
+
+    #[test]
     fn whatever_comes_is_judged(value in anything(), existing in apps()) {
         if let Some(app) = is_judged(super::super::app(value.clone(), &AppId::root(), Some(&existing.id))) {
             let written = write::json(&app);
