@@ -74,7 +74,8 @@ impl Cluster {
         format!("{}:{AGENT_PORT}", self.address(100 + number))
     }
 
-    fn address(&self, last: u8) -> Ipv4Addr {
+    /// An address of this cluster's own.
+    pub(crate) fn address(&self, last: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, self.net[0], self.net[1], last)
     }
 
@@ -96,8 +97,13 @@ impl Cluster {
         let master = format!("--master={}", self.master(1));
         let resources = "--resources=cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
         let attributes = format!("--attributes=rack:r{};number:{number}", number % 2);
-        let mut fixed = vec!["agent", &ip, &port, &hostname, &work, &attributes];
-        for (flag, default) in [("--master=", &*master), ("--resources=", resources)] {
+        let mut fixed = vec!["agent", &ip, &port, &work];
+        for (flag, default) in [
+            ("--master=", &*master),
+            ("--resources=", resources),
+            ("--hostname=", &hostname),
+            ("--attributes=", &attributes),
+        ] {
             if !flags.iter().any(|given| given.starts_with(flag)) {
                 fixed.push(default);
             }
@@ -105,7 +111,8 @@ impl Cluster {
         self.start(&format!("agent-{number}"), &[&fixed[..], flags].concat());
     }
 
-    fn start(&mut self, name: &str, arguments: &[&str]) {
+    /// Starts a program of this project, under a name by which it is sent signals.
+    pub(crate) fn start(&mut self, name: &str, arguments: &[&str]) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log(name)).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_mesos-like"))
             .args(arguments)
