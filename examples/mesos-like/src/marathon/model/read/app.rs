@@ -128,7 +128,7 @@ fn read(mut whole: Map<String, Value>, findings: &mut Findings) -> Option<App> {
             Some(app)
         }
         Err(error) => {
-            let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");
+            let path = error.path().to_string().replace('.', "/").replace('[', "(").replace(']', ")");
             findings.add(&format!("/{path}"), error.into_inner().to_string());
             None
         }
