@@ -32,6 +32,12 @@ const LIBRARIES: &[Library] = &[
     },
     Library { name: "mesoshttp", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
     Library { name: "avmesos", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
+    Library {
+        name: "marathon",
+        version: "0.13.0",
+        needs: &["requests==2.32.5", "requests-toolbelt==1.0.0"],
+        language: Language::Python,
+    },
     Library { name: "mesos-framework", version: "0.5.3", needs: &[], language: Language::Node },
 ];
 

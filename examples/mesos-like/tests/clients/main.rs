@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "the tests of the system use the rest")]
 mod cluster;
 mod library;
+mod marathon;
 mod mesoshttp;
 mod node;
 mod pymesos;
@@ -20,6 +21,7 @@ type Scenario = (&'static str, fn(&Library));
 
 const SCENARIOS: &[(&str, &[Scenario])] = &[
     ("pymesos", pymesos::SCENARIOS),
+    ("marathon", marathon::SCENARIOS),
     ("mesoshttp", mesoshttp::SCENARIOS),
     ("avmesos", mesoshttp::SCENARIOS),
     ("mesos-framework", node::SCENARIOS),

@@ -35,7 +35,7 @@ fn wrong_apps() -> Vec<(Value, &'static str, &'static str)> {
             "1.5",
         ),
         (json!({ "args": ["x"] }), "/args", "cmd"),
-        (json!({ "dependencies": ["/wrong"] }), "/dependencies", "circle"),
+        (json!({ "dependencies": ["/wrong"] }), "/dependencies", "part of it"),
         (json!({ "id": "/We b" }), "/id", "We b"),
         (json!({ "nonsense": 1 }), "/nonsense", ""),
         (
