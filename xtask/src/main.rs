@@ -1,6 +1,8 @@
 //! The project's own commands, the same for people and for CI: `cargo xtask help` lists them.
 #![forbid(unsafe_code)]
 
+mod apt;
+mod browser;
 mod clauses;
 mod command;
 mod containers;
@@ -66,13 +68,14 @@ fn main() -> ExitCode {
 fn test(root: &Path) -> Result<(), Failed> {
     containers::require_root()?;
     parts::provide(root, &[parts::STORES, parts::CONTAINERS].concat())?;
-    without_missing_clients(root, || test_targets(root, &["--all-targets"]))
+    without_what_is_missing(root, || test_targets(root, &["--all-targets"]))
 }
 
-/// Runs tests, and says before and after which clients of others they are run without.
-fn without_missing_clients(root: &Path, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
-    let missing = mesos_clients::provide(root)?;
-    let warn = || missing.iter().for_each(|client| eprintln!("xtask: NOT TESTED with {client}"));
+/// Runs tests, and says before and after which programs of others they are run without: clients, a browser.
+fn without_what_is_missing(root: &Path, test: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    let mut missing = mesos_clients::provide(root)?;
+    missing.extend(browser::provide(root)?);
+    let warn = || missing.iter().for_each(|program| eprintln!("xtask: NOT TESTED with {program}"));
     warn();
     let tested = test();
     warn();
@@ -85,7 +88,7 @@ fn test_without_containers(root: &Path) -> Result<(), Failed> {
     let targets = containers::Targets::of(&tree);
     let warning = format!("NOT TESTED, since it takes root: {}", targets.of_containers.join(", "));
     eprintln!("xtask: {warning}");
-    let tested = without_missing_clients(root, || test_targets(root, &targets.arguments_without()));
+    let tested = without_what_is_missing(root, || test_targets(root, &targets.arguments_without()));
     // Once more, where it is seen.
     eprintln!("xtask: {warning}");
     tested

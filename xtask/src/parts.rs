@@ -5,9 +5,9 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs, io};
+use std::{env, io};
 
+use crate::apt::Apt;
 use crate::command::Failed;
 
 /// Names the folder that the unpacked programs are in: its `usr/bin`. It is set by `.cargo/config.toml`, so that tests
@@ -127,31 +127,10 @@ fn installed() -> Vec<PathBuf> {
 /// The error says what went wrong, as part of a sentence.
 fn unpack(root: &Path, packages: &[&str]) -> Result<(), String> {
     let parts = root.join("target/parts");
-    let apt = parts.join("apt");
-    let in_apt = |folder: &str| apt.join(folder);
-    for folder in ["lists/partial", "cache/archives/partial", "packages"] {
-        fs::create_dir_all(in_apt(folder)).map_err(|error| format!("{} cannot be made: {error}", apt.display()))?;
-    }
-    // Lists and cache of its own: the machine's are root's, and may be empty.
-    let apt_get = || {
-        let mut command = Command::new("apt-get");
-        command.arg("-qq").current_dir(in_apt("packages"));
-        for (option, folder) in [("Dir::State::lists", "lists"), ("Dir::Cache", "cache")] {
-            command.arg("-o").arg(format!("{option}={}", in_apt(folder).display()));
-        }
-        // Root would download as another user, who may not write here.
-        command.args(["-o", "APT::Sandbox::User=root"]);
-        command
-    };
-    succeeds(apt_get().arg("update"))?;
-    succeeds(apt_get().arg("download").args(packages))?;
-    let downloaded = fs::read_dir(in_apt("packages")).map_err(|error| error.to_string())?;
-    for package in downloaded {
-        let package = package.map_err(|error| error.to_string())?;
-        succeeds(Command::new("dpkg-deb").arg("--extract").arg(package.path()).arg(&parts))?;
-    }
-    link_iptables(&parts).map_err(|error| format!("{} cannot be completed: {error}", parts.display()))?;
-    fs::remove_dir_all(&apt).map_err(|error| format!("{} cannot be removed: {error}", apt.display()))
+    let apt = Apt::new(parts.join("apt"))?;
+    apt.download(packages)?;
+    apt.unpack(&parts)?;
+    link_iptables(&parts).map_err(|error| format!("{} cannot be completed: {error}", parts.display()))
 }
 
 /// Makes the links that installing the package would make: one program, called by many names.
@@ -170,15 +149,4 @@ fn link_iptables(parts: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}` cannot be run ({error})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{program}` failed ({})", errors.trim().replace('\n', "; ")))
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod chronos;
 pub mod cli;
 pub mod duration;
 pub mod fenced;
@@ -11,6 +12,7 @@ pub mod key_name;
 pub mod leader;
 pub mod marathon;
 pub mod master;
+pub mod pages;
 pub mod resources;
 pub mod store;
 pub mod v0;

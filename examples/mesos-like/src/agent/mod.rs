@@ -13,6 +13,7 @@ pub mod files;
 pub mod flags;
 mod folder;
 pub mod layout;
+pub mod pages;
 pub mod record;
 pub mod register;
 pub mod run;

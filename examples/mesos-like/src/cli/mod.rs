@@ -1,7 +1,9 @@
 //! What a person types.
 
 mod agent;
+mod beside;
 mod run;
+mod submit;
 mod up;
 
 use std::process::ExitCode;
@@ -12,6 +14,8 @@ pub use run::RunOptions;
 pub use up::UpOptions;
 
 use crate::agent::flags::AgentFlags;
+use crate::chronos::flags::ChronosFlags;
+use crate::chronos::run::chronos;
 use crate::marathon::flags::MarathonFlags;
 use crate::marathon::run::marathon;
 use crate::master::flags::MasterFlags;
@@ -40,17 +44,24 @@ enum Command {
     Marathon(Box<MarathonFlags>),
     /// Run instances of a command, as a framework of its own
     Run(RunOptions),
+    /// Run jobs at times, and jobs after jobs
+    Chronos(Box<ChronosFlags>),
 }
 
 impl Cli {
     /// Does what is asked for, until it is done or a person ends it.
     pub async fn run(self) -> ExitCode {
+        if let Err(error) = beside::end_with_parent() {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
         match self.command {
             Command::Up(options) => up::up(options).await,
             Command::Master(flags) => master(*flags).await,
             Command::Agent(flags) => agent::agent(*flags).await,
             Command::Marathon(flags) => marathon(*flags).await,
             Command::Run(options) => run::run(options).await,
+            Command::Chronos(flags) => chronos(*flags).await,
         }
     }
 }

@@ -1,12 +1,16 @@
 //! `mesos-like up`: a master and some agents in this process.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser as _};
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::beside::{Beside, Framework};
+use super::submit;
 use crate::agent::flags::{AgentFlags, RuntimeChoice};
 use crate::agent::run::RunningAgent;
 use crate::master::flags::MasterFlags;
@@ -27,6 +31,18 @@ pub struct UpOptions {
     /// What runs containers from images
     #[arg(long, default_value = "process")]
     runtime: RuntimeChoice,
+    /// The frameworks that run beside it, each as a process of its own
+    #[arg(long, value_delimiter = ',')]
+    with: Vec<Framework>,
+    /// The port of Marathon
+    #[arg(long, default_value_t = 8080)]
+    marathon_port: u16,
+    /// The port of Chronos
+    #[arg(long, default_value_t = 4400)]
+    chronos_port: u16,
+    /// An app in JSON, or a list of them, or a group: Marathon runs it
+    #[arg(long, value_name = "FILE")]
+    app: Option<PathBuf>,
     /// Where everything is kept; by default in the temporary folder, and removed at the end
     #[arg(long)]
     work_dir: Option<PathBuf>,
@@ -43,6 +59,7 @@ struct Typed<T: Args> {
 struct Up {
     master: RunningMaster,
     agents: Vec<RunningAgent>,
+    beside: Vec<Beside>,
 }
 
 /// Starts a master and agents, and ends them with their tasks when a person says so.
@@ -55,10 +72,19 @@ pub(super) async fn up(options: UpOptions) -> ExitCode {
         Some(folder) => (folder.clone(), false),
         None => (std::env::temp_dir().join(format!("mesos-like-{}", std::process::id())), true),
     };
-    let up = match start(&options, &folder).await {
-        Ok(up) => up,
+    let started = async {
+        let app = options.app.as_deref().map(submit::read).transpose()?;
+        Ok((start(&options, &folder).await?, app))
+    };
+    let (up, app) = match started.await {
+        Ok(started) => started,
         Err(error) => {
+            let error: String = error;
             eprintln!("error: {error}");
+            if is_ours {
+                // There may be nothing in it yet.
+                drop(std::fs::remove_dir_all(&folder));
+            }
             return ExitCode::FAILURE;
         }
     };
@@ -67,8 +93,12 @@ pub(super) async fn up(options: UpOptions) -> ExitCode {
         biased;
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = run(&up, app) => {}
     }
     println!("stopping");
+    for framework in up.beside {
+        framework.stop().await;
+    }
     for agent in up.agents {
         agent.stop_with_tasks().await;
     }
@@ -109,7 +139,30 @@ async fn start(options: &UpOptions, folder: &std::path::Path) -> Result<Up, Stri
         let agent = RunningAgent::start(agent).await;
         agents.push(agent.map_err(|error| format!("agent-{number}: {error} (--port moves all of them)"))?);
     }
-    Ok(Up { master, agents })
+    let mut wanted: BTreeSet<Framework> = options.with.iter().copied().collect();
+    wanted.extend(options.app.as_ref().map(|_| Framework::Marathon));
+    let mut beside = Vec::new();
+    for framework in wanted {
+        let port = match framework {
+            Framework::Marathon => options.marathon_port,
+            Framework::Chronos => options.chronos_port,
+        };
+        let hint = |error| format!("{error} (--{}-port moves it)", framework.name());
+        let master = format!("127.0.0.1:{}", options.port);
+        beside.push(Beside::start(framework, &master, port, folder).await.map_err(hint)?);
+    }
+    Ok(Up { master, agents, beside })
+}
+
+/// Gives an app to Marathon; then there is nothing left to do, for ever.
+async fn run(up: &Up, app: Option<Value>) {
+    let marathon = up.beside.iter().find(|beside| beside.framework() == Framework::Marathon);
+    if let (Some(marathon), Some(app)) = (marathon, app)
+        && let Err(error) = submit::submit(marathon.address(), app).await
+    {
+        println!("error: {error}");
+    }
+    std::future::pending().await
 }
 
 fn flags<T: Args>(typed: Vec<String>) -> Result<T, String> {
@@ -121,8 +174,11 @@ fn tell(up: &Up, port: u16) {
     for (index, agent) in up.agents.iter().enumerate() {
         println!("agent-{}  http://{}", index + 1, agent.address());
     }
+    for beside in &up.beside {
+        println!("{:<8} http://{}{}", beside.framework().name(), beside.address(), beside.framework().path());
+    }
     println!();
     println!("run something:  mesos-like run --master 127.0.0.1:{port} --command 'echo hello; sleep 5' --instances 8");
-    println!("look at it:     curl -s 127.0.0.1:{port}/state");
+    println!("look at it:     http://127.0.0.1:{port} in a browser, or curl -s 127.0.0.1:{port}/state");
     println!("Ctrl-C ends all of it, and every task");
 }

@@ -98,6 +98,32 @@ impl Client {
         collected(response).await.map_err(|reason| ClientError::Unreachable { address, reason })
     }
 
+    /// What `http://host:port/path` answers in JSON, with its status, whatever it is; nothing for a body that is no JSON.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if nobody answers.
+    pub async fn json(
+        &self,
+        method: Method,
+        address: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<(StatusCode, serde_json::Value), ClientError> {
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        match self.ask(method, address, path, MediaType::Json, &HeaderMap::new(), bytes).await {
+            Ok((address, response)) => {
+                let status = response.status();
+                let bytes = collected(response).await;
+                let bytes = bytes.map_err(|reason| ClientError::Unreachable { address, reason })?;
+                Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+            }
+            Err(ClientError::Refused { status, message, .. }) => {
+                Ok((status, serde_json::from_str(&message).unwrap_or_default()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The status that `http://host:port/path` answers with, whatever it is.
     ///
     /// # Errors

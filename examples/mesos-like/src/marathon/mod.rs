@@ -6,4 +6,5 @@ pub mod events;
 pub mod flags;
 pub mod launch;
 pub mod model;
+pub mod pages;
 pub mod run;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use orch_core::allocator::WhyNoOffer;
 
 use super::view::{Parts, View};
 use crate::http::{Answer, Refusal};
@@ -23,6 +24,12 @@ pub trait Desk: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// A [`Refusal`] says why it is not done.
     async fn decide(&self, decision: Decision) -> Result<(), Refusal>;
+
+    /// Why a framework has no offer; nothing if there is no such framework.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if it leads no longer.
+    async fn why_no_offer(&self, framework: &str) -> Result<Option<WhyNoOffer>, Refusal>;
 
     /// What is measured, by name.
     async fn metrics(&self) -> Vec<(String, f64)>;

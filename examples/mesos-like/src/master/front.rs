@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::about::{About, authority};
 use super::api::route::Route;
 use super::flags::Redirection;
+use super::pages;
 use super::relay::Relay;
 use crate::http::{self as web, Answer, Handler, empty, refused, text};
 use crate::v0;
@@ -102,10 +103,12 @@ impl Handler for Front {
             return self.own(route, request.method(), &stand).await;
         }
         match stand {
+            Stand::Unknown if route == Route::Page => pages::waiting("No leader elected"),
             Stand::Unknown => text(StatusCode::SERVICE_UNAVAILABLE, "No leader elected"),
             Stand::Follows(leader) if route == Route::Redirect => redirected(&leader, ""),
             Stand::Follows(leader) => self.lead(&leader, request).await,
             _ if route == Route::Redirect => redirected(&self.about.info, ""),
+            Stand::Recovers if route == Route::Page => pages::waiting("Master has not finished recovery"),
             Stand::Recovers => text(StatusCode::SERVICE_UNAVAILABLE, "Master has not finished recovery"),
             Stand::Leads(leader) => leader.answer(route, rest, request, peer).await,
         }

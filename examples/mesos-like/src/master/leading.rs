@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
+use orch_core::allocator::{FrameworkId, WhyNoOffer};
 use orch_core::clock::{Clock as _, SystemClock, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,7 +24,7 @@ use super::registry::{Registered, Registry};
 use super::run::Term;
 use super::subscribers::Subscribers;
 use super::view::{Parts, View, agent_of, framework_of};
-use super::{begin, metrics};
+use super::{begin, metrics, pages};
 use crate::http::{Answer, Refusal};
 use crate::wire::MediaType;
 use crate::wire::operator::{
@@ -106,6 +107,7 @@ impl Leads for Leading {
             Route::Agent => agents::answer(&self.master, request, peer).await,
             Route::Operator => operator::answer(office, request).await,
             Route::WhyNoOffer => why::answer(&self.master, request).await,
+            Route::Page => pages::answer(office, rest, &request).await,
             route => v0::answer(office, route, rest, request).await,
         }
     }
@@ -124,6 +126,11 @@ impl Desk for Leading {
     async fn decide(&self, decision: Decision) -> Result<(), Refusal> {
         self.master.ask(|master| master.decide(decision)).await.map_err(ended)??;
         self.master.recorded().await.map_err(ended)
+    }
+
+    async fn why_no_offer(&self, framework: &str) -> Result<Option<WhyNoOffer>, Refusal> {
+        let id = FrameworkId::new(framework);
+        self.master.ask(move |master| master.allocator().why_no_offer(&id).ok()).await.map_err(ended)
     }
 
     async fn metrics(&self) -> Vec<(String, f64)> {

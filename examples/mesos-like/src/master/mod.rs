@@ -10,6 +10,7 @@ pub mod flags;
 pub mod front;
 pub mod leading;
 pub mod metrics;
+pub mod pages;
 pub mod registry;
 pub mod relay;
 pub mod run;

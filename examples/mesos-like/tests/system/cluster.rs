@@ -98,12 +98,13 @@ impl Cluster {
         let resources = "--resources=cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
         let attributes = format!("--attributes=rack:r{};number:{number}", number % 2);
         let mut fixed = vec!["agent", &ip, &port, &work];
-        for (flag, default) in [
+        let defaults = [
             ("--master=", &*master),
             ("--resources=", resources),
             ("--hostname=", &hostname),
             ("--attributes=", &attributes),
-        ] {
+        ];
+        for (flag, default) in defaults {
             if !flags.iter().any(|given| given.starts_with(flag)) {
                 fixed.push(default);
             }

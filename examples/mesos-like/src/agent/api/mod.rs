@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use super::actor::Handle;
 use super::files::Files;
 use super::flags::AgentFlags;
+use super::pages;
 use crate::http::{Answer, Handler, Query, empty, json, refused, text};
 
 /// Answers what an agent is asked.
@@ -44,6 +45,9 @@ impl Handler for Api {
         if let Some(answer) = name.strip_prefix("files/").and_then(|name| self.files.answer(name, &query)) {
             return answer;
         }
+        if let Some(page) = page(name) {
+            return pages::answer(self, page, &query).await;
+        }
         match name {
             "health" => empty(StatusCode::OK),
             "version" => json(&serde_json::json!({ "version": super::core::VERSION })),
@@ -61,14 +65,20 @@ fn route(path: &str) -> &str {
     path.strip_suffix(".json").unwrap_or(path)
 }
 
+/// Which page a path is of; the first one's name is empty.
+fn page(route: &str) -> Option<&str> {
+    if route.is_empty() || route == "pages" { Some("") } else { route.strip_prefix("pages/") }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::route;
+    use super::{page, route};
 
     #[test]
     fn a_path_is_the_same_with_what_older_clients_put_around_it() {
         for path in ["/state", "/state/", "/slave(1)/state", "/slave(1)/state.json"] {
             assert_eq!(route(path), "state");
         }
+        assert_eq!(["", "pages", "pages/file", "state"].map(page), [Some(""), Some(""), Some("file"), None]);
     }
 }

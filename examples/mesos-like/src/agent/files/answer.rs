@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures::stream;
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -91,6 +91,7 @@ impl Files {
             name.chars().map(|letter| if letter == '"' || letter == '\\' { '_' } else { letter }).collect();
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
         if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
             headers.insert(CONTENT_DISPOSITION, value);
@@ -125,7 +126,8 @@ fn text(mut data: Vec<u8>, is_end: bool) -> String {
 }
 
 /// As `ls -l` has it: `-rw-r--r--`.
-fn mode_text(mode: u32) -> String {
+#[must_use]
+pub fn mode_text(mode: u32) -> String {
     let kind = match mode & 0o170_000 {
         0o040_000 => 'd',
         0o120_000 => 'l',

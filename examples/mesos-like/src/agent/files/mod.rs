@@ -4,5 +4,6 @@ mod answer;
 mod gc;
 mod tree;
 
+pub use answer::mode_text;
 pub use gc::{Collector, GcSetting, due, kept_for};
 pub use tree::{FileInfo, Files, FilesError, Part};

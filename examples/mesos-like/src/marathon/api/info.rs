@@ -5,9 +5,10 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::route::Route;
-use super::{Api, Asked, Problem, answer, deployed, now, ok};
+use super::{Api, Asked, Problem, deployed, now, ok};
 use crate::http::{Answer, empty, text};
 use crate::marathon::core::{Marathon, Refused};
+use crate::marathon::pages::page;
 
 impl Api {
     pub(super) async fn info(&self, route: Route, asked: Asked) -> Result<Answer, Problem> {
@@ -62,7 +63,11 @@ impl Api {
             }
             (Route::Deployment(_) | Route::Delay(_), _) => Err(Problem::method("DELETE")),
             (Route::Leader, _) => Err(Problem::method("GET or DELETE")),
-            (Route::Ui | Route::UiApp(_), Method::GET) => Ok(answer(StatusCode::NOT_FOUND, &Value::Null)),
+            (Route::Ui(kind), Method::GET) => {
+                let (masters, query) = (self.about.flags.master.clone(), asked.query);
+                let page = self.ask(move |marathon, now| page(marathon, kind, &query, &masters, now)).await?;
+                Ok(page.answer(StatusCode::OK))
+            }
             _ => Err(Problem::method("GET")),
         }
     }

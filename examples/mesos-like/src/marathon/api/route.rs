@@ -5,16 +5,15 @@ use http::StatusCode;
 use super::Problem;
 use crate::http::decoded;
 use crate::marathon::model::{AppId, Version};
+use crate::marathon::pages::Kind;
 
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     /// `/`: where people look.
     Page,
-    /// `/ui`
-    Ui,
-    /// `/ui/apps/ID`
-    UiApp(AppId),
+    /// `/ui`, and what is below it.
+    Ui(Kind),
     /// `/ping`
     Ping,
     /// `/metrics`
@@ -70,8 +69,9 @@ impl Route {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         Ok(match parts.as_slice() {
             [] => Self::Page,
-            ["ui"] => Self::Ui,
-            ["ui", "apps", id @ ..] => Self::UiApp(self::id(id)?),
+            ["ui"] => Self::Ui(Kind::Apps),
+            ["ui", "deployments"] => Self::Ui(Kind::Deployments),
+            ["ui", "queue"] => Self::Ui(Kind::Queue),
             ["ping"] => Self::Ping,
             ["metrics"] => Self::Metrics,
             ["v2", "info"] => Self::Info,

@@ -178,6 +178,12 @@ impl Marathon {
         &self.deployments
     }
 
+    /// How an instance of an app failed last.
+    #[must_use]
+    pub fn failure(&self, app: &AppId) -> Option<&Failure> {
+        self.failures.get(app)
+    }
+
     /// The instances of an app.
     pub fn instances_of(&self, app: &AppId) -> impl Iterator<Item = &Instance> {
         self.by_app.get(app).into_iter().flatten().filter_map(|id| self.instances.get(id))
@@ -297,3 +303,6 @@ impl Marathon {
         Timestamp::from_millisecond(next.0).ok()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

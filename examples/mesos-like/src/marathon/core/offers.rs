@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orch_core::entropy::Entropy as _;
 
-use super::tell::Told;
+use super::tell::{News, Told};
 use super::{Instance, Marathon, Phase};
 use crate::marathon::launch::{Launch, Placed, Spot, Supply, place, task};
 use crate::marathon::model::{App, AppId, Version};
@@ -102,7 +102,7 @@ impl Marathon {
             resources: placed.resources,
         };
         let task = task(app, launch);
-        self.tell(Told::InstanceChanged { instance: &instance, condition: "Provisioned" }, now);
+        self.tell(Told::Of(&instance, News::Condition("Provisioned")), now);
         self.put_instance(instance);
         task
     }

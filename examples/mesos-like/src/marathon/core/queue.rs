@@ -1,12 +1,12 @@
 //! [`Waiting`]: instances that are to be started, and why they are not yet.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Marathon;
 use crate::marathon::launch::Unplaced;
 use crate::marathon::model::{App, AppId, Version};
 use crate::wire::Offer;
-use std::sync::Arc;
 
 /// How many of the last offers that were of no use are shown.
 const MOST_OFFERS: usize = 20;
@@ -28,15 +28,23 @@ pub struct Waiting {
     pub last_unused_at: Option<Version>,
     /// When one was last of use.
     pub last_used_at: Option<Version>,
-    /// Why offers were of no use when it was last looked, and how many were looked at then.
-    pub last: (Unplaced, usize),
-    /// The same for all since it waits.
-    pub all: Unplaced,
+    /// Why the last offer of each agent was of no use.
+    pub last: BTreeMap<String, &'static str>,
+    /// How many offers were of no use for each reason, since it waits.
+    pub all: BTreeMap<&'static str, usize>,
     /// The last offers that were of no use.
     pub last_offers: Vec<(Version, Offer)>,
 }
 
 impl Waiting {
+    /// How many agents' last offers were of no use for each reason.
+    #[must_use]
+    pub fn reasons(&self) -> BTreeMap<&'static str, usize> {
+        let mut reasons = BTreeMap::new();
+        self.last.values().for_each(|reason| *reasons.entry(*reason).or_default() += 1);
+        reasons
+    }
+
     fn new(app: Arc<App>, since: Version) -> Self {
         Self {
             app,
@@ -46,7 +54,7 @@ impl Waiting {
             unused: 0,
             last_unused_at: None,
             last_used_at: None,
-            last: (Unplaced::new(), 0),
+            last: BTreeMap::new(),
             all: BTreeMap::new(),
             last_offers: Vec::new(),
         }
@@ -58,14 +66,18 @@ impl Waiting {
         if used > 0 {
             self.last_used_at = Some(now);
         }
-        let Some(why) = why else { return };
-        self.unused += why.values().sum::<usize>();
-        self.last_unused_at = Some(now);
-        for (reason, count) in &why {
-            *self.all.entry(reason).or_default() += count;
+        for (index, offer) in offers.iter().enumerate() {
+            match why.as_ref().and_then(|why| why.get(&index)) {
+                Some(reason) => {
+                    self.unused += 1;
+                    self.last_unused_at = Some(now);
+                    self.last.insert(offer.agent_id.value.clone(), reason);
+                    *self.all.entry(reason).or_default() += 1;
+                    self.last_offers.push((now, (*offer).clone()));
+                }
+                None => drop(self.last.remove(&offer.agent_id.value)),
+            }
         }
-        self.last = (why, offers.len());
-        self.last_offers.extend(offers.iter().map(|offer| (now, (*offer).clone())));
         self.last_offers.drain(..self.last_offers.len().saturating_sub(MOST_OFFERS));
     }
 }

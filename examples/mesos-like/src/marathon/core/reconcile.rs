@@ -1,7 +1,7 @@
 //! What is done about each app: what runs is held against what shall run.
 
 use super::rollout::{View, replace, scale, stop};
-use super::tell::{Probe, Told};
+use super::tell::{News, Probe, Told};
 use super::{Action, ActionKind, Aim, Instance, Marathon, Notice, Phase};
 use crate::marathon::model::{App, AppId, Operator, Version};
 use crate::wire::scheduler::{Call, CallType, Kill, Reconcile, ReconcileTask};
@@ -141,7 +141,7 @@ impl Marathon {
         self.kill(id, now);
         if let Some(instance) = self.remove_instance(id) {
             self.asked.remove(id);
-            self.tell(Told::InstanceChanged { instance: &instance, condition: "UnreachableInactive" }, now);
+            self.tell(Told::Of(&instance, News::Condition("UnreachableInactive")), now);
         }
     }
 

@@ -217,13 +217,13 @@ mod tests {
             prop_assert!(serving >= least, "{serving} serve, {least} must: {now:?}");
             prop_assert!(now.len() <= most, "{} run, {most} may: {now:?}", now.len());
             let chance = chances[turn % chances.len()];
-            if chance % 2 == 0 || wish == Wish::default() {
+            if chance.is_multiple_of(2) || wish == Wish::default() {
                 now.retain(|view| !view.is_ending);
             }
-            if chance % 3 == 0 || wish == Wish::default() {
-                if let Some(view) = now.iter_mut().find(|view| !view.serves && !view.is_ending && view.is_current) {
-                    view.serves = true;
-                }
+            let is_next = |view: &&mut View| !view.serves && !view.is_ending && view.is_current;
+            let goes_well = chance.is_multiple_of(3) || wish == Wish::default();
+            if let Some(view) = now.iter_mut().find(is_next).filter(|_| goes_well) {
+                view.serves = true;
             }
         }
         prop_assert!(false, "it never ends: {now:?}");

@@ -1,10 +1,11 @@
 //! What people see: apps, groups, tasks, deployments, and what waits.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::tell::addresses;
 use super::{Deployment, Instance, Marathon, Phase, Waiting};
-use crate::marathon::launch::Unplaced;
 use crate::marathon::model::{App, AppId, Selector, Version, write};
 
 /// Which apps are shown.
@@ -231,7 +232,7 @@ impl Marathon {
                 "unusedOffersCount": waiting.unused,
                 "lastUnusedOfferAt": waiting.last_unused_at,
                 "lastUsedOfferAt": waiting.last_used_at,
-                "rejectSummaryLastOffers": rejected(&waiting.last.0, waiting.last.1),
+                "rejectSummaryLastOffers": rejected(&waiting.reasons(), waiting.last.len()),
                 "rejectSummaryLaunchAttempt": rejected(&waiting.all, waiting.processed),
             },
         });
@@ -240,7 +241,7 @@ impl Marathon {
                 json!({
                     "offer": { "id": offer.id.value, "hostname": offer.hostname, "agentId": offer.agent_id.value },
                     "timestamp": at,
-                    "reason": waiting.last.0.keys().collect::<Vec<_>>(),
+                    "reason": waiting.last.get(&offer.agent_id.value).into_iter().collect::<Vec<_>>(),
                 })
             });
             json["lastUnusedOffers"] = offers.collect();
@@ -250,7 +251,7 @@ impl Marathon {
 }
 
 /// For each reason how many offers were refused for it, of those that no earlier reason refused.
-fn rejected(why: &Unplaced, mut looked: usize) -> Vec<Value> {
+fn rejected(why: &BTreeMap<&'static str, usize>, mut looked: usize) -> Vec<Value> {
     let mut all = Vec::new();
     for reason in REASONS {
         let declined = why.get(reason).copied().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tell::Told;
+use super::tell::{News, Told};
 use super::{Instance, Marathon, Phase};
 use crate::framework::acknowledge;
 use crate::marathon::model::Version;
@@ -84,17 +84,17 @@ impl Marathon {
             return;
         }
         if instance.task_state() != before.task_state() {
-            self.tell(Told::Status { instance: &instance, status }, now);
+            self.tell(Told::Of(&instance, News::Status(status)), now);
             let condition = match (instance.unreachable_since, instance.phase) {
                 (Some(_), _) => "Unreachable",
                 (None, Phase::Staging) => "Staging",
                 (None, Phase::Starting) => "Starting",
                 (None, Phase::Running) => "Running",
             };
-            self.tell(Told::InstanceChanged { instance: &instance, condition }, now);
+            self.tell(Told::Of(&instance, News::Condition(condition)), now);
         }
         if instance.healthy != before.healthy {
-            self.tell(Told::HealthChanged { instance: &instance }, now);
+            self.tell(Told::Of(&instance, News::Health), now);
         }
         self.put_instance(instance);
     }
@@ -114,14 +114,14 @@ impl Marathon {
             TaskState::Unknown => "Unknown",
             _ => "Lost",
         };
-        self.tell(Told::Status { instance: &instance, status }, now);
-        self.tell(Told::InstanceChanged { instance: &instance, condition }, now);
+        self.tell(Told::Of(&instance, News::Status(status)), now);
+        self.tell(Told::Of(&instance, News::Condition(condition)), now);
         if instance.killed_at.is_some() {
             return;
         }
         let was_unhealthy = status.reason() == Reason::TaskHealthCheckStatusUpdated || status.healthy == Some(false);
         if was_unhealthy {
-            self.tell(Told::UnhealthyKilled { instance: &instance, status }, now);
+            self.tell(Told::Of(&instance, News::UnhealthyKilled(status)), now);
         }
         // What was ended by others, or went with its agent, is no failure of the app.
         if matches!(state, TaskState::Failed | TaskState::Finished | TaskState::Error) || was_unhealthy {

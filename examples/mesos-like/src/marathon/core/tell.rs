@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Deployment, Instance, Marathon};
-use crate::marathon::model::{App, AppId, ReadinessCheck, Version};
+use crate::marathon::model::{App, AppId, ReadinessCheck, Version, write};
 use crate::wire::TaskStatus;
 
 /// What those who listen are told.
@@ -38,16 +38,26 @@ pub struct Probe {
 /// Something that has happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Told<'a> {
-    Status { instance: &'a Instance, status: &'a TaskStatus },
-    InstanceChanged { instance: &'a Instance, condition: &'a str },
-    HealthChanged { instance: &'a Instance },
-    UnhealthyKilled { instance: &'a Instance, status: &'a TaskStatus },
+    Of(&'a Instance, News<'a>),
     Posted { app: &'a App, peer: &'a str, uri: &'a str },
     GroupChanged { group: &'a AppId, version: Version },
     Deploying(&'a Deployment),
     StepDone(&'a Deployment),
     DeploymentOver { deployment: &'a Deployment, is_well: bool },
     AppEnded(&'a AppId),
+}
+
+/// Something that has happened to an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum News<'a> {
+    /// Its task is in another state.
+    Status(&'a TaskStatus),
+    /// It is so, as Marathon calls it.
+    Condition(&'a str),
+    /// It works, or does not any more.
+    Health,
+    /// It did not work, and was ended for that.
+    UnhealthyKilled(&'a TaskStatus),
 }
 
 impl Probe {
@@ -86,73 +96,17 @@ impl Marathon {
 }
 
 fn event(told: Told<'_>, marathon: &Marathon) -> (&'static str, Value) {
+    let step = |deployment: &Deployment| json!({ "plan": plan(deployment, marathon), "currentStep": { "actions": deployment.actions() } });
     match told {
-        Told::Status { instance, status } => (
-            "status_update_event",
-            json!({
-                "slaveId": instance.agent_id,
-                "taskId": instance.task_id,
-                "taskStatus": status.state().text(),
-                "message": status.message.as_deref().unwrap_or_default(),
-                "appId": instance.app,
-                "host": instance.host,
-                "ports": instance.ports,
-                "ipAddresses": addresses(instance),
-                "version": instance.version,
-            }),
-        ),
-        Told::InstanceChanged { instance, condition } => (
-            "instance_changed_event",
-            json!({
-                "instanceId": instance.id,
-                "condition": condition,
-                "runSpecId": instance.app,
-                "slaveId": instance.agent_id,
-                "host": instance.host,
-                "runSpecVersion": instance.version,
-            }),
-        ),
-        Told::HealthChanged { instance } => (
-            "health_status_changed_event",
-            json!({
-                "appId": instance.app,
-                "instanceId": instance.id,
-                "taskId": instance.task_id,
-                "version": instance.version,
-                "alive": instance.healthy == Some(true),
-            }),
-        ),
-        Told::UnhealthyKilled { instance, status } => (
-            "unhealthy_task_kill_event",
-            json!({
-                "appId": instance.app,
-                "taskId": instance.task_id,
-                "instanceId": instance.id,
-                "version": instance.version,
-                "reason": status.message.as_deref().unwrap_or_default(),
-            }),
-        ),
-        Told::Posted { app, peer, uri } => (
-            "api_post_event",
-            json!({
-                "clientIp": peer, "uri": uri, "appDefinition": crate::marathon::model::write::json(app),
-            }),
-        ),
+        Told::Of(instance, news) => of_instance(instance, news),
+        Told::Posted { app, peer, uri } => {
+            ("api_post_event", json!({ "clientIp": peer, "uri": uri, "appDefinition": write::json(app) }))
+        }
         Told::GroupChanged { group, version } => {
             ("group_change_success", json!({ "groupId": group, "version": version }))
         }
-        Told::Deploying(deployment) => (
-            "deployment_info",
-            json!({
-                "plan": plan(deployment, marathon), "currentStep": { "actions": deployment.actions() },
-            }),
-        ),
-        Told::StepDone(deployment) => (
-            "deployment_step_success",
-            json!({
-                "plan": plan(deployment, marathon), "currentStep": { "actions": deployment.actions() },
-            }),
-        ),
+        Told::Deploying(deployment) => ("deployment_info", step(deployment)),
+        Told::StepDone(deployment) => ("deployment_step_success", step(deployment)),
         Told::DeploymentOver { deployment, is_well } => {
             let kind = if is_well { "deployment_success" } else { "deployment_failed" };
             (kind, json!({ "id": deployment.id, "plan": plan(deployment, marathon) }))
@@ -161,12 +115,47 @@ fn event(told: Told<'_>, marathon: &Marathon) -> (&'static str, Value) {
     }
 }
 
+fn of_instance(instance: &Instance, news: News<'_>) -> (&'static str, Value) {
+    match news {
+        News::Status(status) => (
+            "status_update_event",
+            json!({
+                "slaveId": instance.agent_id, "taskId": instance.task_id, "taskStatus": status.state().text(),
+                "message": status.message.as_deref().unwrap_or_default(), "appId": instance.app,
+                "host": instance.host, "ports": instance.ports, "ipAddresses": addresses(instance),
+                "version": instance.version,
+            }),
+        ),
+        News::Condition(condition) => (
+            "instance_changed_event",
+            json!({
+                "instanceId": instance.id, "condition": condition, "runSpecId": instance.app,
+                "slaveId": instance.agent_id, "host": instance.host, "runSpecVersion": instance.version,
+            }),
+        ),
+        News::UnhealthyKilled(status) => (
+            "unhealthy_task_kill_event",
+            json!({
+                "appId": instance.app, "taskId": instance.task_id, "instanceId": instance.id,
+                "version": instance.version, "reason": status.message.as_deref().unwrap_or_default(),
+            }),
+        ),
+        News::Health => (
+            "health_status_changed_event",
+            json!({
+                "appId": instance.app, "instanceId": instance.id, "taskId": instance.task_id,
+                "version": instance.version, "alive": instance.healthy == Some(true),
+            }),
+        ),
+    }
+}
+
 /// A deployment, as events tell of it: with the apps that it is about.
 fn plan(deployment: &Deployment, marathon: &Marathon) -> Value {
     let side = |from: bool| {
         let apps = deployment.apps.iter().filter_map(|(id, change)| {
             let version = if from { change.from } else { change.to };
-            marathon.history.get(id, version?).map(|app| crate::marathon::model::write::json(app))
+            marathon.history.get(id, version?).map(|app| write::json(app))
         });
         json!({
             "id": "/", "apps": apps.collect::<Vec<_>>(), "groups": [], "pods": [], "dependencies": [],

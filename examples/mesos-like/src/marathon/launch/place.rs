@@ -24,8 +24,8 @@ pub struct Placed {
     pub resources: Vec<Resource>,
 }
 
-/// How many offers were of no use to an instance that has none, by the reason as Marathon names it.
-pub type Unplaced = BTreeMap<&'static str, usize>;
+/// Which offers were of no use to an instance that has none, and why, as Marathon names it.
+pub type Unplaced = BTreeMap<usize, &'static str>;
 
 /// Decides where up to `count` instances of an app run, one after another, by the rules of this crate's
 /// [`FilterScoreScheduler`] with one of Marathon's in the place of its rule about resources. `others` is where the app's
@@ -42,8 +42,15 @@ pub fn place(
     begin: u64,
 ) -> (Vec<Placed>, Option<Unplaced>) {
     let seen = supplies.iter().map(|supply| supply.spot.clone()).chain(others.iter().cloned()).collect();
-    let round =
-        Round { app: app.clone(), roles: roles.clone(), begin, others: others.to_vec(), seen, left: BTreeMap::new() };
+    let round = Round {
+        app: app.clone(),
+        roles: roles.clone(),
+        begin,
+        others: others.to_vec(),
+        seen,
+        left: BTreeMap::new(),
+        refused: BTreeMap::new(),
+    };
     let round = Arc::new(Mutex::new(round));
     let mut scheduler = FilterScoreScheduler::builder().seed(begin).filter(Rule(Arc::clone(&round))).build();
     for (index, supply) in supplies.iter().enumerate() {
@@ -52,19 +59,13 @@ pub fn place(
     }
     let mut placed = Vec::new();
     for number in 0..count {
+        locked(&round).refused.clear();
         let decisions = scheduler.schedule(&[Arc::new(pod(number, app))]);
         let outcome = decisions.into_iter().next().map(|decision| decision.outcome);
         let Some(Outcome::Place { node: name, .. }) = outcome else {
-            let refusal = match outcome {
-                Some(Outcome::Refuse(refusal)) => refusal,
-                _ => return (placed, Some(Unplaced::new())),
-            };
-            let mut reasons = Unplaced::new();
-            for rule in refusal.rules {
-                let reason = REASONS.into_iter().find(|reason| *reason == rule.reason).unwrap_or(OTHER);
-                *reasons.entry(reason).or_default() += rule.nodes;
-            }
-            return (placed, Some(reasons));
+            let round = locked(&round);
+            let why = |index| round.refused.get(&node_name(index)).copied().unwrap_or(OTHER);
+            return (placed, Some((0..supplies.len()).map(|index| (index, why(index))).collect()));
         };
         let Some(index) = (0..supplies.len()).find(|index| node_name(*index) == name) else { break };
         let supply = &mut supplies[index];
@@ -80,18 +81,7 @@ pub fn place(
     (placed, None)
 }
 
-/// Why offers are of no use, as Marathon names it, in the order in which it is looked.
-const REASONS: [&str; 7] = [
-    "UnfulfilledRole",
-    "UnfulfilledConstraint",
-    "InsufficientCpus",
-    "InsufficientMemory",
-    "InsufficientDisk",
-    "InsufficientGpus",
-    "InsufficientPorts",
-];
-
-/// What none of Marathon's names fits.
+/// Why an offer is of no use that no rule here refused.
 const OTHER: &str = "AgentMaintenance";
 
 /// What the rule looks at.
@@ -103,6 +93,8 @@ struct Round {
     others: Vec<Spot>,
     seen: Vec<Spot>,
     left: BTreeMap<String, Supply>,
+    /// Why the offers were of no use to the instance that is being placed.
+    refused: BTreeMap<String, &'static str>,
 }
 
 /// Marathon's rules about offers, as one of a scheduler.
@@ -116,9 +108,11 @@ impl Filter for Rule {
     }
 
     fn check(&self, _: &PodInfo, node: &NodeInfo) -> Result<(), Reason> {
-        let round = locked(&self.0);
+        let mut round = locked(&self.0);
         let Some(supply) = round.left.get(node.name()) else { return Err(OTHER.into()) };
-        round.refusal(supply).map_or(Ok(()), |reason| Err(reason.into()))
+        let Some(reason) = round.refusal(supply) else { return Ok(()) };
+        round.refused.insert(node.name().to_owned(), reason);
+        Err(reason.into())
     }
 }
 
@@ -230,7 +224,7 @@ mod tests {
         let mut supplies = [supply("a1", 1.0, 1024.0, (31_000, 31_001)), supply("b1", 10.0, 300.0, (31_000, 31_000))];
         let (placed, why) = place(&app(serde_json::json!({})), &all(), &mut supplies, &[], 9, 7);
         assert_eq!(placed.len(), 3);
-        assert_eq!(why, Some(Unplaced::from([("InsufficientCpus", 1), ("InsufficientPorts", 1)])));
+        assert_eq!(why, Some(Unplaced::from([(0, "InsufficientCpus"), (1, "InsufficientPorts")])));
         let mut ports: Vec<_> = placed.iter().map(|placed| (placed.offer, placed.ports[0])).collect();
         ports.sort_unstable();
         assert_eq!(ports, [(0, 31_000), (0, 31_001), (1, 31_000)]);
@@ -243,7 +237,7 @@ mod tests {
             || [supply("a1", 9.0, 9e3, (1, 9)), supply("a2", 9.0, 9e3, (1, 9)), supply("b1", 9.0, 9e3, (1, 9))];
         let unique = app(serde_json::json!({ "constraints": [["hostname", "UNIQUE"]] }));
         let (placed, why) = place(&unique, &all(), &mut offers(), &[], 4, 0);
-        assert_eq!((placed.len(), why), (3, Some(Unplaced::from([("UnfulfilledConstraint", 3)]))));
+        assert_eq!((placed.len(), why), (3, Some((0..3).map(|offer| (offer, "UnfulfilledConstraint")).collect())));
         let spread = app(serde_json::json!({ "constraints": [["rack", "GROUP_BY"]] }));
         let (placed, why) = place(&spread, &all(), &mut offers(), &[], 4, 0);
         let in_b = hosts(&placed).iter().filter(|offer| **offer == 2).count();
@@ -256,7 +250,10 @@ mod tests {
         let mut supplies = [supply("a1", 9.0, 9e3, (31_000, 31_004)), supply("b1", 9.0, 9e3, (31_000, 31_009))];
         let (placed, why) = place(&fixed, &all(), &mut supplies, &[], 2, 0);
         assert_eq!((placed[0].offer, placed[0].ports.clone()), (1, vec![31_005]));
-        assert_eq!((placed.len(), why), (1, Some(Unplaced::from([("InsufficientPorts", 2)]))));
+        assert_eq!(
+            (placed.len(), why),
+            (1, Some(Unplaced::from([(0, "InsufficientPorts"), (1, "InsufficientPorts")])))
+        );
     }
 
     #[test]
@@ -280,6 +277,6 @@ mod tests {
         assert_eq!(cpus, [0.4, 0.1]);
         let other = BTreeSet::from(["db".to_owned()]);
         let (placed, why) = place(&app(serde_json::json!({})), &other, &mut reserved(), &[], 1, 0);
-        assert_eq!((placed.len(), why), (0, Some(Unplaced::from([("UnfulfilledRole", 1)]))));
+        assert_eq!((placed.len(), why), (0, Some(Unplaced::from([(0, "UnfulfilledRole")]))));
     }
 }

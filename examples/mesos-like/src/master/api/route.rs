@@ -61,10 +61,12 @@ pub enum Route {
     FilesRead,
     /// `/files/download`
     FilesDownload,
+    /// `/` and `/pages`, for people with a browser
+    Page,
 }
 
 /// Every path that leads somewhere, in parts.
-const PATHS: [(&[&str], Route); 31] = [
+const PATHS: [(&[&str], Route); 32] = [
     (&["api", "v1", "scheduler"], Route::Scheduler),
     (&["api", "v1", "agent"], Route::Agent),
     (&["api", "v1"], Route::Operator),
@@ -94,6 +96,7 @@ const PATHS: [(&[&str], Route); 31] = [
     (&["files", "browse"], Route::FilesBrowse),
     (&["files", "read"], Route::FilesRead),
     (&["files", "download"], Route::FilesDownload),
+    (&["pages"], Route::Page),
     // Older tools' names.
     (&["stats"], Route::Metrics),
     (&["system", "stats"], Route::Metrics),
@@ -105,6 +108,9 @@ impl Route {
     #[must_use]
     pub fn of(path: &str) -> Option<(Self, &str)> {
         let path = path.trim_matches('/');
+        if path.is_empty() {
+            return Some((Self::Page, path));
+        }
         let path = path.strip_prefix("master/").unwrap_or(path);
         let fits = |parts: &[&str]| {
             let mut rest = Some(path);
@@ -154,10 +160,12 @@ mod tests {
             ("/api/v1/scheduler/x", Route::Scheduler, "x"),
             ("/quota/eng/web", Route::Quota, "eng/web"),
             ("/files/read.json", Route::FilesRead, ""),
+            ("/", Route::Page, ""),
+            ("/pages/agents", Route::Page, "agents"),
         ] {
             assert_eq!(Route::of(path), Some((route, rest)), "{path}");
         }
-        for path in ["/", "/master", "/api", "/states", "/metrics", "/master/master/state"] {
+        for path in ["/master", "/api", "/states", "/metrics", "/master/master/state"] {
             assert_eq!(Route::of(path), None, "{path}");
         }
     }

@@ -59,11 +59,13 @@ async fn a_follower_sends_everybody_to_the_leader_and_nobody_anywhere_if_there_i
         let (status, location, said) = ask(&follower, method, "/api/v1/scheduler").await;
         assert_eq!((status, location, said.as_str()), (503, None, "No leader elected"));
     }
+    let (status, _, said) = ask(&follower, "GET", "/").await;
+    assert!(status == 503 && said.contains("No leader elected") && said.contains("refresh"), "{said}");
     let leader = master(&[]).await;
     follower.stand.send_replace(Stand::Follows(Box::new(leader.info.clone())));
     let there = leader.server.address();
     for (method, path) in
-        [("POST", "/master/api/v1/scheduler"), ("GET", "/api/v1/scheduler"), ("GET", "/tasks?limit=1")]
+        [("POST", "/master/api/v1/scheduler"), ("GET", "/tasks?limit=1"), ("GET", "/"), ("GET", "/pages/agents?id=a")]
     {
         let (status, location, _) = ask(&follower, method, path).await;
         assert_eq!((status, location), (307, Some(format!("//{there}{path}"))));

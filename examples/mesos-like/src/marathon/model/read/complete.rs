@@ -27,7 +27,7 @@ pub(super) fn complete(whole: &mut Map<String, Value>, findings: &Findings) {
 fn ports(whole: &mut Map<String, Value>, findings: &Findings) {
     let bridge = modes(whole).any(|mode| mode == "container/bridge");
     if is_in_host_network(whole) {
-        if findings.have_read(&["portDefinitions", "ports", "networks", "ipAddress", "container"]) {
+        if findings.know_ports() {
             whole.entry("portDefinitions").or_insert_with(|| json!([{ "port": 0, "name": "default" }]));
         }
     } else if whole.get("portDefinitions") == Some(&json!([])) {

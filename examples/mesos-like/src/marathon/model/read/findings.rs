@@ -41,7 +41,8 @@ impl Findings {
 
     /// Something is wrong at a path of the part.
     pub(super) fn add(&mut self, path: &str, error: impl Into<String>) {
-        let (path, error) = (format!("{}{path}", self.at), error.into());
+        let part = if path == "/" && !self.at.is_empty() { "" } else { path };
+        let (path, error) = (format!("{}{part}", self.at), error.into());
         match self.details.iter_mut().find(|detail| detail.path == path) {
             Some(detail) => detail.errors.push(error),
             None => self.details.push(Detail { path, errors: vec![error] }),
@@ -56,6 +57,16 @@ impl Findings {
     /// Whether all of these fields could be read, if they were there.
     pub(super) fn have_read(&self, fields: &[&str]) -> bool {
         !fields.iter().any(|&field| self.unread.contains(field))
+    }
+
+    /// Whether all could be read that decides in which network instances are.
+    pub(super) fn know_networks(&self) -> bool {
+        self.have_read(&["networks", "ipAddress", "container"])
+    }
+
+    /// Whether all could be read that decides which ports instances have.
+    pub(super) fn know_ports(&self) -> bool {
+        self.know_networks() && self.have_read(&["portDefinitions", "ports"])
     }
 
     /// What was found in a part.

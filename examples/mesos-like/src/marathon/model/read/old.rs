@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::findings::Findings;
+use crate::marathon::model::Constraint;
 
 /// What `fetch` unpacks and `uris` did.
 const ARCHIVES: [&str; 9] = [".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip", ".gz", ".tar"];
@@ -53,20 +54,28 @@ fn uris(given: &mut Map<String, Value>, findings: &mut Findings) {
 
 /// Those that are objects, as lists.
 fn constraints(given: &mut Map<String, Value>, findings: &mut Findings) {
-    let Some(Value::Array(all)) = given.get_mut("constraints") else { return };
-    let mut wrong = false;
-    for (index, constraint) in all.iter_mut().enumerate() {
-        let Value::Object(object) = constraint else { continue };
-        let text = |name: &str| object.get(name).cloned();
-        let Some(field) = text("field").or_else(|| text("fieldName")) else {
-            findings.add(&format!("/constraints({index})/field"), "it has to be there");
-            wrong = true;
-            continue;
+    let Some(Value::Array(all)) = given.remove("constraints") else { return };
+    let (count, mut read) = (all.len(), Vec::new());
+    for (index, constraint) in all.into_iter().enumerate() {
+        let path = format!("/constraints({index})");
+        let list = match constraint {
+            Value::Object(mut object) => {
+                let Some(field) = object.remove("field").or_else(|| object.remove("fieldName")) else {
+                    findings.add(&format!("{path}/field"), "it has to be there");
+                    continue;
+                };
+                [Some(field), object.remove("operator"), object.remove("value")].into_iter().flatten().collect()
+            }
+            list => list,
         };
-        *constraint = [Some(field), text("operator"), text("value")].into_iter().flatten().collect();
+        match serde_json::from_value::<Constraint>(list.clone()) {
+            Ok(_) => read.push(list),
+            Err(error) => findings.add(&path, error.to_string()),
+        }
     }
-    if wrong {
-        given.remove("constraints");
+    if read.len() == count {
+        given.insert("constraints".to_owned(), read.into());
+    } else {
         findings.unread("constraints");
     }
 }

@@ -72,7 +72,7 @@ fn is_path(path: &str) -> bool {
 }
 
 fn networks(app: &App, findings: &mut Findings) {
-    if !findings.have_read(&["networks", "ipAddress", "container"]) {
+    if !findings.know_networks() {
         return;
     }
     if app.networks.len() > 1 {

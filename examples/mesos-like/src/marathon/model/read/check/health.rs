@@ -68,7 +68,7 @@ fn by_port(app: &App, check: &HealthCheck, path: &str, findings: &mut Findings) 
         }
         (Some(0), None) => findings.add(&format!("{path}/port"), "0 is no port"),
         (None, Some(index)) => {
-            let is_known = findings.have_read(&["portDefinitions", "ports", "container", "networks", "ipAddress"]);
+            let is_known = findings.know_ports();
             let count = ports::count(app);
             if index >= count && is_known {
                 findings
@@ -83,7 +83,7 @@ fn readiness(app: &App, findings: &mut Findings) {
     if app.readiness_checks.len() > 1 {
         findings.add("/readinessChecks", "there may be one: leave out the others");
     }
-    let is_known = findings.have_read(&["portDefinitions", "ports", "container", "networks", "ipAddress"]);
+    let is_known = findings.know_ports();
     for (index, check) in app.readiness_checks.iter().enumerate() {
         let at = |field: &str| format!("/readinessChecks({index})/{field}");
         if is_known && !ports::names_of(app).contains(&Some(check.port_name.as_str())) {

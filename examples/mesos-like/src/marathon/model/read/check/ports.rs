@@ -7,7 +7,7 @@ use super::repeated;
 use crate::marathon::model::{App, NetworkMode};
 
 pub(super) fn check(app: &App, findings: &mut Findings) {
-    let is_known = findings.have_read(&["networks", "ipAddress", "container"]);
+    let is_known = findings.know_networks();
     let is_host = app.is_in_host_network();
     if let Some(definitions) = &app.port_definitions {
         if !is_host && is_known {
