@@ -5,8 +5,8 @@ use orch_core::clock::Timestamp;
 use super::core::{Deployment, Instance, Marathon, Waiting};
 use super::model::{App, AppId, Version};
 use crate::pages::{
-    Address, Column, Html, Page, Query, Share, Table, Tone, badge, bar, bullets, facts, id, link, muted, note, section,
-    time,
+    Address, Column, Html, Page, Query, Share, Table, Tone, amount, badge, bar, bullets, facts, id, link, muted, note,
+    section, time,
 };
 
 /// Which page.
@@ -63,8 +63,8 @@ fn all(marathon: &Marathon, now: Timestamp) -> Html {
             status(marathon, app, now),
             format!("{running} of {}", app.instances).into(),
             health(marathon, app),
-            format!("{}", app.cpus * f64::from(app.instances)).into(),
-            format!("{} MiB", app.mem * f64::from(app.instances)).into(),
+            amount("cpus", app.cpus * f64::from(app.instances)).into(),
+            amount("mem", app.mem * f64::from(app.instances)).into(),
             at(app.version, now),
         ]);
     }
@@ -77,6 +77,15 @@ fn app_link(id: &AppId) -> Html {
 
 fn at(version: Version, now: Timestamp) -> Html {
     Timestamp::from_millisecond(version.0).map_or_else(|_| Html::default(), |at| time(at, now))
+}
+
+fn each(app: &App, name: &str) -> String {
+    let value = match name {
+        "cpus" => app.cpus,
+        "mem" => app.mem,
+        _ => app.disk,
+    };
+    format!("{} {name}", amount(name, value))
 }
 
 /// How an app is, in a word.
@@ -117,7 +126,7 @@ fn one(marathon: &Marathon, app: &App, masters: &[String], now: Timestamp) -> Ht
         ("Status", status(marathon, app, now)),
         ("Health", health(marathon, app)),
         ("Instances", app.instances.to_string().into()),
-        ("Each has", format!("{} CPUs, {} MiB of memory, {} MiB of disk", app.cpus, app.mem, app.disk).into()),
+        ("Each has", ["cpus", "mem", "disk"].map(|name| each(app, name)).join(", ").into()),
     ];
     about.extend(command.map(|command| ("Command", Html::from(command))));
     about.extend(image.map(|image| ("Image", Html::from(image))));
@@ -155,15 +164,15 @@ fn instances(marathon: &Marathon, app: &App, masters: &[String], now: Timestamp)
         Column::text("Version"),
         Column::text("Started"),
     ]);
-    for instance in marathon.instances_of(&app.id) {
+    for instance in marathon.instances_of(&app.id).filter(|instance| instance.has_task()) {
         let ports: Vec<String> = instance.ports.iter().map(u16::to_string).collect();
         let is_old = instance.config != app.version_info.last_config_change_at;
         let version = if is_old { badge(Tone::Quiet, "old") } else { badge(Tone::Good, "current") };
         table.row([
-            task(instance, masters),
+            id(&instance.task_id),
             state(instance),
             works(instance, app),
-            instance.host.as_str().into(),
+            host(instance, masters),
             ports.join(", ").into(),
             version,
             instance.started_at.map_or_else(|| muted("not yet"), |started| at(started, now)),
@@ -172,15 +181,12 @@ fn instances(marathon: &Marathon, app: &App, masters: &[String], now: Timestamp)
     table.or("None runs.")
 }
 
-/// A task, and where the master shows it with its sandbox.
-fn task(instance: &Instance, masters: &[String]) -> Html {
-    let master = masters.first().and_then(|master| master.parse().ok());
-    match master {
-        Some(master) => {
-            let agent = Address::at(master, "/pages/agents").with("id", &instance.agent_id);
-            id(&instance.task_id).and(" ").and(link(&agent, "on its agent"))
-        }
-        None => id(&instance.task_id),
+/// Where an instance is, and where the master shows that, with the instance's sandbox.
+fn host(instance: &Instance, masters: &[String]) -> Html {
+    let host = instance.host.as_str();
+    match masters.first().and_then(|master| master.parse().ok()) {
+        Some(master) => link(&Address::at(master, "/pages/agents").with("id", &instance.agent_id), host),
+        None => host.into(),
     }
 }
 

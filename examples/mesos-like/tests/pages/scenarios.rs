@@ -196,7 +196,8 @@ async fn serves(browser: &Browser) {
         seen.text().contains("unhealthy").then_some(seen)
     });
     let sick = sick.await;
-    let agent = browser.open(cluster.folder(), &sick.link("on its agent")).await;
+    let host = ["agent-1", "agent-2"].into_iter().find(|host| sick.text().contains(host)).expect("a host");
+    let agent = browser.open(cluster.folder(), &sick.link(host)).await;
     agent.expect_quiet().expect(&["Active tasks", "sandbox"]);
     page("/ui/?id=/broken").await.expect(&["Last failure", "TASK_FAILED", "exited with status 7", "is tried again"]);
     page("/ui/queue").await.expect(&["/nowhere", "2 of 2 offers: UnfulfilledConstraint"]);

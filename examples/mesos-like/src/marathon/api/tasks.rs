@@ -23,6 +23,9 @@ impl Api {
                 }
                 let tasks = self.ask(move |marathon, _| -> Vec<Value> {
                     let is_wanted = |instance: &&Instance| {
+                        if !instance.has_task() {
+                            return false;
+                        }
                         let status = if instance.is_running() { "running" } else { "staging" };
                         wanted.is_empty() || wanted.iter().any(|wanted| wanted == status)
                     };
@@ -41,7 +44,10 @@ impl Api {
                     if inside {
                         return Err(Refused::NoApp(id));
                     }
-                    let all = marathon.instances().values().filter(|instance| instance.app.is_within(&id));
+                    let all = marathon
+                        .instances()
+                        .values()
+                        .filter(|instance| instance.has_task() && instance.app.is_within(&id));
                     Ok(all.map(|instance| marathon.task_json(instance)).collect())
                 });
                 Ok(ok(&json!({ "tasks": tasks.await? })))
@@ -81,7 +87,8 @@ impl Api {
         asked: &Asked,
     ) -> Result<Answer, Problem> {
         let (is_scaled, force) = (asked.query.flag("scale"), asked.force());
-        if is_scaled && asked.query.flag("wipe") {
+        let is_wiped = asked.query.flag("wipe");
+        if is_scaled && is_wiped {
             return Err(Problem::unclear(
                 "scale and wipe cannot both be true: the tasks would be both fewer and other ones",
             ));
@@ -90,10 +97,11 @@ impl Api {
             if let Some(app) = app.as_ref().filter(|app| !marathon.root().apps.contains_key(*app)) {
                 return Err(Refused::NoApp(app.clone()));
             }
-            let of_app = |instance: &&Instance| app.as_ref().is_none_or(|app| instance.app == *app);
+            let of_app =
+                |instance: &&Instance| instance.has_task() && app.as_ref().is_none_or(|app| instance.app == *app);
             let meant = marathon.instances().values().filter(of_app).filter(|instance| is_meant(instance));
             let ids: BTreeSet<String> = meant.map(|instance| instance.task_id.clone()).collect();
-            let (killed, done) = marathon.kill_tasks(&ids, is_scaled, force, now)?;
+            let (killed, done) = marathon.kill_tasks(&ids, is_scaled, is_wiped, force, now)?;
             let tasks: Vec<Value> = killed.iter().map(|instance| marathon.task_json(instance)).collect();
             Ok((tasks, done))
         });

@@ -239,7 +239,7 @@ impl Marathon {
     }
 
     /// Tasks are ended, and started again if fewer than the app's instances are left; unless the app is to have fewer from now
-    /// on. Returns those that there are.
+    /// on. Those that are wiped give their disks back. Returns those that there are.
     ///
     /// # Errors
     /// [`Refused`]
@@ -247,6 +247,7 @@ impl Marathon {
         &mut self,
         tasks: &BTreeSet<String>,
         is_scaled: bool,
+        is_wiped: bool,
         force: bool,
         now: Version,
     ) -> Result<(Vec<Instance>, Option<Deployed>), Refused> {
@@ -266,6 +267,9 @@ impl Marathon {
             deployed = Some(self.deploy(after, &BTreeSet::new(), force, &AppId::root(), now)?);
         }
         for instance in &found {
+            if is_wiped {
+                self.put_instance(Instance { is_wiped, ..instance.clone() });
+            }
             self.kill(&instance.id, now);
             self.dirty.insert(instance.app.clone());
         }
@@ -285,6 +289,7 @@ impl Marathon {
         self.keep_service_ports(&mut after);
         let changed = self.changed(&after, restarted);
         check(&after, &changed)?;
+        self.check_residency(&after, &changed)?;
         let locks: Vec<String> = self
             .deployments
             .values()
@@ -316,6 +321,17 @@ impl Marathon {
             self.put_deployment(deployment);
         }
         Ok(deployed)
+    }
+
+    /// Disks that outlive tasks are reserved for a role: the one of everybody is none.
+    fn check_residency(&self, after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
+        let is_refused = |id: &&AppId| after.apps.get(*id).is_some_and(|app| app.is_resident());
+        if self.settings.role != "*" || !changed.iter().any(|id| is_refused(&id)) {
+            return Ok(());
+        }
+        let error = "persistent volumes are reserved for a role: start Marathon with --mesos_role".to_owned();
+        let detail = Detail { path: "/container/volumes".to_owned(), errors: vec![error] };
+        Err(ReadError::Invalid(Invalid { details: vec![detail] }).into())
     }
 
     fn changed(&self, after: &Root, restarted: &BTreeSet<AppId>) -> BTreeSet<AppId> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::marathon::launch::Spot;
+use crate::marathon::launch::{LocalVolume, Spot};
 use crate::marathon::model::{App, AppId, Unreachable, Version};
 
 /// One run of an app, from the moment in which it was decided until it has ended.
@@ -51,6 +51,14 @@ pub struct Instance {
     pub unreachable_since: Option<Version>,
     /// Its own addresses.
     pub ip_addresses: Vec<String>,
+    /// How often it was started before.
+    pub attempt: u32,
+    /// Its disks, if it has such that outlive its tasks.
+    pub volumes: Vec<LocalVolume>,
+    /// Whether it gives its disks back when its task ends.
+    pub is_wiped: bool,
+    /// Since when it has no task, but keeps its disks.
+    pub rests_since: Option<Version>,
 }
 
 /// How far an instance is.
@@ -63,9 +71,19 @@ pub enum Phase {
     Starting,
     /// It runs.
     Running,
+    /// It has no task, and keeps its disks until it is started again.
+    Reserved,
+    /// It has no task, and gives its disks back.
+    Released,
 }
 
 impl Instance {
+    /// Whether it has a task.
+    #[must_use]
+    pub fn has_task(&self) -> bool {
+        !matches!(self.phase, Phase::Reserved | Phase::Released)
+    }
+
     /// Whether it runs as far as is known, and nobody ends it.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -108,6 +126,7 @@ impl Instance {
             (None, _, Phase::Staging) => "TASK_STAGING",
             (None, _, Phase::Starting) => "TASK_STARTING",
             (None, None, Phase::Running) => "TASK_RUNNING",
+            (None, _, Phase::Reserved | Phase::Released) => "TASK_FINISHED",
         }
     }
 }

@@ -9,6 +9,7 @@ mod offers;
 mod queue;
 mod reconcile;
 mod recorded;
+mod resident;
 mod rollout;
 mod root;
 mod show;
@@ -270,9 +271,11 @@ impl Marathon {
 
     /// Asks the master for offers as long as something waits for them, and for none otherwise.
     fn ask_for_offers(&mut self, now: Version) {
+        let released = u32::from(self.has_to_release());
         let wanted: u32 =
             self.queue.values().filter(|waiting| self.may_start(waiting, now)).map(|waiting| waiting.count).sum();
         let roles = || InRoles { roles: vec![self.settings.role.clone()] };
+        let wanted = wanted + released;
         if wanted == 0 {
             self.standing.revived_for = 0;
             if !self.standing.is_suppressed {

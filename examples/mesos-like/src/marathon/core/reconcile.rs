@@ -46,6 +46,10 @@ impl Marathon {
         for instance in &wish.kills {
             self.kill(instance, now);
         }
+        // What is being replaced is started again where its disks are.
+        if !matches!(aim, Aim::Replace(_)) {
+            self.release_excess(id, app.as_deref(), wish.launch, now);
+        }
         self.wait(id, app.map(|app| (app, wish.launch)), now);
         match wish.is_done && !matches!(aim, Aim::Hold(_)) {
             true => drop(self.settled.insert(id.clone())),
@@ -70,12 +74,12 @@ impl Marathon {
                 group: field.and_then(|field| instance.spot().value(field).map(|value| value.into_owned())),
             }
         };
-        self.instances_of(id).map(view).collect()
+        self.instances_of(id).filter(|instance| instance.has_task()).map(view).collect()
     }
 
     /// Ends an instance.
     pub(super) fn kill(&mut self, id: &str, now: Version) {
-        let Some(instance) = self.instances.get(id) else { return };
+        let Some(instance) = self.instances.get(id).filter(|instance| instance.has_task()) else { return };
         let instance = match instance.killed_at {
             Some(_) => instance.clone(),
             None => Instance { killed_at: Some(now), ..instance.clone() },
@@ -102,7 +106,7 @@ impl Marathon {
     fn look_after(&mut self, id: &AppId, now: Version) {
         let ids: Vec<String> = self.by_app.get(id).into_iter().flatten().cloned().collect();
         for id in ids {
-            let Some(instance) = self.instances.get(&id) else { continue };
+            let Some(instance) = self.instances.get(&id).filter(|instance| instance.has_task()) else { continue };
             let given_up = self.spec_of(instance).and_then(|spec| instance.given_up_at(spec));
             if let Some((lost, expunged)) = given_up {
                 if expunged <= now {
@@ -222,7 +226,8 @@ impl Marathon {
 
     /// Asks how all tasks are that are known, and which others there are.
     pub(super) fn reconcile_tasks(&mut self) {
-        let tasks: Vec<ReconcileTask> = self.instances.values().map(reconcile_task).collect();
+        let with_task = self.instances.values().filter(|instance| instance.has_task());
+        let tasks: Vec<ReconcileTask> = with_task.map(reconcile_task).collect();
         if !tasks.is_empty() {
             self.call(CallType::Reconcile, Call { reconcile: Some(Reconcile { tasks }), ..Call::default() });
         }

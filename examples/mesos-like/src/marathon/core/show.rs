@@ -74,7 +74,8 @@ impl Marathon {
         let deployments = self.deployments.values().filter(|deployment| deployment.apps.contains_key(&app.id));
         json["deployments"] = deployments.map(|deployment| json!({ "id": deployment.id })).collect();
         if embed.tasks {
-            json["tasks"] = self.instances_of(&app.id).map(|instance| self.task_json(instance)).collect();
+            let with_task = self.instances_of(&app.id).filter(|instance| instance.has_task());
+            json["tasks"] = with_task.map(|instance| self.task_json(instance)).collect();
         }
         if embed.last_failure
             && let Some(failure) = self.failures.get(&app.id)
@@ -107,6 +108,7 @@ impl Marathon {
                 _ if instance.unreachable_since.is_some() => {}
                 Phase::Running => counts[1] += 1,
                 Phase::Staging | Phase::Starting => counts[0] += 1,
+                Phase::Reserved | Phase::Released => {}
             }
             if instance.phase == Phase::Running && instance.unreachable_since.is_none() {
                 counts[2] += usize::from(instance.healthy == Some(true));
@@ -162,7 +164,7 @@ impl Marathon {
             "host": instance.host,
             "id": instance.task_id,
             "ipAddresses": addresses(instance),
-            "localVolumes": [],
+            "localVolumes": instance.volumes,
             "ports": instance.ports,
             "region": instance.region,
             "role": instance.role,

@@ -46,6 +46,9 @@ impl Marathon {
             }
             return;
         };
+        if !instance.has_task() {
+            return;
+        }
         self.dirty.insert(instance.app.clone());
         if is_over(state) {
             self.over(instance, status, now);
@@ -90,6 +93,7 @@ impl Marathon {
                 (None, Phase::Staging) => "Staging",
                 (None, Phase::Starting) => "Starting",
                 (None, Phase::Running) => "Running",
+                (None, Phase::Reserved | Phase::Released) => "Reserved",
             };
             self.tell(Told::Of(&instance, News::Condition(condition)), now);
         }
@@ -102,7 +106,10 @@ impl Marathon {
     /// It has ended.
     fn over(&mut self, instance: Instance, status: &TaskStatus, now: Version) {
         let (id, state) = (instance.id.clone(), status.state());
-        self.remove_instance(&id);
+        match self.keeps_its_place(&instance) {
+            true => self.rest(instance.clone(), now),
+            false => drop(self.remove_instance(&id)),
+        }
         self.asked.remove(&id);
         let condition = match state {
             TaskState::Finished => "Finished",

@@ -174,7 +174,8 @@ impl World {
     fn hear(&mut self, some: usize, again: bool) {
         for _ in 0..some.min(self.updates.len()) {
             let status = self.updates.remove(0);
-            if again {
+            // An agent that is gone repeats nothing.
+            if again && (self.tasks.contains_key(&status.task_id.value) || status.state().is_terminal()) {
                 self.updates.push(status.clone());
             }
             let event = Event { update: Some(Update { status }), ..event(EventType::Update) };
@@ -294,7 +295,7 @@ impl World {
             Happens::KillTask { number, scale } => {
                 let ids: Vec<String> = self.tasks.keys().cloned().collect();
                 if let Some(id) = ids.get(usize::from(number) % ids.len().max(1)) {
-                    drop(self.marathon.kill_tasks(&BTreeSet::from([id.clone()]), scale, true, now));
+                    drop(self.marathon.kill_tasks(&BTreeSet::from([id.clone()]), scale, false, true, now));
                 }
             }
             Happens::Hear { some, again } => self.hear(some, again),

@@ -3,6 +3,7 @@
 mod constraint;
 mod container;
 mod discovery;
+mod disks;
 mod environment;
 mod health;
 mod place;
@@ -11,6 +12,7 @@ mod spot;
 mod supply;
 mod task;
 
+pub use disks::{Disks, LocalVolume};
 pub use place::{Placed, Unplaced, place};
 pub use spot::Spot;
 pub use supply::Supply;

@@ -9,6 +9,7 @@ use orch_sched::FilterScoreScheduler;
 use orch_sched::filter_score::{Filter, NodeInfo, PodInfo, Reason};
 
 use super::constraint::meets;
+use super::disks::all_disk;
 use super::{Spot, Supply};
 use crate::marathon::model::App;
 use crate::wire::Resource;
@@ -128,7 +129,7 @@ impl Round {
         let lacking = [
             ("cpus", app.cpus, "InsufficientCpus"),
             ("mem", app.mem, "InsufficientMemory"),
-            ("disk", app.disk, "InsufficientDisk"),
+            ("disk", all_disk(app), "InsufficientDisk"),
             ("gpus", f64::from(app.gpus), "InsufficientGpus"),
         ];
         if let Some((.., reason)) = lacking.into_iter().find(|(name, amount, _)| *amount > supply.amount(name, roles)) {

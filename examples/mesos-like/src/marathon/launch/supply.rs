@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::disks::{all_disk, instance_of};
 use super::spot::Spot;
 use crate::marathon::model::App;
 use crate::wire::{Offer, Range, Ranges, Resource, Scalar, ValueType};
@@ -74,7 +75,7 @@ impl Supply {
     /// something is missing.
     pub fn take(&mut self, app: &App, ports: &[u16], roles: &BTreeSet<String>) -> Option<Vec<Resource>> {
         let (before, mut taken) = (self.left.clone(), Vec::new());
-        let amounts = [("cpus", app.cpus), ("mem", app.mem), ("disk", app.disk), ("gpus", f64::from(app.gpus))];
+        let amounts = [("cpus", app.cpus), ("mem", app.mem), ("disk", all_disk(app)), ("gpus", f64::from(app.gpus))];
         let all = amounts.into_iter().all(|(name, amount)| self.take_amount(name, amount, roles, &mut taken))
             && ports.iter().filter(|port| **port > 0).all(|port| self.take_port(u64::from(*port), roles, &mut taken));
         if !all {
@@ -82,6 +83,26 @@ impl Supply {
             return None;
         }
         Some(taken)
+    }
+
+    /// Takes these ports.
+    pub fn take_ports(&mut self, ports: &[u16], roles: &BTreeSet<String>) -> Option<Vec<Resource>> {
+        let (before, mut taken) = (self.left.clone(), Vec::new());
+        if ports.iter().filter(|port| **port > 0).all(|port| self.take_port(u64::from(*port), roles, &mut taken)) {
+            return Some(taken);
+        }
+        self.left = before;
+        None
+    }
+
+    /// Whether there are resources that are such.
+    pub(super) fn has(&self, is_such: impl Fn(&Resource) -> bool) -> bool {
+        self.left.iter().any(is_such)
+    }
+
+    /// Takes all resources that are such.
+    pub(super) fn take_where(&mut self, is_such: impl Fn(&Resource) -> bool) -> Vec<Resource> {
+        self.left.extract_if(.., |resource| is_such(resource)).collect()
     }
 
     fn take_amount(&mut self, name: &str, amount: f64, roles: &BTreeSet<String>, taken: &mut Vec<Resource>) -> bool {
@@ -149,10 +170,11 @@ fn free_port(free: &[(u64, u64)], taken: &BTreeSet<u64>, begin: u64) -> Option<u
     from(lowest + begin.saturating_sub(lowest) % count.max(1)).or_else(|| from(0))
 }
 
-/// Disks that were made for somebody, and what can be taken away again, are not for apps.
+/// What is reserved for an instance, disks that were made for somebody, and what can be taken away again, are not for others.
 fn usable(resource: &Resource, roles: &BTreeSet<String>) -> bool {
     let role = reserved_for(resource).unwrap_or("*");
-    resource.disk.is_none() && resource.revocable.is_none() && roles.contains(role)
+    let is_free = resource.disk.is_none() && resource.revocable.is_none() && instance_of(resource).is_none();
+    is_free && roles.contains(role)
 }
 
 fn is_reserved(resource: &Resource) -> bool {
