@@ -38,6 +38,12 @@ const LIBRARIES: &[Library] = &[
         needs: &["httplib2==0.32.1", "pyparsing==3.3.3"],
         language: Language::Python,
     },
+    Library {
+        name: "marathon",
+        version: "0.13.0",
+        needs: &["requests==2.32.5", "requests-toolbelt==1.0.0"],
+        language: Language::Python,
+    },
     Library { name: "mesos-framework", version: "0.5.3", needs: &[], language: Language::Node },
 ];
 

@@ -202,8 +202,10 @@ impl<T: Candidate> Campaign<T> {
                 Ok(claimed) => {
                     *held = Some(claimed.clone());
                     tracing::info!(token = claimed.token().0, "this one leads");
-                    self.tell(Leadership::Me(claimed.check()));
+                    // What was said before is not about this term.
                     let mut abdicated = self.abdicated.clone();
+                    abdicated.mark_unchanged();
+                    self.tell(Leadership::Me(claimed.check()));
                     let abdicates = tokio::select! {
                         () = self.lead(&claimed, begun) => false,
                         Ok(()) = abdicated.changed() => true,
@@ -351,6 +353,20 @@ mod tests {
         let before = second.leadership().borrow().clone();
         // It may lead again before anybody has looked, but by another claim.
         becomes(&second, |leadership| leadership.is_mine() && *leadership != before).await;
+    }
+
+    #[tokio::test]
+    async fn who_abdicates_leads_again_if_nobody_else_does_and_goes_on_leading() {
+        let store: Stores = Arc::new(MemoryStore::default());
+        let only = stand(&store, "only");
+        becomes(&only, Leadership::is_mine).await;
+        only.abdication().abdicate();
+        becomes(&only, |leadership| !leadership.is_mine()).await;
+        becomes(&only, Leadership::is_mine).await;
+        let mut leadership = only.leadership();
+        leadership.mark_unchanged();
+        let ended = timeout(Duration::from_millis(500), leadership.changed()).await;
+        assert!(ended.is_err(), "the next term is not ended by what was said in this one");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ mod chronos;
 #[expect(dead_code, reason = "the tests of the system use the rest")]
 mod cluster;
 mod library;
+mod marathon;
 mod mesoshttp;
 mod node;
 mod pymesos;
@@ -21,6 +22,7 @@ type Scenario = (&'static str, fn(&Library));
 
 const SCENARIOS: &[(&str, &[Scenario])] = &[
     ("pymesos", pymesos::SCENARIOS),
+    ("marathon", marathon::SCENARIOS),
     ("mesoshttp", mesoshttp::SCENARIOS),
     ("avmesos", mesoshttp::SCENARIOS),
     ("mesos-framework", node::SCENARIOS),

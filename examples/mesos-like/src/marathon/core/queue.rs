@@ -119,8 +119,8 @@ impl Marathon {
 
     /// An app that failed is tried again at once. Returns whether it waits.
     pub fn reset_delay(&mut self, id: &AppId) -> bool {
-        let was_delayed = self.delays.reset(id);
+        self.delays.reset(id);
         self.dirty.insert(id.clone());
-        was_delayed || self.queue.contains_key(id)
+        self.queue.contains_key(id)
     }
 }

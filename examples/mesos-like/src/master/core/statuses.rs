@@ -115,9 +115,9 @@ impl Master {
         self.recover_resources(framework, &agent, &role, used);
     }
 
-    /// Resources are used no more.
+    /// Resources are used no more. Those of an agent that is gone went with it.
     pub(super) fn recover_resources(&mut self, framework: &str, agent: &str, role: &Role, resources: Resources) {
-        if resources.is_empty() {
+        if resources.is_empty() || !self.state.agents.contains_key(agent) {
             return;
         }
         let (framework, role, node) = (FrameworkId::new(framework), role.clone(), node(agent));

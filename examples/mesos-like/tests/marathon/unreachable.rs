@@ -1,0 +1,60 @@
+//! Instances on an agent that cannot be reached are replaced as their apps say, and ended when they come back too late.
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::client::{Marathon, Token, until_run};
+use crate::cluster::Cluster;
+
+fn on_agent_1(tasks: &Value) -> usize {
+    tasks["tasks"].as_array().map_or(0, |all| all.iter().filter(|task| task["host"] == "agent-1").count())
+}
+
+#[tokio::test]
+async fn instances_that_cannot_be_reached_are_replaced_as_their_app_says_and_those_that_come_back_too_late_end() {
+    let mut marathon = Marathon { cluster: Cluster::new("cut-off"), number: 1 };
+    let impatient = ["--agent_ping_timeout=500ms", "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=2secs"];
+    marathon.cluster.start_master(1, &impatient);
+    marathon.cluster.start_agent(1, &[]);
+    marathon.cluster.wait_for_agents(1).await;
+    marathon.start(1, &[]);
+    marathon.is_there(1).await;
+    let [at_once, later, never] = [Token::new(), Token::new(), Token::new()];
+    let with = |strategy: Value| json!({ "unreachableStrategy": strategy });
+    marathon.add("at-once", &at_once, &with(json!({ "inactiveAfterSeconds": 0, "expungeAfterSeconds": 0 })));
+    marathon.add("later", &later, &with(json!({ "inactiveAfterSeconds": 2, "expungeAfterSeconds": 600 })));
+    marathon.add("never", &never, &with(json!("disabled")));
+    marathon.settled().await;
+    let [before, waited] = [until_run(&at_once, 1).await, until_run(&never, 1).await];
+    marathon.cluster.start_agent(2, &[]);
+    marathon.cluster.wait_for_agents(2).await;
+
+    marathon.cluster.signal("agent-1", Signal::SIGSTOP);
+    // It cannot be told to end anything: what is on it runs on.
+    until_run(&at_once, 2).await;
+    let is_unreachable = |tasks: &Value| {
+        let all = tasks["tasks"].as_array().cloned().unwrap_or_default();
+        all.len() == 1 && all[0]["state"] == "TASK_UNREACHABLE"
+    };
+    marathon.until("/v2/apps/never/tasks", "that cannot be reached", is_unreachable).await;
+    let replaced = marathon.get("/v2/apps/at-once/tasks");
+    assert_eq!(on_agent_1(&replaced), 0, "it is given up: {replaced}");
+    until_run(&later, 2).await;
+    let kept = marathon.get("/v2/apps/later/tasks")["tasks"].as_array().map(Vec::len);
+    assert_eq!(kept, Some(2), "it is not given up, but replaced");
+    assert_eq!(never.processes(), waited, "it is waited for");
+
+    marathon.cluster.signal("agent-1", Signal::SIGCONT);
+    assert_ne!(until_run(&at_once, 1).await, before, "who stayed away is ended");
+    until_run(&later, 1).await;
+    marathon
+        .until("/v2/apps/never/tasks", "that run", |tasks| {
+            let all = tasks["tasks"].as_array().cloned().unwrap_or_default();
+            all.len() == 1 && all[0]["state"] == "TASK_RUNNING"
+        })
+        .await;
+    assert_eq!(never.processes(), waited);
+    marathon
+        .until("/v2/tasks", "three of which there are", |tasks| tasks["tasks"].as_array().map(Vec::len) == Some(3))
+        .await;
+}
