@@ -306,7 +306,7 @@ impl Marathon {
             }
         }
         let replaced = changed.iter().filter(|id| self.is_replaced(id, &after)).cloned().collect();
-        let planned = Deployment::plan(self.unique(), version, &self.root, &after, &replaced);
+        let planned = Deployment::plan(self.unique(), version, &self.root, &after, &changed, &replaced);
         let deployment = planned.map_err(|circle| wrong_circle(&circle))?;
         self.last_version = version;
         locks.iter().for_each(|id| self.cancel(id, now));

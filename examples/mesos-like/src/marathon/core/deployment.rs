@@ -82,8 +82,7 @@ pub enum Aim {
 }
 
 impl Deployment {
-    /// How one root becomes another; the apps that change are those in `replaced`, and those that are in one of them only or
-    /// have other instances.
+    /// How one root becomes another: the apps that change, and those of them whose instances are replaced.
     ///
     /// # Errors
     /// [`Circle`] if apps of the new root wait for each other.
@@ -92,20 +91,12 @@ impl Deployment {
         version: Version,
         before: &Root,
         after: &Root,
+        changed: &BTreeSet<AppId>,
         replaced: &BTreeSet<AppId>,
     ) -> Result<Self, Circle> {
-        let mut apps = BTreeMap::new();
-        for app in before.apps.keys().chain(after.apps.keys()) {
-            let (from, to) = (before.apps.get(app), after.apps.get(app));
-            let is_changed = match (from, to) {
-                (Some(from), Some(to)) => from.version != to.version,
-                _ => true,
-            };
-            if is_changed {
-                let [from, to] = [from, to].map(|app| app.map(|app| app.version));
-                apps.insert(app.clone(), Change { from, to });
-            }
-        }
+        let version_in = |root: &Root, app: &AppId| root.apps.get(app).map(|app| app.version);
+        let change = |app: &AppId| Change { from: version_in(before, app), to: version_in(after, app) };
+        let apps: BTreeMap<AppId, Change> = changed.iter().map(|app| (app.clone(), change(app))).collect();
         let action = |action, app: &AppId| Action { action, app: app.clone() };
         let with = |kind: ActionKind, is: fn(&Change) -> bool| -> Step {
             Step { actions: apps.iter().filter(|(_, change)| is(change)).map(|(app, _)| action(kind, app)).collect() }

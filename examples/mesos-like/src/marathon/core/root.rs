@@ -68,7 +68,7 @@ impl Root {
         apps.chain(groups).max().unwrap_or_default()
     }
 
-    /// The apps that each app waits for: those that it names, and those of the groups that it names or that a group around
+    /// The apps that each app waits for, if it waits for any: those that it names, and those of the groups that it names or that a group around
     /// it names.
     #[must_use]
     pub fn dependencies(&self) -> BTreeMap<&AppId, BTreeSet<&AppId>> {
@@ -82,7 +82,11 @@ impl Root {
             all
         };
         let mut all = BTreeMap::new();
+        let groups_wait = self.groups.values().any(|info| !info.dependencies.is_empty());
         for (id, app) in &self.apps {
+            if app.dependencies.is_empty() && !groups_wait {
+                continue;
+            }
             let mut needed = BTreeSet::new();
             for name in named(id, app) {
                 needed.extend(self.apps.get_key_value(&name).map(|(id, _)| id));
