@@ -97,6 +97,8 @@ impl Marathon {
         self.asked.insert(id.to_owned(), again);
         self.wakes.insert((again, instance.app.clone()));
         if self.instances.get(id) != Some(&instance) {
+            // Whether it can be told is looked at next.
+            self.dirty.insert(instance.app.clone());
             self.put_instance(instance);
         }
     }
@@ -118,7 +120,9 @@ impl Marathon {
             }
             let instance = &self.instances[&id];
             let is_due = self.asked.get(&id).is_none_or(|at| *at <= now);
-            if instance.killed_at.is_some() {
+            if self.cannot_be_told(instance) {
+                self.expunge(&id, now);
+            } else if instance.killed_at.is_some() {
                 if is_due && self.standing.is_connected {
                     self.kill(&id, now);
                 }
@@ -140,7 +144,14 @@ impl Marathon {
         }
     }
 
-    /// An instance whose agent cannot be reached for too long is given up. Should its task come back, it is ended.
+    /// Whether an instance is to end, and cannot be told so: nobody waits for it, unless for its disks.
+    fn cannot_be_told(&self, instance: &Instance) -> bool {
+        let waits = self.spec_of(instance).is_some_and(|spec| spec.is_resident());
+        instance.killed_at.is_some() && instance.unreachable_since.is_some() && !waits
+    }
+
+    /// An instance that cannot be reached, for too long or when it is to end, is given up. Should its task come back, it is
+    /// ended.
     fn expunge(&mut self, id: &str, now: Version) {
         self.kill(id, now);
         if let Some(instance) = self.remove_instance(id) {
