@@ -2,7 +2,7 @@
 
 use super::rollout::{View, replace, scale, stop};
 use super::tell::{News, Probe, Told};
-use super::{Action, ActionKind, Aim, Instance, Marathon, Notice, Phase};
+use super::{Action, ActionKind, Aim, Instance, Marathon, Notice, Phase, Standing};
 use crate::marathon::model::{App, AppId, Operator, Version};
 use crate::wire::scheduler::{Call, CallType, Kill, Reconcile, ReconcileTask};
 use crate::wire::{DurationInfo, KillPolicy};
@@ -222,8 +222,10 @@ impl Marathon {
 
     /// Asks how tasks are of which nothing was heard for a while, and now and then how all are.
     pub(super) fn ask_after_tasks(&mut self, now: Version) {
-        if self.standing.reconciled_at.after_millis(self.settings.reconciliation_interval) <= now {
-            self.standing.reconciled_at = now;
+        let Standing { reconciled_at, reconciles_after, .. } = self.standing;
+        if reconciled_at.after_millis(reconciles_after) <= now {
+            let reconciles_after = reconciles_after.saturating_mul(2).min(self.settings.reconciliation_interval);
+            self.standing = Standing { reconciled_at: now, reconciles_after, ..self.standing };
             self.reconcile_tasks();
             return;
         }
