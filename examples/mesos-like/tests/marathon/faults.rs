@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep};
+use std::thread::{JoinHandle, park_timeout};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -45,7 +45,7 @@ fn count(token: Token, is_over: Arc<AtomicBool>) -> usize {
                 panic!("{task} runs twice, as {other} and {pid}");
             }
         }
-        sleep(Duration::from_millis(100));
+        park_timeout(Duration::from_millis(100));
     }
     most
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 use orch_core::entropy::{Entropy as _, SeededEntropy};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Marathon, Token, app, ask, pass};
 use crate::cluster::{Cluster, eventually};
@@ -135,8 +135,9 @@ fn start_master(marathon: &mut Marathon, store: &str) {
 
 #[tokio::test]
 async fn whatever_is_said_and_whatever_is_killed_in_the_end_all_is_as_was_said_last() {
-    let seed = std::env::var("TURMOIL").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
-    let mut turmoil = Turmoil::new(seed).await;
+    // Another number is something else that happens.
+    let seed = std::env::var("TURMOIL").ok().and_then(|seed| seed.parse().ok());
+    let mut turmoil = Turmoil::new(seed.unwrap_or(7)).await;
     for _ in 0..40 {
         match turmoil.below(3) {
             0 => turmoil.harm(),
@@ -148,32 +149,6 @@ async fn whatever_is_said_and_whatever_is_killed_in_the_end_all_is_as_was_said_l
         turmoil.bring_back(agent, signal);
     }
     turmoil.marathon.is_there(1).await;
-    for _ in 0..150 {
-        if turmoil.is_settled() {
-            break;
-        }
-        pass(100).await;
-    }
-    if !turmoil.is_settled() {
-        eprintln!("DEBUG said {:?}", turmoil.said);
-        for index in 0..3 {
-            eprintln!("DEBUG {} {:?} {:?}", APPS[index], turmoil.running(index), turmoil.tokens[index].processes());
-        }
-        eprintln!("DEBUG tasks {}", turmoil.marathon.get("/v2/tasks"));
-        eprintln!("DEBUG depl {}", turmoil.marathon.get("/v2/deployments"));
-        eprintln!("DEBUG queue {}", turmoil.marathon.get("/v2/queue"));
-        let m = turmoil.marathon.cluster.master(1);
-        eprintln!("DEBUG master {}", turmoil.marathon.cluster.get(&m, "/tasks").await);
-        eprintln!("DEBUG slaves {}", turmoil.marathon.cluster.get(&m, "/slaves").await);
-        for i in 0..3 {
-            for pid in turmoil.tokens[i].processes() {
-                let e = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                let e = String::from_utf8_lossy(&e).into_owned();
-                eprintln!("DEBUG {pid} {:?}", e.split('\0').find(|l| l.starts_with("MESOS_TASK_ID")));
-            }
-        }
-        panic!("not settled");
-    }
     let is_settled = async || turmoil.is_settled().then_some(());
     eventually(&format!("{:?}", turmoil.said), is_settled).await;
     turmoil.marathon.settled().await;
@@ -183,5 +158,5 @@ async fn whatever_is_said_and_whatever_is_killed_in_the_end_all_is_as_was_said_l
         assert_eq!(tasks.len() as u64, *instances, "{tasks:?}");
         assert!(tasks.iter().all(|task| task["state"] == "TASK_RUNNING"), "{tasks:?}");
     }
-    assert_eq!(turmoil.marathon.get("/v2/queue"), json!({ "queue": Value::Array(Vec::new()) }));
+    assert_eq!(turmoil.marathon.get("/v2/queue"), json!({ "queue": [] }));
 }
