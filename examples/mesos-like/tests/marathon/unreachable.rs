@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::client::{Marathon, Token, pass, until_run};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, eventually};
 
 fn on_agent_1(tasks: &Value) -> usize {
     tasks["tasks"].as_array().map_or(0, |all| all.iter().filter(|task| task["host"] == "agent-1").count())
@@ -88,4 +88,35 @@ async fn what_shall_end_but_cannot_be_reached_holds_up_nobody_and_ends_when_it_i
     marathon.cluster.signal("agent-1", Signal::SIGCONT);
     until_run(&deleted, 0).await;
     until_run(&fewer, 0).await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_ends_when_its_agent_comes_to_a_master_that_never_saw_it() {
+    let mut marathon = Marathon { cluster: Cluster::new("never-seen"), number: 1 };
+    let store = format!("--store=embedded:{}", marathon.cluster.folder().join("master-store").display());
+    let impatient = ["--agent_ping_timeout=500ms", "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=1secs"];
+    let flags = [&[store.as_str()][..], &impatient].concat();
+    marathon.cluster.start_master(1, &flags);
+    marathon.cluster.start_agent(1, &[]);
+    marathon.cluster.wait_for_agents(1).await;
+    marathon.start(1, &[]);
+    marathon.is_there(1).await;
+    let token = Token::new();
+    marathon.add("web", &token, &json!({}));
+    marathon.settled().await;
+    marathon.cluster.signal("agent-1", Signal::SIGSTOP);
+    marathon.until("/v2/apps/web/tasks", "of which none is left", |tasks| tasks["tasks"] == json!([])).await;
+    marathon.done("DELETE", "/v2/apps/web", &Value::Null);
+    marathon.settled().await;
+    marathon.cluster.signal("master-1", Signal::SIGKILL);
+    marathon.cluster.start_master(1, &flags);
+    let master = marathon.cluster.master(1);
+    eventually("the agent to be given up", async || {
+        let slaves = marathon.cluster.get(&master, "/slaves").await;
+        (slaves["recovered_slaves"].as_array()?.is_empty() && slaves["slaves"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(token.processes().len(), 1);
+    marathon.cluster.signal("agent-1", Signal::SIGCONT);
+    until_run(&token, 0).await;
 }
