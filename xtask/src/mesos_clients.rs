@@ -33,6 +33,12 @@ const LIBRARIES: &[Library] = &[
     Library { name: "mesoshttp", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
     Library { name: "avmesos", version: "0.4.2", needs: MESOSHTTP_NEEDS, language: Language::Python },
     Library {
+        name: "chronos-python",
+        version: "1.2.1",
+        needs: &["httplib2==0.32.1", "pyparsing==3.3.3"],
+        language: Language::Python,
+    },
+    Library {
         name: "marathon",
         version: "0.13.0",
         needs: &["requests==2.32.5", "requests-toolbelt==1.0.0"],

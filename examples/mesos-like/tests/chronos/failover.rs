@@ -9,21 +9,23 @@ use serde_json::json;
 use crate::client::{Chronos, ask, in_millis, pass};
 use crate::cluster::{Cluster, eventually};
 
-/// That so many runs were for slots this far apart, each begun once.
-fn expect_each_once(chronos: &Chronos, job: &str, count: usize, apart: i64) {
+/// The slots of a job's runs, of which there were so many: each was begun once, and its first task did it.
+fn slots(chronos: &Chronos, job: &str, count: usize) -> Vec<i64> {
     let lines = chronos.lines(job);
     let slots: Vec<i64> = lines.iter().map(|line| line.words[1].parse().expect("a slot")).collect();
     assert_eq!(slots.iter().collect::<BTreeSet<_>>().len(), slots.len(), "none is run twice: {lines:?}");
     assert_eq!(slots.len(), count, "{lines:?}");
-    assert!(slots.windows(2).all(|pair| pair[1] - pair[0] == apart), "none is left out: {slots:?}");
     assert!(lines.iter().all(|line| line.words[2] == "0"), "none was tried again: {lines:?}");
+    slots
 }
 
 #[tokio::test]
 async fn a_chronos_that_is_killed_again_and_again_neither_skips_nor_repeats_a_run() {
     let mut chronos = Chronos::of("killed", 1, &[]).await;
-    chronos.add("short", &json!({ "schedule": format!("R8/{}/PT2S", in_millis(1_000)) }));
-    chronos.add("long", &json!({ "schedule": format!("R4/{}/PT4S", in_millis(1_000)), "command": "sleep 1.5" }));
+    let begin = in_millis(1_000);
+    chronos.add("short", &json!({ "schedule": format!("R8/{begin}/PT2S"), "concurrent": true }));
+    // It waits until the end of the last one was told: an agent tells it again after ten seconds.
+    chronos.add("long", &json!({ "schedule": format!("R4/{begin}/PT4S"), "command": "sleep 1.5" }));
     chronos.add("after", &json!({ "parents": ["long"] }));
     // At other moments of a run each time.
     for wait in [1_100, 700, 1_900, 350, 1_300, 2_100, 150, 900] {
@@ -36,9 +38,10 @@ async fn a_chronos_that_is_killed_again_and_again_neither_skips_nor_repeats_a_ru
     chronos.until_successes("short", 8).await;
     chronos.until_successes("long", 4).await;
     chronos.until_successes("after", 4).await;
-    expect_each_once(&chronos, "short", 8, 2_000);
-    expect_each_once(&chronos, "long", 4, 4_000);
-    assert_eq!(chronos.lines("after").len(), 4, "one for each run of its parent");
+    let short = slots(&chronos, "short", 8);
+    assert!(short.windows(2).all(|pair| pair[1] - pair[0] == 2_000), "none is left out: {short:?}");
+    slots(&chronos, "long", 4);
+    slots(&chronos, "after", 4);
 }
 
 #[tokio::test]
@@ -58,6 +61,26 @@ async fn what_ended_while_chronos_was_away_is_noticed_and_what_runs_is_taken_ove
     }
     let count = |name: &str| chronos.lines(name).len();
     assert_eq!(["ends", "fails", "runs"].map(count), [1, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_chronos_that_stayed_away_for_too_long_is_another_framework_and_tries_again_what_the_master_has_ended() {
+    let flags = ["--failover_timeout=1secs"];
+    let mut chronos = Chronos::of("removed", 1, &flags).await;
+    let command = "test $CHRONOS_JOB_RUN_ATTEMPT != 0 || sleep 1000";
+    chronos.add("a", &json!({ "schedule": "R1//PT1H", "command": command }));
+    eventually("a task", async || (!chronos.lines("a").is_empty()).then_some(())).await;
+    chronos.cluster.signal("chronos-1", Signal::SIGKILL);
+    let master = chronos.cluster.master(1);
+    eventually("the end of the framework", async || {
+        let state = chronos.cluster.get(&master, "/frameworks").await;
+        (state["completed_frameworks"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    chronos.start(1, &flags);
+    chronos.is_there(1).await;
+    chronos.until_successes("a", 1).await;
+    assert_eq!(chronos.lines("a").len(), 2);
 }
 
 #[tokio::test]

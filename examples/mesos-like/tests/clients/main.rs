@@ -1,6 +1,7 @@
-//! Libraries of others, unmodified, as frameworks and operators of a real cluster. They are used where they are found;
-//! the one that is not is named with the reason, and counts as ignored, not as passed.
+//! Libraries of others, unmodified, as frameworks and operators of a real cluster, and as clients of its frameworks. They are
+//! used where they are found; the one that is not is named with the reason, and counts as ignored, not as passed.
 
+mod chronos;
 #[path = "../system/cluster.rs"]
 #[expect(dead_code, reason = "the tests of the system use the rest")]
 mod cluster;
@@ -25,6 +26,7 @@ const SCENARIOS: &[(&str, &[Scenario])] = &[
     ("mesoshttp", mesoshttp::SCENARIOS),
     ("avmesos", mesoshttp::SCENARIOS),
     ("mesos-framework", node::SCENARIOS),
+    ("chronos-python", chronos::SCENARIOS),
 ];
 
 fn main() -> ExitCode {

@@ -20,6 +20,8 @@ pub struct Schedule {
     period_text: String,
     /// The number of the next slot.
     next: i64,
+    /// When that is: it is asked for at every turn.
+    next_at: Option<Timestamp>,
 }
 
 /// What a schedule has come to at some time.
@@ -61,13 +63,26 @@ impl Schedule {
         if period.is_zero() && left.is_none_or(|left| left > 1) {
             return Err(wrong("a period of nothing never comes to the second run"));
         }
-        Ok(Self { left, start, period: period.fieldwise(), period_text: period_text.to_owned(), next: 0 })
+        Ok(Self {
+            left,
+            start,
+            period: period.fieldwise(),
+            period_text: period_text.to_owned(),
+            next: 0,
+            next_at: None,
+        }
+        .looked_up())
     }
 
     /// A schedule as [`read`](Self::read) gives it, at its `next` slot and with so many runs left.
     #[must_use]
     pub fn resumed(mut self, next: i64, left: Option<u64>) -> Self {
         (self.next, self.left) = (next.max(0), left);
+        self.looked_up()
+    }
+
+    fn looked_up(mut self) -> Self {
+        self.next_at = self.slot(self.next);
         self
     }
 
@@ -92,7 +107,7 @@ impl Schedule {
     /// When the next slot is; never if it is past all times, or no run is left.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        if self.is_over() { None } else { self.slot(self.next) }
+        if self.is_over() { None } else { self.next_at }
     }
 
     /// What has come by now.
@@ -110,6 +125,7 @@ impl Schedule {
         }
         if !self.period.0.is_zero() {
             self.next = self.last_by(now).saturating_add(1);
+            self.next_at = self.slot(self.next);
         }
     }
 

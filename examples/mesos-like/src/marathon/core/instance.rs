@@ -84,6 +84,12 @@ impl Instance {
         !matches!(self.phase, Phase::Reserved | Phase::Released)
     }
 
+    /// Whether it keeps its place when its task ends.
+    #[must_use]
+    pub fn keeps_its_place(&self) -> bool {
+        !self.volumes.is_empty()
+    }
+
     /// Whether it runs as far as is known, and nobody ends it.
     #[must_use]
     pub fn is_running(&self) -> bool {

@@ -69,6 +69,7 @@ impl Marathon {
                 is_current: Some(instance.config) == config,
                 serves: spec.is_some_and(|spec| instance.serves(spec)) && instance.killed_at.is_none(),
                 is_ending: instance.killed_at.is_some(),
+                comes_back: instance.killed_at.is_some() && instance.keeps_its_place() && !instance.is_wiped,
                 is_lost: spec.and_then(|spec| instance.given_up_at(spec)).is_some_and(|(lost, _)| lost <= now),
                 since: instance.staged_at,
                 group: field.and_then(|field| instance.spot().value(field).map(|value| value.into_owned())),

@@ -6,11 +6,6 @@ use crate::marathon::model::{App, AppId, TaskLost, Version};
 use crate::wire::scheduler::Operation;
 
 impl Marathon {
-    /// Whether an instance keeps its place although its task has ended.
-    pub(super) fn keeps_its_place(&self, instance: &Instance) -> bool {
-        !instance.volumes.is_empty()
-    }
-
     /// The task of an instance has ended, which has disks: it keeps them, unless they are to be given back.
     pub(super) fn rest(&mut self, instance: Instance, now: Version) {
         let phase = if instance.is_wiped { Phase::Released } else { Phase::Reserved };

@@ -15,6 +15,8 @@ pub(super) struct View {
     pub serves: bool,
     /// Whether it is being ended already.
     pub is_ending: bool,
+    /// Whether it is started again where it is, once it has ended.
+    pub comes_back: bool,
     /// Whether it does not count any more since its agent cannot be reached.
     pub is_lost: bool,
     /// When it was started.
@@ -47,8 +49,9 @@ pub(super) fn scale(app: &App, views: &[View]) -> Wish {
     let counted: Vec<&View> = views.iter().filter(|view| counts(view)).collect();
     let (wanted, there) = (app.instances as usize, counted.len());
     let kills = victims(app, counted.clone(), there.saturating_sub(wanted));
-    // What is being ended still takes its place at its agent, but nothing waits for it to go.
-    let launch = wanted.saturating_sub(there);
+    // What is being ended still takes its place at its agent, but nothing waits for it to go, unless it is started again there.
+    let coming_back = views.iter().filter(|view| view.comes_back).count();
+    let launch = wanted.saturating_sub(there + coming_back);
     let is_done = there == wanted && counted.iter().all(|view| view.serves) && !views.iter().any(|view| view.is_ending);
     Wish { kills, launch: u32::try_from(launch).unwrap_or(u32::MAX), is_done }
 }
@@ -144,6 +147,7 @@ mod tests {
             is_current,
             serves: true,
             is_ending: false,
+            comes_back: false,
             is_lost: false,
             since: Version(i64::try_from(number).expect("small")),
             group: None,

@@ -106,7 +106,7 @@ impl Marathon {
     /// It has ended.
     fn over(&mut self, instance: Instance, status: &TaskStatus, now: Version) {
         let (id, state) = (instance.id.clone(), status.state());
-        match self.keeps_its_place(&instance) {
+        match instance.keeps_its_place() {
             true => self.rest(instance.clone(), now),
             false => drop(self.remove_instance(&id)),
         }

@@ -34,6 +34,10 @@ pub(super) struct Task {
     updates: VecDeque<TaskState>,
     /// Since when its agent is away.
     away: Option<Timestamp>,
+    /// Since when the core may have waited for that.
+    was_away: Option<Timestamp>,
+    /// Whether it was away for so long that the core has given it up: another one may do its work.
+    is_given_up: bool,
 }
 
 /// What is wrong with the one that works with the core, on purpose.
@@ -100,8 +104,13 @@ impl World {
         self.ask(crash, |core, now| core.put(definition, now))
     }
 
+    /// Time passes unnoticed.
+    pub(super) fn pass(&mut self, milliseconds: u32) {
+        self.now = self.now.checked_add(SignedDuration::from_millis(i64::from(milliseconds))).expect("a time");
+    }
+
     pub(super) fn tick(&mut self, seconds: u32, crash: Crash) {
-        self.now = self.now.checked_add(SignedDuration::from_secs(i64::from(seconds))).expect("a time");
+        self.pass(seconds * 1_000);
         self.perform(Output::default(), crash, Vec::new(), Launch::Arrives);
     }
 
@@ -120,6 +129,14 @@ impl World {
                 Some(record) => drop(self.store.insert(name, record)),
                 None => drop(self.store.remove(&name)),
             }
+        }
+        // That is so once it is recorded.
+        let known: BTreeSet<String> = self.core.live().into_iter().map(|(task, _)| task).collect();
+        let patience = SignedDuration::try_from(PATIENCE).expect("short");
+        for (id, task) in &mut self.tasks {
+            let is_told = task.state.is_terminal() && task.updates.is_empty();
+            let may_be = task.was_away.is_some_and(|since| self.now.duration_since(since) >= patience);
+            task.is_given_up |= may_be && !is_told && !known.contains(id);
         }
         if crash == Crash::BeforeActing {
             return self.restart();
@@ -152,20 +169,18 @@ impl World {
         let is_concurrent = self.core.job(name).is_ok_and(|job| job.definition.concurrent);
         for (other, task) in &self.tasks {
             let (other_name, other_due, _) = parts_of(other).expect("an id");
-            if other_name != name {
+            if other_name != name || task.is_given_up {
                 continue;
             }
             assert!(other_due != due || task.state != TaskState::Finished, "{id} runs again what {other} has done");
-            let lives = !task.state.is_terminal() && !self.is_given_up(task);
+            let lives = !task.state.is_terminal();
             assert!(!lives || (is_concurrent && other_due != due), "{id} begins while {other} runs");
         }
         let updates = VecDeque::from([TaskState::Starting]);
-        self.tasks.insert(id.to_owned(), Task { state: TaskState::Starting, updates, away: None });
-    }
-
-    fn is_given_up(&self, task: &Task) -> bool {
-        task.away
-            .is_some_and(|since| self.now.duration_since(since) >= SignedDuration::try_from(PATIENCE).expect("short"))
+        self.tasks.insert(
+            id.to_owned(),
+            Task { state: TaskState::Starting, updates, away: None, was_away: None, is_given_up: false },
+        );
     }
 
     fn kill(&mut self, id: &str) {
@@ -214,15 +229,20 @@ impl World {
             Some(_) => (None, TaskState::Running),
         };
         task.away = away;
+        task.was_away = task.was_away.or(away);
         if self.is_connected {
             self.news(&id, state, Crash::Never);
         }
     }
 
-    /// Tells the next update of a task. One that is not acknowledged is told again.
+    /// Tells the next update of a task whose agent is there. One that is not acknowledged is told again.
     pub(super) fn deliver(&mut self, which: usize, crash: Crash) -> bool {
-        let waiting: Vec<String> =
-            self.tasks.iter().filter(|(_, task)| !task.updates.is_empty()).map(|(id, _)| id.clone()).collect();
+        let waiting: Vec<String> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| !task.updates.is_empty() && task.away.is_none())
+            .map(|(id, _)| id.clone())
+            .collect();
         let Some(id) = waiting.get(which % waiting.len().max(1)).filter(|_| self.is_connected).cloned() else {
             return false;
         };
@@ -242,7 +262,7 @@ impl World {
         let Some(id) = ids.get(which % ids.len().max(1)).filter(|_| self.is_connected) else { return };
         // What is not acknowledged is not told out of turn.
         let task = &self.tasks[id];
-        if task.updates.is_empty() {
+        if task.updates.is_empty() && task.away.is_none() {
             let state = task.state;
             self.news(id, state, Crash::Never);
         }
@@ -298,17 +318,19 @@ impl World {
         }
     }
 
-    /// All agents come back, all is told, all tasks end well, until nothing is left to do.
-    pub(super) fn settle(&mut self) {
-        let away: Vec<usize> = (0..self.tasks.len()).collect();
-        for _ in away {
-            let ids: Vec<&String> =
-                self.tasks.iter().filter(|(_, task)| !task.state.is_terminal()).map(|(id, _)| id).collect();
-            match ids.iter().position(|id| self.tasks[*id].away.is_some()) {
-                Some(which) => self.away(which),
-                None => break,
-            }
+    /// All agents come back.
+    pub(super) fn come_back(&mut self) {
+        let is_away = |task: &Task| !task.state.is_terminal() && task.away.is_some();
+        while let Some(which) = {
+            let mut live = self.tasks.values().filter(|task| !task.state.is_terminal());
+            live.position(is_away)
+        } {
+            self.away(which);
         }
+    }
+
+    /// All is told, all tasks end well, until nothing is left to do.
+    pub(super) fn settle(&mut self) {
         for _ in 0..300 {
             if !self.is_connected {
                 self.subscribe();
