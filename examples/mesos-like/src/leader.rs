@@ -207,6 +207,7 @@ impl<T: Candidate> Campaign<T> {
                     abdicated.mark_unchanged();
                     self.tell(Leadership::Me(claimed.check()));
                     let abdicates = tokio::select! {
+                        biased;
                         () = self.lead(&claimed, begun) => false,
                         Ok(()) = abdicated.changed() => true,
                     };

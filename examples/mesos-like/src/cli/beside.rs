@@ -87,6 +87,7 @@ impl Beside {
             }
         };
         tokio::select! {
+            biased;
             ended = child.wait() => {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 let last = said.lines().rev().find(|line| line.starts_with("error")).unwrap_or(&said);
@@ -156,6 +157,7 @@ impl Start {
     async fn supervise(self, mut child: Child, mut stop: watch::Receiver<bool>) {
         loop {
             let ended = tokio::select! {
+                biased;
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => None,
                 ended = child.wait() => Some(ended),
             };

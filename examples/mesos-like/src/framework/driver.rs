@@ -110,6 +110,7 @@ async fn run<C: Core>(
     loop {
         let mut heard = Heard { core: &mut core, replies: Vec::new(), is_over: false };
         tokio::select! {
+            biased;
             event = link.next() => heard.event(event),
             job = asked.recv() => match job {
                 Some(job) => heard.job(job),

@@ -74,6 +74,7 @@ fn begin(flags: &MarathonFlags, term: Term) -> Leading {
     };
     let ended = async move {
         tokio::select! {
+            biased;
             () = driven => {}
             () = asking => {}
         }
