@@ -207,10 +207,10 @@ impl<T: Candidate> Campaign<T> {
                     abdicated.mark_unchanged();
                     self.tell(Leadership::Me(claimed.check()));
                     let abdicates = tokio::select! {
-                                biased;
-                    () = self.lead(&claimed, begun) => false,
-                                Ok(()) = abdicated.changed() => true,
-                            };
+                        biased;
+                        () = self.lead(&claimed, begun) => false,
+                        Ok(()) = abdicated.changed() => true,
+                    };
                     tracing::warn!("this one leads no longer");
                     self.tell(Leadership::Unknown);
                     if abdicates {

@@ -158,7 +158,7 @@ impl Start {
         loop {
             let ended = tokio::select! {
                 biased;
-            () = async { drop(stop.wait_for(|stop| *stop).await) } => None,
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => None,
                 ended = child.wait() => Some(ended),
             };
             let Some(ended) = ended else { return end(child).await };

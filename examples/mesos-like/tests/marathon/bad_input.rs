@@ -52,8 +52,18 @@ fn wrong_apps() -> Vec<(Value, &'static str, &'static str)> {
 async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_it_is_wrong() {
     let marathon = Marathon::of("bad-input", 1).await;
     let token = Token::new();
+    expect_no_wrong_app(&marathon, &token);
+    marathon.add("web", &token, &json!({}));
+    marathon.settled().await;
+    expect_statuses(&marathon, &token);
+    expect_no_wrong_group(&marathon, &token);
+    expect_locked(&marathon, &token);
+    marathon.settled().await;
+}
+
+fn expect_no_wrong_app(marathon: &Marathon, token: &Token) {
     for (more, path, part) in wrong_apps() {
-        let answer = marathon.ask("POST", "/v2/apps", &app("/wrong", &token, &more));
+        let answer = marathon.ask("POST", "/v2/apps", &app("/wrong", token, &more));
         assert_eq!(
             (answer.status, &answer.body["message"]),
             (422, &json!("Object is not valid")),
@@ -65,11 +75,12 @@ async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_i
     let nothing = marathon.ask("POST", "/v2/apps", &json!({ "id": "/wrong" }));
     assert_eq!((nothing.status, details(&nothing)[0].0.as_str()), (422, "/"), "{nothing:?}");
     assert_eq!(marathon.get("/v2/apps"), json!({ "apps": [] }), "nothing came of any");
+}
 
-    marathon.add("web", &token, &json!({}));
-    marathon.settled().await;
+/// Of an app `/web` there is.
+fn expect_statuses(marathon: &Marathon, token: &Token) {
     let none = Value::Null;
-    let web = app("/web", &token, &json!({}));
+    let web = app("/web", token, &json!({}));
     for (method, path, body, status, part) in [
         ("POST", "/v2/apps", &web, 409, "An app with id [/web] already exists."),
         ("GET", "/v2/apps/nobody", &none, 404, "App '/nobody' does not exist"),
@@ -109,9 +120,11 @@ async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_i
     assert_eq!((malformed.status, &malformed.body["message"]), (400, &json!("Invalid JSON")));
     let unlike = ask(&address, "POST", "/v2/apps", "{\"id\": \"/other\", \"cmd\": [1]}").expect("an answer");
     assert_eq!(unlike.status, 422, "{unlike:?}");
+}
 
-    // Groups: circles, apps that are groups, apps named twice.
-    let inner = |id: &str, more: &Value| app(id, &token, more);
+/// Groups: circles, apps that are groups, apps that are named twice.
+fn expect_no_wrong_group(marathon: &Marathon, token: &Token) {
+    let inner = |id: &str, more: &Value| app(id, token, more);
     for (group, path, part) in [
         (
             json!({ "id": "/g", "apps": [inner("a", &json!({ "dependencies": ["b"] })), inner("b", &json!({ "dependencies": ["a"] }))] }),
@@ -126,9 +139,12 @@ async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_i
         assert_eq!(answer.status, 422, "{group}: {answer:?}");
         assert!(details(&answer).iter().any(|(at, errors)| at == path && errors.contains(part)), "{group}: {answer:?}");
     }
+}
 
-    // Locked: by an app that never fits.
-    let large = marathon.add("large", &token, &json!({ "cpus": 100 }));
+/// Locked: by the deployment of an app that never fits.
+fn expect_locked(marathon: &Marathon, token: &Token) {
+    let none = Value::Null;
+    let large = marathon.add("large", token, &json!({ "cpus": 100 }));
     let deployment = &large["deployments"][0]["id"];
     for (method, path, body) in [
         ("PUT", "/v2/apps/large", &json!({ "cpus": 200 })),
@@ -147,5 +163,4 @@ async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_i
             .head
             .contains(&format!("marathon-deployment-id: {}", forced.body["deploymentId"].as_str().expect("an id")))
     );
-    marathon.settled().await;
 }

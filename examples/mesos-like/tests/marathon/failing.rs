@@ -56,6 +56,25 @@ async fn an_app_that_crashes_is_left_alone_longer_each_time_until_somebody_says_
 }
 
 #[tokio::test]
+async fn an_instance_that_works_no_longer_is_ended_and_another_one_runs() {
+    let marathon = Marathon::of("sick", 1).await;
+    let token = Token::new();
+    let check = json!([{
+        "protocol": "COMMAND", "command": { "value": "test ! -e sick" }, "delaySeconds": 0, "intervalSeconds": 1,
+        "gracePeriodSeconds": 0, "maxConsecutiveFailures": 2,
+    }]);
+    marathon.add("web", &token, &json!({ "healthChecks": check, "backoffSeconds": 0.2 }));
+    marathon.settled().await;
+    let before = until_run(&token, 1).await;
+    fs::write(format!("/proc/{}/cwd/sick", before[0]), "").expect("a file in its sandbox");
+    marathon.until("/v2/apps/web", "with none that works", |app| app["app"]["tasksUnhealthy"] == 1).await;
+    let is_other = |pids: &Vec<u32>| pids.len() == 1 && *pids != before;
+    eventually("another one", async || Some(token.processes()).filter(is_other)).await;
+    let app = marathon.until("/v2/apps/web", "with one that works", |app| app["app"]["tasksHealthy"] == 1).await;
+    assert!(app["app"]["lastTaskFailure"]["state"].is_string(), "{app}");
+}
+
+#[tokio::test]
 async fn the_youngest_goes_first_or_the_oldest_and_what_is_killed_runs_again_unless_it_is_scaled() {
     let marathon = Marathon::of("selection", 1).await;
     let (young, old) = (Token::new(), Token::new());

@@ -12,4 +12,5 @@ mod many;
 mod placing;
 mod ports;
 mod rollout;
+mod turmoil;
 mod unreachable;

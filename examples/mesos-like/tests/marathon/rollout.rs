@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep};
+use std::thread::{JoinHandle, park_timeout};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ impl Sampler {
             let mut samples = Vec::new();
             while !over.load(Ordering::Relaxed) {
                 samples.push(sample(&address, &token));
-                sleep(Duration::from_millis(100));
+                park_timeout(Duration::from_millis(100));
             }
             samples
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mesos_like::wire::{Reason, TaskState};
 use nix::sys::signal::Signal;
 
-use crate::cluster::{Cluster, is_alive};
+use crate::cluster::{Cluster, eventually, is_alive};
 use crate::framework::{Framework, info, pid, task};
 
 #[tokio::test]
@@ -56,6 +56,35 @@ async fn tasks_of_an_agent_that_stays_away_are_unreachable_and_run_again_when_it
     cluster.signal("agent-1", Signal::SIGCONT);
     framework.until_state("aware", TaskState::Running).await;
     old.until_state("unaware", TaskState::Running).await;
+    assert!(is_alive(pid(&running)));
+}
+
+#[tokio::test]
+async fn of_an_agent_that_comes_back_to_a_master_that_never_saw_it_frameworks_are_told_what_runs_there() {
+    let mut cluster = Cluster::new("never-seen");
+    let store = format!("--store=embedded:{}", cluster.folder().join("store").display());
+    let impatient = ["--agent_ping_timeout=500ms", "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=1secs"];
+    let flags = [&[store.as_str()][..], &impatient].concat();
+    cluster.start_master(1, &flags);
+    cluster.start_agent(1, &[]);
+    cluster.wait_for_agents(1).await;
+    let mut framework = Framework::subscribe(&[cluster.master(1)], info("never-seen")).await;
+    framework.launch([task("kept", "sleep 1000")]);
+    let running = framework.until_state("kept", TaskState::Running).await;
+    cluster.signal("agent-1", Signal::SIGSTOP);
+    cluster.signal("master-1", Signal::SIGKILL);
+    cluster.start_master(1, &flags);
+    framework.until("the next subscription", |framework| framework.subscriptions > 1).await;
+    eventually("the agent to be given up", async || {
+        let slaves = cluster.get(&cluster.master(1), "/slaves").await;
+        (slaves["recovered_slaves"].as_array()?.is_empty() && slaves["slaves"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+    let before = framework.statuses["kept"].len();
+    cluster.signal("agent-1", Signal::SIGCONT);
+    framework.until("what runs", |framework| framework.statuses["kept"].len() > before).await;
+    let told = framework.statuses["kept"].last().expect("it was told");
+    assert_eq!((told.state(), told.reason()), (TaskState::Running, Reason::AgentReregistered));
     assert!(is_alive(pid(&running)));
 }
 

@@ -104,6 +104,9 @@ struct Standing {
     revived_for: u32,
     revived_at: Version,
     reconciled_at: Version,
+    /// After how many milliseconds it asks again how all tasks are: soon at first, as agents that come to a new master later
+    /// may run what is not known here.
+    reconciles_after: i64,
 }
 
 /// What is to be recorded and done at the end of a turn.
@@ -262,7 +265,12 @@ impl Marathon {
         }
         // Offers of before are gone, and so is what was asked for.
         self.offers.clear();
-        self.standing = Standing { is_connected: true, reconciled_at: now, ..Standing::default() };
+        self.standing = Standing {
+            is_connected: true,
+            reconciled_at: now,
+            reconciles_after: self.settings.ask_again.max(1),
+            ..Standing::default()
+        };
         self.asked.clear();
         self.quiet.clear();
         self.reconcile_tasks();
@@ -301,8 +309,9 @@ impl Marathon {
             self.queue.values().any(|waiting| self.may_start(waiting, now)) && self.standing.is_connected;
         let revive = waits_to_revive.then(|| self.standing.revived_at.after_millis(self.settings.revive_interval));
         let next = self.wakes.first().map(|(at, _)| *at).into_iter().chain(revive.filter(|at| *at > now)).min();
-        let reconcile = self.standing.reconciled_at.after_millis(self.settings.reconciliation_interval);
-        let next = next.map_or(reconcile, |next| next.min(reconcile)).max(now.after_millis(1));
+        let reconcile = self.standing.reconciled_at.after_millis(self.standing.reconciles_after);
+        let reconcile = self.standing.is_connected.then_some(reconcile);
+        let next = next.into_iter().chain(reconcile).min()?.max(now.after_millis(1));
         Timestamp::from_millisecond(next.0).ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::rollout::{View, replace, scale, stop};
 use super::tell::{News, Probe, Told};
-use super::{Action, ActionKind, Aim, Instance, Marathon, Notice, Phase};
+use super::{Action, ActionKind, Aim, Instance, Marathon, Notice, Phase, Standing};
 use crate::marathon::model::{App, AppId, Operator, Version};
 use crate::wire::scheduler::{Call, CallType, Kill, Reconcile, ReconcileTask};
 use crate::wire::{DurationInfo, KillPolicy};
@@ -98,6 +98,8 @@ impl Marathon {
         self.asked.insert(id.to_owned(), again);
         self.wakes.insert((again, instance.app.clone()));
         if self.instances.get(id) != Some(&instance) {
+            // Whether it can be told is looked at next.
+            self.dirty.insert(instance.app.clone());
             self.put_instance(instance);
         }
     }
@@ -119,7 +121,9 @@ impl Marathon {
             }
             let instance = &self.instances[&id];
             let is_due = self.asked.get(&id).is_none_or(|at| *at <= now);
-            if instance.killed_at.is_some() {
+            if self.cannot_be_told(instance) {
+                self.expunge(&id, now);
+            } else if instance.killed_at.is_some() {
                 if is_due && self.standing.is_connected {
                     self.kill(&id, now);
                 }
@@ -141,7 +145,14 @@ impl Marathon {
         }
     }
 
-    /// An instance whose agent cannot be reached for too long is given up. Should its task come back, it is ended.
+    /// Whether an instance is to end, and cannot be told so: nobody waits for it, unless for its disks.
+    fn cannot_be_told(&self, instance: &Instance) -> bool {
+        let waits = self.spec_of(instance).is_some_and(|spec| spec.is_resident());
+        instance.killed_at.is_some() && instance.unreachable_since.is_some() && !waits
+    }
+
+    /// An instance that cannot be reached, for too long or when it is to end, is given up. Should its task come back, it is
+    /// ended.
     fn expunge(&mut self, id: &str, now: Version) {
         self.kill(id, now);
         if let Some(instance) = self.remove_instance(id) {
@@ -212,8 +223,10 @@ impl Marathon {
 
     /// Asks how tasks are of which nothing was heard for a while, and now and then how all are.
     pub(super) fn ask_after_tasks(&mut self, now: Version) {
-        if self.standing.reconciled_at.after_millis(self.settings.reconciliation_interval) <= now {
-            self.standing.reconciled_at = now;
+        let Standing { reconciled_at, reconciles_after, .. } = self.standing;
+        if reconciled_at.after_millis(reconciles_after) <= now {
+            let reconciles_after = reconciles_after.saturating_mul(2).min(self.settings.reconciliation_interval);
+            self.standing = Standing { reconciled_at: now, reconciles_after, ..self.standing };
             self.reconcile_tasks();
             return;
         }

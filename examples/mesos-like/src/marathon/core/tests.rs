@@ -405,3 +405,24 @@ fn an_app_that_fails_is_left_alone_for_longer_and_longer() {
     let pauses: Vec<i64> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(pauses[..4], [10, 20, 40, 80]);
 }
+
+#[test]
+fn after_it_has_subscribed_it_asks_soon_how_all_tasks_are_and_then_less_and_less_often() {
+    let mut world = World::new(3);
+    let (mut asked, begun) = (vec![0], world.now);
+    for _ in 0..2_000 {
+        world.now += 1_000;
+        let turn = world.marathon.turn(world.time());
+        if turn.calls.iter().any(|(kind, _)| *kind == CallType::Reconcile) {
+            asked.push((world.now - begun) / 1_000);
+        }
+    }
+    let pauses: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+}
+
+#[test]
+fn before_a_master_has_answered_it_waits_for_nothing_else() {
+    let mut marathon = Marathon::new(settings(), SeededEntropy::new(4));
+    assert_eq!(marathon.turn(Timestamp::from_millisecond(1_000_000).expect("a time")).next, None);
+}

@@ -49,7 +49,7 @@ impl Master {
         let Register { agent: mut info, version, frameworks, executors, tasks, .. } = register;
         info.id = Some(id.as_str().into());
         self.state.recovered.remove(&id);
-        self.state.unreachable.remove(&id);
+        let was_away = self.state.unreachable.remove(&id).is_some();
         let is_new = self.put_agent(&id, info, version, total, stream, ip);
         for framework in frameworks {
             self.recover_framework(framework);
@@ -59,7 +59,7 @@ impl Master {
             Some(Registered { agent_id: id.as_str().into(), ping_seconds: self.settings.ping.as_secs_f64() });
         self.order(&id, said);
         self.take_in_executors(&id, executors);
-        self.take_in_tasks(&id, tasks);
+        self.take_in_tasks(&id, tasks, was_away);
         self.pending_kills(&id);
         self.drain_goes_on(&id);
         self.record_agent(&id, AgentStanding::Admitted);
@@ -154,7 +154,9 @@ impl Master {
     }
 
     /// Tasks that an agent runs, as it says: those that it does not know are lost, those of frameworks that ended are ended.
-    fn take_in_tasks(&mut self, agent: &str, tasks: Vec<Task>) {
+    /// If it could not be reached, frameworks are told of all that they have there: they may have given it up, or have heard
+    /// nothing of it, as a master that was elected meanwhile knew no tasks of the agent.
+    fn take_in_tasks(&mut self, agent: &str, tasks: Vec<Task>, was_away: bool) {
         let mut theirs: BTreeMap<String, BTreeMap<String, Task>> = BTreeMap::new();
         for mut task in tasks {
             task.agent_id = agent.into();
@@ -166,14 +168,14 @@ impl Master {
         for id in ids {
             let reported = theirs.remove(&id).unwrap_or_default();
             if self.state.frameworks.contains_key(&id) {
-                self.compare_tasks(agent, &id, reported);
+                self.compare_tasks(agent, &id, reported, was_away);
             } else {
                 self.end_tasks_of_ended(agent, &id, reported);
             }
         }
     }
 
-    fn compare_tasks(&mut self, agent: &str, id: &str, reported: BTreeMap<String, Task>) {
+    fn compare_tasks(&mut self, agent: &str, id: &str, reported: BTreeMap<String, Task>, was_away: bool) {
         let missing = self.tasks_on(agent, id);
         for task in missing.into_iter().filter(|task| !reported.contains_key(task)) {
             let known = self.state.frameworks.get(id).and_then(|framework| framework.tasks.get(&task));
@@ -187,7 +189,7 @@ impl Master {
         }
         for (task_id, task) in reported {
             let Some(framework) = self.state.frameworks.get_mut(id) else { return };
-            let was_away = framework.unreachable_tasks.remove(&task_id).is_some();
+            let was_away = framework.unreachable_tasks.remove(&task_id).is_some() || was_away;
             let (state, told) = (task.state(), task.clone());
             match framework.tasks.get_mut(&task_id) {
                 Some(entry) => {
