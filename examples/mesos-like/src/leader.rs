@@ -101,6 +101,26 @@ impl<T: Candidate> Election<T> {
     }
 }
 
+/// Does what follows from who leads, as often as that changes: what is still under way then is dropped. It ends with the
+/// candidacy.
+pub async fn follow<T: Clone, F: Future<Output = ()>>(
+    mut leadership: watch::Receiver<Leadership<T>>,
+    what: impl Fn(Leadership<T>) -> F,
+) {
+    loop {
+        let under_way = what(leadership.borrow_and_update().clone());
+        let for_ever = async {
+            under_way.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            changed = leadership.changed() => if changed.is_err() { return },
+            () = for_ever => {}
+        }
+    }
+}
+
 impl<T: Clone> Candidacy<T> {
     /// Who leads, now and later.
     #[must_use]

@@ -14,6 +14,7 @@ pub mod marathon;
 pub mod master;
 pub mod pages;
 pub mod resources;
+pub mod signals;
 pub mod store;
 pub mod v0;
 pub mod wire;

@@ -5,16 +5,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser as _};
-use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::beside::{Beside, Framework};
 use super::submit;
 use crate::agent::flags::{AgentFlags, RuntimeChoice};
 use crate::agent::run::RunningAgent;
 use crate::master::flags::MasterFlags;
 use crate::master::run::RunningMaster;
+use crate::signals::Signals;
+use clap::{Args, Parser as _};
+use serde_json::Value;
 
 /// What `mesos-like up` is told.
 #[derive(Args, Debug)]
@@ -64,9 +63,12 @@ struct Up {
 
 /// Starts a master and agents, and ends them with their tasks when a person says so.
 pub(super) async fn up(options: UpOptions) -> ExitCode {
-    let [Ok(mut terminate), Ok(mut interrupt)] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal) else {
-        eprintln!("error: cannot listen for signals");
-        return ExitCode::FAILURE;
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("error: cannot listen for signals: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     let (folder, is_ours) = match &options.work_dir {
         Some(folder) => (folder.clone(), false),
@@ -91,8 +93,7 @@ pub(super) async fn up(options: UpOptions) -> ExitCode {
     tell(&up, options.port);
     tokio::select! {
         biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.end() => {}
         () = run(&up, app) => {}
     }
     println!("stopping");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +24,15 @@ use tokio::time::sleep;
 
 use super::{Records, RecordsError};
 use crate::http::{Answer, Forwarder, Handler, Refusal, Server};
-use crate::leader::{Abdication, Candidacy, Candidate, Election, Leadership};
+use crate::leader::{Abdication, Candidacy, Candidate, Election, Leadership, follow};
+use crate::signals::Signals;
 use crate::store::{SharedStore, StoreChoice, StoreOpenError};
 
 /// Between two attempts to read what is recorded.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// What is said as long as nobody is known to lead.
+const UNKNOWN: &str = "no leader is known yet: try again in a moment";
 
 /// A framework as a service, before it runs.
 pub struct Service {
@@ -45,9 +50,12 @@ pub struct Service {
     pub via: &'static str,
     /// The header in which an answer that was passed on says who leads.
     pub leader_header: HeaderName,
-    /// What it does when it leads.
-    pub begin: Box<dyn Fn(Term) -> Leading + Send + Sync>,
+    /// What it does when it leads; or why it cannot with what is recorded, which is tried again after a while.
+    pub begin: Begin,
 }
+
+/// How a time begins in which a process leads.
+pub type Begin = Box<dyn Fn(Term) -> Result<Leading, String> + Send + Sync>;
 
 /// The beginning of a time in which a process leads.
 #[derive(Debug)]
@@ -114,7 +122,7 @@ impl RunningService {
         let listener = TcpListener::bind(service.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let told = service.advertised.clone().unwrap_or_else(|| address.to_string());
-        let (stand, stands) = watch::channel(Stand::Unknown);
+        let (stand, stands) = watch::channel(Stand::Unable(UNKNOWN.to_owned()));
         let (forwarder, header) = (Forwarder::new(service.via), service.leader_header.clone());
         let server = Server::start(listener, Arc::new(Front { stands, forwarder, header })).map_err(listen)?;
         let id = Uid::random(&SeededEntropy::from_os()).to_string();
@@ -183,7 +191,8 @@ impl Candidate for Process {
 /// Who answers, as one process knows it.
 #[derive(Clone)]
 enum Stand {
-    Unknown,
+    /// Nobody can answer, and why.
+    Unable(String),
     Follows(String),
     Leads(Arc<dyn Handler>),
 }
@@ -208,10 +217,7 @@ impl Handler for Front {
                 }
                 Err(refusal) => refusal.into(),
             },
-            Stand::Unknown => {
-                let message = "no leader is known yet: try again in a moment";
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into()
-            }
+            Stand::Unable(reason) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into(),
         }
     }
 }
@@ -219,7 +225,7 @@ impl Handler for Front {
 struct Seat {
     name: String,
     store: Arc<dyn SharedStore>,
-    begin: Box<dyn Fn(Term) -> Leading + Send + Sync>,
+    begin: Begin,
     told: String,
     abdication: Abdication,
     stand: watch::Sender<Stand>,
@@ -227,46 +233,70 @@ struct Seat {
 
 impl Seat {
     /// Follows or leads, as it is elected, for ever.
-    async fn hold(self, mut leadership: watch::Receiver<Leadership<Process>>) {
-        loop {
-            let now = leadership.borrow_and_update().clone();
-            let term = async {
-                match now {
-                    Leadership::Unknown => drop(self.stand.send_replace(Stand::Unknown)),
-                    Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(leader.address))),
-                    Leadership::Me(claim) => self.lead(claim).await,
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                biased;
-                changed = leadership.changed() => if changed.is_err() { break },
-                () = term => {}
-            }
+    async fn hold(self, leadership: watch::Receiver<Leadership<Process>>) {
+        follow(leadership, |now| self.stand(now)).await;
+        self.stand.send_replace(Stand::Unable(UNKNOWN.to_owned()));
+    }
+
+    async fn stand(&self, now: Leadership<Process>) {
+        match now {
+            Leadership::Unknown => drop(self.stand.send_replace(Stand::Unable(UNKNOWN.to_owned()))),
+            Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(leader.address))),
+            Leadership::Me(claim) => self.lead(claim).await,
         }
-        self.stand.send_replace(Stand::Unknown);
     }
 
     /// One term after another, as long as this process leads.
     async fn lead(&self, claim: Check) {
         loop {
-            self.stand.send_replace(Stand::Unknown);
+            self.stand.send_replace(Stand::Unable(UNKNOWN.to_owned()));
             match Records::open(Arc::clone(&self.store) as _, claim.clone(), &self.name).await {
                 Ok((records, recorded)) => {
                     tracing::info!(framework = self.name, records = recorded.len(), "this process leads");
                     let (address, abdication) = (self.told.clone(), self.abdication.clone());
-                    let leading = (self.begin)(Term { records, recorded, address, abdication });
-                    self.stand.send_replace(Stand::Leads(leading.handler));
-                    leading.ended.await;
-                    tracing::warn!(framework = self.name, "a term has ended; what is recorded is read anew");
+                    match (self.begin)(Term { records, recorded, address, abdication }) {
+                        Ok(leading) => {
+                            self.stand.send_replace(Stand::Leads(leading.handler));
+                            leading.ended.await;
+                            tracing::warn!(framework = self.name, "a term has ended; what is recorded is read anew");
+                        }
+                        Err(reason) => self.cannot_lead(reason).await,
+                    }
                 }
                 Err(error @ (RecordsError::Corrupt { .. } | RecordsError::Owner { .. })) => {
-                    tracing::error!(%error, "this process cannot lead");
-                    sleep(RETRY * 10).await;
+                    self.cannot_lead(error.to_string()).await;
                 }
                 Err(error) => tracing::warn!(%error, "what is recorded cannot be read yet"),
             }
             sleep(RETRY).await;
         }
     }
+
+    async fn cannot_lead(&self, reason: String) {
+        tracing::error!(framework = self.name, reason, "this process cannot lead");
+        self.stand.send_replace(Stand::Unable(format!("this process cannot lead: {reason}")));
+        sleep(RETRY * 10).await;
+    }
+}
+
+/// Runs a service until a signal ends it; what it runs goes on. It says where it listens.
+pub async fn run(
+    starting: impl Future<Output = Result<RunningService, ServiceError>>,
+    said: impl FnOnce(SocketAddr) -> String,
+) -> ExitCode {
+    let started = async {
+        let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        Ok::<_, String>((signals, starting.await.map_err(|error| error.to_string())?))
+    };
+    let (mut signals, running) = match started.await {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    eprintln!("{}", said(running.address()));
+    signals.end().await;
+    running.stop().await;
+    ExitCode::SUCCESS
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use http::HeaderName;
 use orch_core::entropy::SeededEntropy;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::{About, Api};
 use super::core::{Marathon, Notice, Probe};
@@ -16,11 +15,8 @@ use super::events::Events;
 use super::flags::MarathonFlags;
 use crate::framework::Link;
 use crate::framework::driver::Handle;
-use crate::framework::service::{Leading, RunningService, Service, ServiceError, Term};
+use crate::framework::service::{self, Leading, RunningService, Service, ServiceError, Term};
 use crate::http::Client;
-
-/// Before a term that could not begin is tried again.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// Starts Marathon.
 ///
@@ -40,22 +36,12 @@ pub async fn start(flags: MarathonFlags) -> Result<RunningService, ServiceError>
     .await
 }
 
-fn begin(flags: &MarathonFlags, term: Term) -> Leading {
+fn begin(flags: &MarathonFlags, term: Term) -> Result<Leading, String> {
     let events = Events::default();
     let recovered = Marathon::recover(flags.settings(), SeededEntropy::from_os(), &term.recorded);
-    let opened = recovered.map_err(|error| error.to_string()).and_then(|marathon| {
-        let info = flags.framework(marathon.framework_id(), &term.address);
-        let link = Link::open(flags.master.clone(), info).map_err(|error| error.to_string())?;
-        Ok((marathon, link))
-    });
-    let (marathon, link) = match opened {
-        Ok(opened) => opened,
-        Err(reason) => {
-            tracing::error!(reason, "Marathon cannot lead");
-            let handler = Arc::new(super::api::Unable(reason));
-            return Leading { handler, ended: tokio::time::sleep(PAUSE).boxed() };
-        }
-    };
+    let marathon = recovered.map_err(|error| error.to_string())?;
+    let info = flags.framework(marathon.framework_id(), &term.address);
+    let link = Link::open(flags.master.clone(), info).map_err(|error| error.to_string())?;
     let (told, mut probes) = tokio::sync::mpsc::unbounded_channel::<Probe>();
     let heard = events.clone();
     let (handle, driven) = Handle::start(marathon, link, term.records, move |notice| match notice {
@@ -79,7 +65,7 @@ fn begin(flags: &MarathonFlags, term: Term) -> Leading {
             () = asking => {}
         }
     };
-    Leading { handler: Arc::new(Api::new(handle, events, about)), ended: ended.boxed() }
+    Ok(Leading { handler: Arc::new(Api::new(handle, events, about)), ended: ended.boxed() })
 }
 
 /// Asks an instance whether it is ready, and tells what it says.
@@ -93,28 +79,11 @@ async fn ask(probe: Probe, marathon: Handle<Marathon>) {
 
 /// Runs Marathon until a signal ends it.
 pub async fn marathon(flags: MarathonFlags) -> ExitCode {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        eprintln!("error: cannot listen for signals");
-        return ExitCode::FAILURE;
-    };
     let (store, masters) = (flags.store.to_string(), flags.master.join(", "));
-    let running = match start(flags).await {
-        Ok(running) => running,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+    let said = move |address| {
+        format!(
+            "marathon listens on {address}, with the store {store}, for {masters}; Ctrl-C ends it, and its tasks run on"
+        )
     };
-    eprintln!(
-        "marathon listens on {}, with the store {store}, for {masters}; Ctrl-C ends it, and its tasks run on",
-        running.address()
-    );
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    running.stop().await;
-    ExitCode::SUCCESS
+    service::run(start(flags), said).await
 }

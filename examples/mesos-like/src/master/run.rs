@@ -11,7 +11,6 @@ use orch_core::clock::{Clock as _, SystemClock};
 use orch_core::entropy::SeededEntropy;
 use orch_core::store::Check;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -22,7 +21,8 @@ use super::front::{Front, Leads, Stand};
 use super::leading::lead;
 use super::registry::{Registered, Registry, RegistryError};
 use crate::http::Server;
-use crate::leader::{Candidacy, Candidate, Election, Leadership};
+use crate::leader::{Candidacy, Candidate, Election, Leadership, follow};
+use crate::signals::Signals;
 use crate::store::{SharedStore, StoreOpenError};
 use crate::wire::{MasterInfo, MediaType};
 
@@ -160,24 +160,17 @@ struct Seat {
 
 impl Seat {
     /// Follows or leads, as it is elected, for ever.
-    async fn hold(self, mut leadership: watch::Receiver<Leadership<MasterInfo>>) {
-        loop {
-            let now = leadership.borrow_and_update().clone();
-            let term = async {
-                match now {
-                    Leadership::Unknown => drop(self.stand.send_replace(Stand::Unknown)),
-                    Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(Box::new(leader)))),
-                    Leadership::Me(claim) => self.lead(claim).await,
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                biased;
-                changed = leadership.changed() => if changed.is_err() { break },
-                () = term => {}
-            }
-        }
+    async fn hold(self, leadership: watch::Receiver<Leadership<MasterInfo>>) {
+        follow(leadership, |now| self.stand(now)).await;
         self.stand.send_replace(Stand::Unknown);
+    }
+
+    async fn stand(&self, now: Leadership<MasterInfo>) {
+        match now {
+            Leadership::Unknown => drop(self.stand.send_replace(Stand::Unknown)),
+            Leadership::Other(leader) => drop(self.stand.send_replace(Stand::Follows(Box::new(leader)))),
+            Leadership::Me(claim) => self.lead(claim).await,
+        }
     }
 
     /// A term, until it ends by itself or is given up.
@@ -218,10 +211,12 @@ impl Drop for Over<'_> {
 
 /// Runs a master until a signal ends it.
 pub async fn master(flags: MasterFlags) -> ExitCode {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        eprintln!("error: cannot listen for signals");
-        return ExitCode::FAILURE;
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("error: cannot listen for signals: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     let store = flags.store.to_string();
     let running = match RunningMaster::start(flags).await {
@@ -232,11 +227,7 @@ pub async fn master(flags: MasterFlags) -> ExitCode {
         }
     };
     eprintln!("master {} listens on {}, with the store {store}", running.about().info.id, running.address());
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.end().await;
     running.stop().await;
     ExitCode::SUCCESS
 }

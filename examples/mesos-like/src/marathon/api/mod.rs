@@ -46,10 +46,6 @@ pub struct Api {
     about: Arc<About>,
 }
 
-/// Answers that Marathon cannot do anything, and why.
-#[derive(Debug)]
-pub struct Unable(pub String);
-
 /// A request, taken apart.
 #[derive(Debug)]
 struct Asked {
@@ -123,13 +119,6 @@ impl Api {
 impl Handler for Api {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         self.follow(request, peer).await.unwrap_or_else(Answer::from)
-    }
-}
-
-#[async_trait]
-impl Handler for Unable {
-    async fn answer(&self, _: Request<Incoming>, _: SocketAddr) -> Answer {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, &self.0).into()
     }
 }
 
