@@ -57,6 +57,8 @@ async fn what_cannot_be_is_refused_with_the_status_that_clients_know_and_where_i
     marathon.settled().await;
     expect_statuses(&marathon, &token);
     expect_no_wrong_group(&marathon, &token);
+    expect_no_wrong_list(&marathon, &token);
+    marathon.settled().await;
     expect_locked(&marathon, &token);
     marathon.settled().await;
 }
@@ -139,6 +141,26 @@ fn expect_no_wrong_group(marathon: &Marathon, token: &Token) {
         assert_eq!(answer.status, 422, "{group}: {answer:?}");
         assert!(details(&answer).iter().any(|(at, errors)| at == path && errors.contains(part)), "{group}: {answer:?}");
     }
+}
+
+/// Several apps at once: it is said which one is wrong; and what is there already is not made again.
+fn expect_no_wrong_list(marathon: &Marathon, token: &Token) {
+    let new = |id: &str, more: &Value| app(id, token, more);
+    for (apps, path, part) in [
+        (json!([new("/new", &json!({})), new("new", &json!({}))]), "(1)/id", "/new is named twice"),
+        (json!([new("/new", &json!({})), { "cmd": "true" }]), "(1)/id", "has to be there"),
+        (json!([{ "id": "web", "cpus": -1 }]), "(0)/cpus", "-1"),
+    ] {
+        let answer = marathon.ask("PUT", "/v2/apps", &apps);
+        assert_eq!(answer.status, 422, "{apps}: {answer:?}");
+        assert!(details(&answer).iter().any(|(at, errors)| at == path && errors.contains(part)), "{apps}: {answer:?}");
+    }
+    assert_eq!(marathon.ask("PUT", "/v2/apps", &json!([])).status, 200);
+    assert_eq!(marathon.ask("PUT", "/v2/apps", &json!([{ "id": "web", "labels": { "a": "b" } }])).status, 200);
+    assert_eq!(marathon.ask("POST", "/v2/groups", &json!({ "id": "/there" })).status, 201);
+    let again = marathon.ask("POST", "/v2/groups", &json!({ "id": "/there" }));
+    let message = json!("Group /there is already created. Use PUT to change this group.");
+    assert_eq!((again.status, &again.body["message"]), (409, &message));
 }
 
 /// Locked: by the deployment of an app that never fits.

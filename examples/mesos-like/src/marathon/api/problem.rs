@@ -48,7 +48,7 @@ impl From<Refused> for Problem {
             Refused::NoApp(_) | Refused::NoGroup(_) | Refused::NoVersion(..) | Refused::NoDeployment(_) => {
                 StatusCode::NOT_FOUND
             }
-            Refused::Exists(_) => StatusCode::CONFLICT,
+            Refused::Exists(_) | Refused::GroupExists(_) => StatusCode::CONFLICT,
             Refused::Locked(deployments) => {
                 let deployments: Vec<Value> = deployments.iter().map(|id| json!({ "id": id })).collect();
                 let body = json!({ "message": refused.to_string(), "deployments": deployments });

@@ -37,6 +37,9 @@ pub enum Refused {
     /// There is such an app already.
     #[error("An app with id [{0}] already exists.")]
     Exists(AppId),
+    /// There is such a group already.
+    #[error("Group {0} is already created. Use PUT to change this group.")]
+    GroupExists(AppId),
     /// Deployments have not come to their end yet.
     #[error(
         "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'."
@@ -74,11 +77,17 @@ impl Marathon {
         force: bool,
         now: Version,
     ) -> Result<(bool, Deployed), Refused> {
-        let mut apps = Vec::new();
-        for (id, body) in bodies {
-            apps.push(self.wanted(id.as_ref(), body, is_partial)?);
+        let mut apps: Vec<App> = Vec::new();
+        for (index, (id, body)) in bodies.into_iter().enumerate() {
+            // Of several it is said which one is wrong.
+            let place = if id.is_none() { format!("({index})") } else { String::new() };
+            let app = self.wanted(id.as_ref(), body, is_partial).map_err(|refused| within(&place, refused))?;
+            if apps.iter().any(|other| other.id == app.id) {
+                return Err(invalid(format!("{place}/id"), format!("{} is named twice", app.id)));
+            }
+            apps.push(app);
         }
-        let is_new = apps.iter().all(|app| !self.root.apps.contains_key(&app.id));
+        let is_new = !apps.is_empty() && apps.iter().all(|app| !self.root.apps.contains_key(&app.id));
         Ok((is_new, self.put_all(apps, force, now)?))
     }
 
@@ -91,11 +100,7 @@ impl Marathon {
         let version = only_version.and_then(|fields| fields.get("version")).and_then(Value::as_str);
         match version {
             Some(version) => {
-                let wrong = |error: String| {
-                    let detail = Detail { path: "/version".to_owned(), errors: vec![error] };
-                    ReadError::Invalid(Invalid { details: vec![detail] })
-                };
-                let version = version.parse().map_err(wrong)?;
+                let version = version.parse().map_err(|error| invalid("/version".to_owned(), error))?;
                 let found = self.history.get(&app.id, version);
                 found.map(|app| App::clone(app)).ok_or_else(|| Refused::NoVersion(app.id.clone(), version))
             }
@@ -149,7 +154,7 @@ impl Marathon {
         let id = match read::group(body, &root, id)? {
             GroupChange::Put(group) => {
                 if is_new && !group.id.is_root() && self.root.has_group(&group.id) {
-                    return Err(Refused::Exists(group.id));
+                    return Err(Refused::GroupExists(group.id));
                 }
                 put_group(&mut after, &group, now);
                 group.id
@@ -402,8 +407,7 @@ impl Marathon {
         for port in app.service_ports_mut().filter(|port| **port == 0) {
             let Some(chosen) = free.next() else {
                 let all = format!("all service ports from {} to {} are taken", range.start(), range.end());
-                let detail = Detail { path: "/portDefinitions".to_owned(), errors: vec![all] };
-                return Err(ReadError::Invalid(Invalid { details: vec![detail] }).into());
+                return Err(invalid("/portDefinitions".to_owned(), all));
             };
             *port = chosen;
         }
@@ -481,17 +485,31 @@ fn check(after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
             None => after.apps_in(id).next().map(|(inner, _)| format!("{id} is a group, with {inner} in it")),
         };
         if let Some(error) = conflict {
-            let detail = Detail { path: "/id".to_owned(), errors: vec![error] };
-            return Err(ReadError::Invalid(Invalid { details: vec![detail] }).into());
+            return Err(invalid("/id".to_owned(), error));
         }
     }
     after.layers(&BTreeSet::new()).map(drop).map_err(|circle| wrong_circle(&circle))
+}
+
+/// What is wrong at one path.
+fn invalid(path: String, error: String) -> Refused {
+    ReadError::Invalid(Invalid { details: vec![Detail { path, errors: vec![error] }] }).into()
+}
+
+/// What is wrong with a part of the body, at its paths in the whole.
+fn within(place: &str, refused: Refused) -> Refused {
+    match refused {
+        Refused::Wrong(ReadError::Invalid(Invalid { details })) => {
+            let whole = |detail: Detail| Detail { path: format!("{place}{}", detail.path), ..detail };
+            ReadError::Invalid(Invalid { details: details.into_iter().map(whole).collect() }).into()
+        }
+        other => other,
+    }
 }
 
 fn wrong_circle(Circle(apps): &Circle) -> Refused {
     let mut names: Vec<&str> = apps.iter().map(AppId::as_str).collect();
     names.extend(names.first().copied());
     let error = format!("dependencies go in a circle: {}", names.join(" waits for "));
-    let detail = Detail { path: "/dependencies".to_owned(), errors: vec![error] };
-    ReadError::Invalid(Invalid { details: vec![detail] }).into()
+    invalid("/dependencies".to_owned(), error)
 }
