@@ -14,3 +14,4 @@ mod ports;
 mod rollout;
 mod turmoil;
 mod unreachable;
+mod volumes;
