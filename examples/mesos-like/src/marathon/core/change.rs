@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::deploy::invalid;
 use super::tell::Told;
-use super::{Circle, Deployment, GroupInfo, Instance, Marathon, Root};
+use super::{GroupInfo, Instance, Marathon, Root};
 use crate::marathon::model::read::{self, Detail, Group, GroupChange, Invalid, ReadError};
-use crate::marathon::model::{App, AppId, Version, VersionInfo};
+use crate::marathon::model::{App, AppId, Version};
 
 /// What was asked for is being done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl Marathon {
         self.deploy(after, &BTreeSet::new(), true, &AppId::root(), now).map(Some)
     }
 
-    fn cancel(&mut self, id: &str, now: Version) {
+    pub(super) fn cancel(&mut self, id: &str, now: Version) {
         if let Some(deployment) = self.remove_deployment(id) {
             self.tell(Told::DeploymentOver { deployment: &deployment, is_well: false }, now);
             self.dirty.extend(deployment.apps.into_keys());
@@ -280,173 +281,6 @@ impl Marathon {
         }
         Ok((found, deployed))
     }
-
-    /// Everything shall be so. Apps in `restarted` are replaced although they stay what they are.
-    fn deploy(
-        &mut self,
-        mut after: Root,
-        restarted: &BTreeSet<AppId>,
-        force: bool,
-        group: &AppId,
-        now: Version,
-    ) -> Result<Deployed, Refused> {
-        let version = now.max(self.last_version.after_millis(1));
-        self.keep_service_ports(&mut after);
-        let changed = self.changed(&after, restarted);
-        check(&after, &changed)?;
-        self.check_residency(&after, &changed)?;
-        let locks: Vec<String> = self
-            .deployments
-            .values()
-            .filter(|deployment| changed.iter().any(|app| deployment.apps.contains_key(app)))
-            .map(|deployment| deployment.id.clone())
-            .collect();
-        if !locks.is_empty() && !force {
-            return Err(Refused::Locked(locks));
-        }
-        for id in &changed {
-            if let Some(app) = after.apps.get(id).cloned() {
-                let app = self.settled_app(App::clone(&app), &after, restarted.contains(id), version)?;
-                after.apps.insert(id.clone(), Arc::new(app));
-            }
-        }
-        let replaced = changed.iter().filter(|id| self.is_replaced(id, &after)).cloned().collect();
-        let planned = Deployment::plan(self.unique(), version, &self.root, &after, &changed, &replaced);
-        let deployment = planned.map_err(|circle| wrong_circle(&circle))?;
-        self.last_version = version;
-        locks.iter().for_each(|id| self.cancel(id, now));
-        self.become_root(after, &changed, version);
-        let deployed = Deployed { version, id: deployment.id.clone() };
-        self.tell(Told::GroupChanged { group, version }, now);
-        self.dirty.extend(changed);
-        if deployment.is_over() {
-            self.tell(Told::DeploymentOver { deployment: &deployment, is_well: true }, now);
-        } else {
-            self.tell(Told::Deploying(&deployment), now);
-            self.put_deployment(deployment);
-        }
-        Ok(deployed)
-    }
-
-    /// Disks that outlive tasks are reserved for a role: the one of everybody is none.
-    fn check_residency(&self, after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
-        let is_refused = |id: &&AppId| after.apps.get(*id).is_some_and(|app| app.is_resident());
-        if self.settings.role != "*" || !changed.iter().any(|id| is_refused(&id)) {
-            return Ok(());
-        }
-        let error = "persistent volumes are reserved for a role: start Marathon with --mesos_role".to_owned();
-        let detail = Detail { path: "/container/volumes".to_owned(), errors: vec![error] };
-        Err(ReadError::Invalid(Invalid { details: vec![detail] }).into())
-    }
-
-    fn changed(&self, after: &Root, restarted: &BTreeSet<AppId>) -> BTreeSet<AppId> {
-        let ids = self.root.apps.keys().chain(after.apps.keys());
-        let differs = |id: &&AppId| match (self.root.apps.get(*id), after.apps.get(*id)) {
-            (Some(before), Some(after)) => {
-                !Arc::ptr_eq(before, after) && (before.instances != after.instances || !before.runs_the_same_as(after))
-                    || restarted.contains(*id)
-            }
-            _ => true,
-        };
-        ids.filter(differs).cloned().collect()
-    }
-
-    /// An app with what Marathon decides about it: versions, and ports for whoever balances load.
-    fn settled_app(&self, mut app: App, after: &Root, is_restarted: bool, version: Version) -> Result<App, Refused> {
-        let before = self.root.apps.get(&app.id);
-        self.choose_service_ports(&mut app, after)?;
-        app.version = version;
-        app.version_info = match before.filter(|before| before.runs_the_same_as(&app) && !is_restarted) {
-            Some(before) => VersionInfo { last_scaling_at: version, ..before.version_info },
-            None => {
-                // Instances that run the same already need not be replaced, whatever it was in between.
-                let alike = self.instances_of(&app.id).filter(|instance| instance.killed_at.is_none());
-                let alike =
-                    alike.filter_map(|instance| self.spec_of(instance)).find(|spec| spec.runs_the_same_as(&app));
-                let config =
-                    alike.filter(|_| !is_restarted).map_or(version, |spec| spec.version_info.last_config_change_at);
-                VersionInfo { last_scaling_at: version, last_config_change_at: config }
-            }
-        };
-        Ok(app)
-    }
-
-    /// Whether instances of an app run that are not what it shall be.
-    fn is_replaced(&self, id: &AppId, after: &Root) -> bool {
-        let config = after.apps.get(id).map(|app| app.version_info.last_config_change_at);
-        let before = self.root.apps.get(id).map(|app| app.version_info.last_config_change_at);
-        before.is_some() && (before != config || self.instances_of(id).any(|instance| Some(instance.config) != config))
-    }
-
-    /// Ports that were chosen before stay, where nothing else is said.
-    fn keep_service_ports(&self, after: &mut Root) {
-        for (id, app) in &mut after.apps {
-            let Some(before) = self.root.apps.get(id).filter(|before| !Arc::ptr_eq(before, app)) else { continue };
-            if before.is_in_host_network() == app.is_in_host_network() && app.service_ports().contains(&0) {
-                let mut kept = App::clone(app);
-                for (port, before) in
-                    kept.service_ports_mut().zip(before.service_ports()).filter(|(port, _)| **port == 0)
-                {
-                    *port = before;
-                }
-                *app = Arc::new(kept);
-            }
-        }
-    }
-
-    fn choose_service_ports(&self, app: &mut App, after: &Root) -> Result<(), Refused> {
-        // What is required on the agent is not chosen for whoever balances load.
-        if app.require_ports && app.is_in_host_network() || !app.service_ports().contains(&0) {
-            return Ok(());
-        }
-        let others = after.apps.values().chain(self.root.apps.values()).filter(|other| other.id != app.id);
-        let mut taken: BTreeSet<u16> = others.flat_map(|other| other.service_ports()).collect();
-        taken.extend(app.service_ports());
-        let range = self.settings.service_ports.clone();
-        let mut free = range.clone().filter(|port| !taken.contains(port));
-        for port in app.service_ports_mut().filter(|port| **port == 0) {
-            let Some(chosen) = free.next() else {
-                let all = format!("all service ports from {} to {} are taken", range.start(), range.end());
-                return Err(invalid("/portDefinitions".to_owned(), all));
-            };
-            *port = chosen;
-        }
-        Ok(())
-    }
-
-    fn become_root(&mut self, after: Root, changed: &BTreeSet<AppId>, version: Version) {
-        for id in changed {
-            self.record_app(id, version, after.apps.get(id).cloned());
-            let needed = self.needed_versions(id, &after);
-            for gone in self.history.trim(id, self.settings.most_versions, &needed) {
-                self.forget_spec(id, gone);
-            }
-            if !after.apps.contains_key(id) {
-                self.record_failure(id, None);
-                self.delays.reset(id);
-            }
-        }
-        let gone: Vec<AppId> = self.root.groups.keys().filter(|id| !after.groups.contains_key(*id)).cloned().collect();
-        gone.iter().for_each(|id| self.record_group(id, None));
-        for (id, info) in &after.groups {
-            if self.root.groups.get(id) != Some(info) {
-                self.record_group(id, Some(info));
-            }
-        }
-        self.root = after;
-        let by_app = &self.by_app;
-        for (id, version) in self.history.forget(|id| by_app.contains_key(id)) {
-            self.forget_spec(&id, version);
-        }
-    }
-
-    fn needed_versions(&self, id: &AppId, after: &Root) -> BTreeSet<Version> {
-        let deployed = self.deployments.values().filter_map(|deployment| deployment.apps.get(id));
-        let deployed = deployed.flat_map(|change| [change.from, change.to]).flatten();
-        let running = self.instances_of(id).map(|instance| instance.version);
-        let roots = [&self.root, after].into_iter().filter_map(|root| root.apps.get(id)).map(|app| app.version);
-        deployed.chain(running).chain(roots).collect()
-    }
 }
 
 fn put_group(root: &mut Root, group: &Group, now: Version) {
@@ -475,27 +309,6 @@ fn put_group(root: &mut Root, group: &Group, now: Version) {
     group.groups.iter().for_each(|inner| put_group(root, inner, now));
 }
 
-/// What no app says alone: ids that are those of groups too, and apps that wait for each other.
-fn check(after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
-    for id in changed.iter().filter(|id| after.apps.contains_key(*id)) {
-        let above = std::iter::successors(id.group(), AppId::group);
-        let taken = above.into_iter().find(|group| after.apps.contains_key(group));
-        let conflict = match taken {
-            Some(app) => Some(format!("{app} is an app: nothing can be in it")),
-            None => after.apps_in(id).next().map(|(inner, _)| format!("{id} is a group, with {inner} in it")),
-        };
-        if let Some(error) = conflict {
-            return Err(invalid("/id".to_owned(), error));
-        }
-    }
-    after.layers(&BTreeSet::new()).map(drop).map_err(|circle| wrong_circle(&circle))
-}
-
-/// What is wrong at one path.
-fn invalid(path: String, error: String) -> Refused {
-    ReadError::Invalid(Invalid { details: vec![Detail { path, errors: vec![error] }] }).into()
-}
-
 /// What is wrong with a part of the body, at its paths in the whole.
 fn within(place: &str, refused: Refused) -> Refused {
     match refused {
@@ -505,11 +318,4 @@ fn within(place: &str, refused: Refused) -> Refused {
         }
         other => other,
     }
-}
-
-fn wrong_circle(Circle(apps): &Circle) -> Refused {
-    let mut names: Vec<&str> = apps.iter().map(AppId::as_str).collect();
-    names.extend(names.first().copied());
-    let error = format!("dependencies go in a circle: {}", names.join(" waits for "));
-    invalid("/dependencies".to_owned(), error)
 }

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod change;
+mod deploy;
 mod deployment;
 mod history;
 mod instance;
@@ -12,6 +13,7 @@ mod recorded;
 mod resident;
 mod rollout;
 mod root;
+mod service_ports;
 mod show;
 mod status;
 mod tell;
@@ -77,6 +79,8 @@ pub struct Marathon {
     instances: BTreeMap<String, Instance>,
     by_app: BTreeMap<AppId, BTreeSet<String>>,
     by_task: BTreeMap<String, String>,
+    /// The instances whose disks are to be given back.
+    released: BTreeSet<String>,
     failures: BTreeMap<AppId, Failure>,
     delays: Delays,
     queue: BTreeMap<AppId, Waiting>,
@@ -131,6 +135,7 @@ impl Marathon {
             instances: BTreeMap::new(),
             by_app: BTreeMap::new(),
             by_task: BTreeMap::new(),
+            released: BTreeSet::new(),
             failures: BTreeMap::new(),
             delays: Delays::default(),
             queue: BTreeMap::new(),
@@ -279,7 +284,7 @@ impl Marathon {
 
     /// Asks the master for offers as long as something waits for them, and for none otherwise.
     fn ask_for_offers(&mut self, now: Version) {
-        let released = u32::from(self.has_to_release());
+        let released = u32::from(!self.released.is_empty());
         let wanted: u32 =
             self.queue.values().filter(|waiting| self.may_start(waiting, now)).map(|waiting| waiting.count).sum();
         let roles = || InRoles { roles: vec![self.settings.role.clone()] };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Deployment, Failure, GroupInfo, Instance, Marathon, Settings};
+use super::{Deployment, Failure, GroupInfo, Instance, Marathon, Phase, Settings};
 use crate::marathon::model::{App, AppId, Version};
 
 /// Where the framework's id is recorded.
@@ -83,7 +83,11 @@ impl Marathon {
     pub(super) fn put_instance(&mut self, instance: Instance) {
         self.out.changes.insert(format!("instance/{}", instance.id), written(&instance));
         self.by_app.entry(instance.app.clone()).or_default().insert(instance.id.clone());
-        self.by_task.insert(instance.task_id.clone(), instance.id.clone());
+        match instance.phase {
+            Phase::Reserved => {}
+            Phase::Released => drop(self.released.insert(instance.id.clone())),
+            _ => drop(self.by_task.insert(instance.task_id.clone(), instance.id.clone())),
+        }
         self.instances.insert(instance.id.clone(), instance);
     }
 
@@ -92,6 +96,7 @@ impl Marathon {
         let instance = self.instances.remove(id)?;
         self.out.changes.insert(format!("instance/{id}"), None);
         self.by_task.remove(&instance.task_id);
+        self.released.remove(id);
         if let Some(ids) = self.by_app.get_mut(&instance.app) {
             ids.remove(id);
             if ids.is_empty() {

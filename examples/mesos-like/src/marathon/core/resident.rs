@@ -50,17 +50,12 @@ impl Marathon {
         self.instances_of(id).filter(|instance| instance.phase == Phase::Reserved).cloned().collect()
     }
 
-    /// Whether disks are to be given back, for which offers are wanted.
-    pub(super) fn has_to_release(&self) -> bool {
-        self.instances.values().any(|instance| instance.phase == Phase::Released)
-    }
-
     /// What gives back the disks on an offer that nobody wants any more. What was given back is not offered again: then it is
     /// forgotten.
     pub(super) fn release(&mut self, supply: &mut Supply) -> Vec<Operation> {
         let agent = &supply.offer.agent_id.value;
-        let is_here = |instance: &&Instance| instance.phase == Phase::Released && instance.agent_id == *agent;
-        let here: Vec<String> = self.instances.values().filter(is_here).map(|instance| instance.id.clone()).collect();
+        let is_here = |id: &&String| self.instances.get(*id).is_some_and(|instance| instance.agent_id == *agent);
+        let here: Vec<String> = self.released.iter().filter(is_here).cloned().collect();
         let mut operations = Vec::new();
         for id in here {
             let resources = supply.take_reserved(&id);
