@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::deploy::invalid;
+use super::refused::{invalid, within};
 use super::tell::Told;
-use super::{GroupInfo, Instance, Marathon, Root};
-use crate::marathon::model::read::{self, Detail, Group, GroupChange, Invalid, ReadError};
+use super::{GroupInfo, Instance, Marathon, Refused, Root};
+use crate::marathon::model::read::{self, Group, GroupChange};
 use crate::marathon::model::{App, AppId, Version};
 
 /// What was asked for is being done.
@@ -18,37 +18,6 @@ pub struct Deployed {
     pub version: Version,
     /// The deployment's id.
     pub id: String,
-}
-
-/// What was asked for is not done.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Refused {
-    /// There is no such app.
-    #[error("App '{0}' does not exist")]
-    NoApp(AppId),
-    /// There is no such group.
-    #[error("Group '{0}' does not exist")]
-    NoGroup(AppId),
-    /// There is no such version of an app, or of a group.
-    #[error("'{0}' has no version {1}")]
-    NoVersion(AppId, Version),
-    /// There is no such deployment.
-    #[error("deployment {0} does not exist: it may be over")]
-    NoDeployment(String),
-    /// There is such an app already.
-    #[error("An app with id [{0}] already exists.")]
-    Exists(AppId),
-    /// There is such a group already.
-    #[error("Group {0} is already created. Use PUT to change this group.")]
-    GroupExists(AppId),
-    /// Deployments have not come to their end yet.
-    #[error(
-        "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'."
-    )]
-    Locked(Vec<String>),
-    /// What shall be cannot.
-    #[error(transparent)]
-    Wrong(#[from] ReadError),
 }
 
 impl Marathon {
@@ -307,15 +276,4 @@ fn put_group(root: &mut Root, group: &Group, now: Version) {
         root.groups.insert(group.id.clone(), info);
     }
     group.groups.iter().for_each(|inner| put_group(root, inner, now));
-}
-
-/// What is wrong with a part of the body, at its paths in the whole.
-fn within(place: &str, refused: Refused) -> Refused {
-    match refused {
-        Refused::Wrong(ReadError::Invalid(Invalid { details })) => {
-            let whole = |detail: Detail| Detail { path: format!("{place}{}", detail.path), ..detail };
-            ReadError::Invalid(Invalid { details: details.into_iter().map(whole).collect() }).into()
-        }
-        other => other,
-    }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::refused::{invalid, wrong_circle};
 use super::tell::Told;
-use super::{Circle, Deployed, Deployment, Marathon, Refused, Root};
-use crate::marathon::model::read::{Detail, Invalid, ReadError};
+use super::{Deployed, Deployment, Marathon, Refused, Root};
 use crate::marathon::model::{App, AppId, Version, VersionInfo};
 
 impl Marathon {
@@ -65,8 +65,7 @@ impl Marathon {
             return Ok(());
         }
         let error = "persistent volumes are reserved for a role: start Marathon with --mesos_role".to_owned();
-        let detail = Detail { path: "/container/volumes".to_owned(), errors: vec![error] };
-        Err(ReadError::Invalid(Invalid { details: vec![detail] }).into())
+        Err(invalid("/container/volumes".to_owned(), error))
     }
 
     fn changed(&self, after: &Root, restarted: &BTreeSet<AppId>) -> BTreeSet<AppId> {
@@ -150,16 +149,4 @@ fn check(after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
         }
     }
     after.layers(&BTreeSet::new()).map(drop).map_err(|circle| wrong_circle(&circle))
-}
-
-/// What is wrong at one path.
-pub(super) fn invalid(path: String, error: String) -> Refused {
-    ReadError::Invalid(Invalid { details: vec![Detail { path, errors: vec![error] }] }).into()
-}
-
-fn wrong_circle(Circle(apps): &Circle) -> Refused {
-    let mut names: Vec<&str> = apps.iter().map(AppId::as_str).collect();
-    names.extend(names.first().copied());
-    let error = format!("dependencies go in a circle: {}", names.join(" waits for "));
-    invalid("/dependencies".to_owned(), error)
 }

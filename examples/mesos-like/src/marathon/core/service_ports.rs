@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::deploy::invalid;
+use super::refused::invalid;
 use super::{Marathon, Refused, Root};
 use crate::marathon::model::{App, AppId};
 
