@@ -13,6 +13,7 @@ pub mod leader;
 pub mod marathon;
 pub mod master;
 pub mod pages;
+pub mod pattern;
 pub mod resources;
 pub mod signals;
 pub mod store;

@@ -1,8 +1,8 @@
 //! [`Constraint`]: where a job may run.
 
-use regex_lite::Regex;
 use serde_json::{Value, json};
 
+use crate::pattern::Pattern;
 use crate::resources::attribute_text;
 use crate::wire::{Attribute, Offer, ValueType};
 
@@ -18,8 +18,8 @@ pub struct Constraint {
 enum Operator {
     /// The value is this one. `CLUSTER` with a value says the same.
     Equals(&'static str),
-    Like(Regex),
-    Unlike(Regex),
+    Like(Pattern),
+    Unlike(Pattern),
 }
 
 impl Constraint {
@@ -32,10 +32,7 @@ impl Constraint {
         let Some([attribute, operator, value]) = texts.as_deref() else {
             return Err(format!("{path}: a constraint has three texts, as in [\"rack\", \"EQUALS\", \"r1\"]"));
         };
-        let pattern = || {
-            // The whole of the value is to match.
-            Regex::new(&format!("^(?:{value})$")).map_err(|error| format!("{path}: '{value}' is no pattern: {error}"))
-        };
+        let pattern = || Pattern::new(value).map_err(|error| format!("{path}: {error}"));
         let operator = match *operator {
             "EQUALS" => Operator::Equals("EQUALS"),
             "CLUSTER" => Operator::Equals("CLUSTER"),
@@ -70,8 +67,8 @@ impl Constraint {
         };
         match &self.operator {
             Operator::Equals(_) => values.contains(&self.value),
-            Operator::Like(pattern) => values.iter().any(|value| pattern.is_match(value)),
-            Operator::Unlike(pattern) => !values.iter().any(|value| pattern.is_match(value)),
+            Operator::Like(pattern) => values.iter().any(|value| pattern.matches(value)),
+            Operator::Unlike(pattern) => !values.iter().any(|value| pattern.matches(value)),
         }
     }
 }
@@ -132,7 +129,7 @@ mod tests {
         for (constraint, part) in [
             (json!(["rack", "EQUALS"]), "three texts"),
             (json!(["rack", "UNIQUE", "x"]), "UNIQUE is no operator"),
-            (json!(["rack", "LIKE", "("]), "is no pattern"),
+            (json!(["rack", "LIKE", "("]), "is no regular expression"),
             (json!(["", "EQUALS", "x"]), "no name"),
             (json!("rack"), "three texts"),
         ] {

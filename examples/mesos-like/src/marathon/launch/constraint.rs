@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::spot::{Spot, number};
-use crate::marathon::model::{Constraint, Operator, Pattern};
+use crate::marathon::model::{Constraint, Operator};
+use crate::pattern::Pattern;
 
 /// Whether an instance may be at a spot, where the others of its app are at those. `seen` are all spots that are known of, for
 /// constraints that spread instances over groups of which nobody says how many there are.

@@ -4,7 +4,6 @@ mod app;
 mod container;
 mod health;
 mod id;
-mod pattern;
 pub mod read;
 mod selector;
 mod strategy;
@@ -17,7 +16,6 @@ pub use container::{
 };
 pub use health::{CheckCommand, HealthCheck, HealthProtocol, ReadinessCheck, ReadinessProtocol};
 pub use id::{AppId, AppIdError};
-pub use pattern::Pattern;
 pub use selector::Selector;
 pub use strategy::{Backoff, Disabled, KillSelection, Residency, TaskLost, Unreachable, UpgradeStrategy};
 pub use version::Version;

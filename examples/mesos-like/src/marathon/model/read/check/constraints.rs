@@ -1,7 +1,8 @@
 //! Where instances may run: what can never hold is refused.
 
 use super::super::findings::Findings;
-use crate::marathon::model::{App, Constraint, Operator, Pattern};
+use crate::marathon::model::{App, Constraint, Operator};
+use crate::pattern::Pattern;
 
 pub(super) fn check(app: &App, findings: &mut Findings) {
     for (index, constraint) in app.constraints.iter().enumerate() {
