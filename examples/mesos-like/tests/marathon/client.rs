@@ -33,6 +33,14 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token(String);
 
+impl Answer {
+    /// The body of an answer that says that something was done.
+    fn expect_done(self, asked: &str) -> Value {
+        assert!((200..300).contains(&self.status), "{asked}: {self:?}");
+        self.body
+    }
+}
+
 impl Token {
     /// A new one.
     pub(crate) fn new() -> Self {
@@ -109,13 +117,19 @@ impl Marathon {
 
     /// What is answered to what is done.
     pub(crate) fn done(&self, method: &str, path: &str, body: &Value) -> Value {
-        let answer = self.ask(method, path, body);
-        assert!((200..300).contains(&answer.status), "{method} {path} {body}: {answer:?}");
-        answer.body
+        self.ask(method, path, body).expect_done(&format!("{method} {path} {body}"))
     }
 
+    /// What is at a path. While nobody leads it is said to try again, and that is done.
     pub(crate) fn get(&self, path: &str) -> Value {
-        self.done("GET", path, &Value::Null)
+        for _ in 0..100 {
+            let answer = self.ask("GET", path, &Value::Null);
+            match answer.status {
+                503 => std::thread::park_timeout(Duration::from_millis(100)),
+                _ => return answer.expect_done(&format!("GET {path}")),
+            }
+        }
+        panic!("nobody leads");
     }
 
     /// Adds an app of little, of which all instances have the token in their command.
@@ -182,7 +196,7 @@ pub(crate) async fn pass(millis: u64) {
 /// Asks once; nothing if nobody answers.
 pub(crate) fn ask(address: &str, method: &str, path: &str, body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n"
     );

@@ -6,6 +6,13 @@ use serde_json::{Value, json};
 
 use crate::client::{Marathon, Token, app, pass, until_run};
 
+/// Waits until of each so many processes run.
+async fn all_run(wanted: [(&Token, usize); 3]) {
+    for (token, count) in wanted {
+        until_run(token, count).await;
+    }
+}
+
 #[tokio::test]
 async fn what_depends_on_something_begins_when_that_works_and_all_end_with_their_group() {
     let marathon = Marathon::of("group", 2).await;
@@ -38,7 +45,7 @@ async fn what_depends_on_something_begins_when_that_works_and_all_end_with_their
     assert_eq!((api.processes().len(), web.processes().len()), (0, 0), "they wait");
     fs::write(&works, "").expect("a file");
     marathon.settled().await;
-    assert_eq!((api.processes().len(), web.processes().len()), (2, 1));
+    all_run([(&db, 1), (&api, 2), (&web, 1)]).await;
     let started = |id: &str| -> Vec<String> {
         let tasks = marathon.tasks(id);
         tasks.iter().map(|task| task["startedAt"].as_str().expect("a time").to_owned()).collect()
@@ -49,11 +56,11 @@ async fn what_depends_on_something_begins_when_that_works_and_all_end_with_their
     let version = marathon.get("/v2/groups/shop")["version"].clone();
     marathon.done("PUT", "/v2/groups/shop", &json!({ "scaleBy": 2 }));
     marathon.settled().await;
-    assert_eq!([&db, &api, &web].map(|token| token.processes().len()), [2, 4, 2]);
+    all_run([(&db, 2), (&api, 4), (&web, 2)]).await;
     let kept = api.processes();
     marathon.done("PUT", "/v2/groups/shop", &json!({ "version": version }));
     marathon.settled().await;
-    assert_eq!([&db, &api, &web].map(|token| token.processes().len()), [1, 2, 1]);
+    all_run([(&db, 1), (&api, 2), (&web, 1)]).await;
     assert!(api.processes().iter().all(|pid| kept.contains(pid)), "nothing is begun anew");
     let circle = json!({ "dependencies": ["/shop/front/web"] });
     let refused = marathon.ask("PUT", "/v2/apps/shop/data/db", &circle);
@@ -61,6 +68,6 @@ async fn what_depends_on_something_begins_when_that_works_and_all_end_with_their
 
     marathon.done("DELETE", "/v2/groups/shop", &Value::Null);
     marathon.settled().await;
-    assert_eq!([&db, &api, &web].map(|token| token.processes().len()), [0, 0, 0]);
+    all_run([(&db, 0), (&api, 0), (&web, 0)]).await;
     assert_eq!(marathon.ask("GET", "/v2/groups/shop", &Value::Null).status, 404);
 }

@@ -194,7 +194,7 @@ async fn with_two_masters_and_two_marathons_too_all_is_as_was_said_last() {
 }
 
 async fn play(mut turmoil: Turmoil, longest: u64) {
-    for _ in 0..24 {
+    for _ in 0..16 {
         match turmoil.below(3) {
             0 => turmoil.harm(),
             _ => turmoil.say(),
