@@ -7,9 +7,9 @@ use orch_sched::FilterScoreScheduler;
 
 use super::core::{Job, Run};
 use super::launch::{task, variable};
-use crate::framework::place;
+use crate::framework::{place, scalar, take};
 use crate::wire::scheduler::{Accept, Call, Launch, Operation, OperationType};
-use crate::wire::{Filters, Offer, Resource, Scalar, TaskInfo, ValueType};
+use crate::wire::{Filters, Offer, Resource, TaskInfo};
 
 /// What becomes of some offers.
 #[derive(Clone, Debug, Default)]
@@ -76,37 +76,16 @@ fn groups<'a>(waiting: &[(&'a Job, &'a Run)]) -> Vec<Vec<(&'a Job, &'a Run)>> {
 /// A task takes what it needs out of an offer, what is reserved first, and is told where it runs.
 fn settle(task: &mut TaskInfo, offer: &mut Offer) {
     let wanted = std::mem::take(&mut task.resources);
-    task.resources = wanted.iter().flat_map(|resource| take(resource, &mut offer.resources)).collect();
+    // Disks that were made for somebody are not for others. What a task needs was seen to be there.
+    let part = |wanted: &Resource| {
+        take(&mut offer.resources, &wanted.name, scalar(wanted), |resource| resource.disk.is_none()).unwrap_or_default()
+    };
+    task.resources = wanted.iter().flat_map(part).collect();
     let command =
         task.command.as_mut().or_else(|| task.executor.as_mut().and_then(|executor| executor.command.as_mut()));
     if let Some(environment) = command.and_then(|command| command.environment.as_mut()) {
         environment.variables.push(variable("HOST", &offer.hostname));
     }
-}
-
-fn take(wanted: &Resource, offered: &mut [Resource]) -> Vec<Resource> {
-    let mut missing = wanted.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
-    let mut taken = Vec::new();
-    let is_reserved = |resource: &Resource| {
-        !resource.reservations.is_empty() || resource.role.as_deref().is_some_and(|role| role != "*")
-    };
-    let fits = |resource: &&mut Resource| {
-        resource.name == wanted.name && resource.r#type() == ValueType::Scalar && resource.disk.is_none()
-    };
-    let mut sources: Vec<&mut Resource> = offered.iter_mut().filter(fits).collect();
-    sources.sort_by_key(|resource| !is_reserved(resource));
-    for source in sources {
-        let has = source.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
-        let part = has.min(missing);
-        // Masters count in thousandths.
-        if part < 0.000_5 {
-            continue;
-        }
-        source.scalar = Some(Scalar { value: has - part });
-        taken.push(Resource { scalar: Some(Scalar { value: part }), ..source.clone() });
-        missing -= part;
-    }
-    taken
 }
 
 fn accept(offer: &Offer, tasks: Option<Vec<TaskInfo>>, filters: &Filters) -> Call {
@@ -130,7 +109,7 @@ mod tests {
     use crate::chronos::job::Definition;
     use crate::framework::amounts;
     use crate::resources::attributes;
-    use crate::wire::ReservationInfo;
+    use crate::wire::{ReservationInfo, Scalar};
 
     fn offer(number: u32, resources: &str) -> Offer {
         Offer {

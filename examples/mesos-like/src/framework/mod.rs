@@ -7,6 +7,7 @@ mod link;
 mod place;
 mod records;
 pub mod service;
+mod take;
 mod task;
 
 pub use connection::{Connection, ConnectionError};
@@ -14,6 +15,7 @@ pub use instances::{Instances, Progress};
 pub use link::Link;
 pub use place::{Placement, place};
 pub use records::{Changes, Records, RecordsError};
+pub use take::{in_thousandths, reserved_for, scalar, take};
 pub use task::{acknowledge, amounts, command};
 
 #[cfg(test)]

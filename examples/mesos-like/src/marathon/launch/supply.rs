@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::disks::{all_disk, instance_of};
 use super::spot::Spot;
+use crate::framework::{in_thousandths, reserved_for, scalar, take};
 use crate::marathon::model::App;
-use crate::wire::{Offer, Range, Ranges, Resource, Scalar, ValueType};
+use crate::wire::{Offer, Range, Ranges, Resource};
 
 /// What is left of an offer.
 #[derive(Clone, Debug)]
@@ -16,9 +17,6 @@ pub struct Supply {
     pub spot: Spot,
     left: Vec<Resource>,
 }
-
-/// Amounts are counted in thousandths, as Mesos counts.
-const PRECISION: f64 = 1_000.0;
 
 impl Supply {
     /// All of an offer.
@@ -32,7 +30,7 @@ impl Supply {
     #[must_use]
     pub fn amount(&self, name: &str, roles: &BTreeSet<String>) -> f64 {
         let amounts = self.usable(roles).filter(|resource| resource.name == name).map(scalar);
-        amounts.fold(0.0, |sum, amount| rounded(sum + amount))
+        in_thousandths(amounts.sum())
     }
 
     /// Whether anything is left that is offered in one of these roles.
@@ -76,7 +74,11 @@ impl Supply {
     pub fn take(&mut self, app: &App, ports: &[u16], roles: &BTreeSet<String>) -> Option<Vec<Resource>> {
         let (before, mut taken) = (self.left.clone(), Vec::new());
         let amounts = [("cpus", app.cpus), ("mem", app.mem), ("disk", all_disk(app)), ("gpus", f64::from(app.gpus))];
-        let all = amounts.into_iter().all(|(name, amount)| self.take_amount(name, amount, roles, &mut taken))
+        let mut take_amount = |(name, amount)| {
+            let part = take(&mut self.left, name, amount, |resource| usable(resource, roles));
+            part.map(|part| taken.extend(part)).is_some()
+        };
+        let all = amounts.into_iter().all(&mut take_amount)
             && ports.iter().filter(|port| **port > 0).all(|port| self.take_port(u64::from(*port), roles, &mut taken));
         if !all {
             self.left = before;
@@ -103,21 +105,6 @@ impl Supply {
     /// Takes all resources that are such.
     pub(super) fn take_where(&mut self, is_such: impl Fn(&Resource) -> bool) -> Vec<Resource> {
         self.left.extract_if(.., |resource| is_such(resource)).collect()
-    }
-
-    fn take_amount(&mut self, name: &str, amount: f64, roles: &BTreeSet<String>, taken: &mut Vec<Resource>) -> bool {
-        let mut missing = rounded(amount);
-        self.left.sort_by_key(|resource| !is_reserved(resource));
-        for resource in self.left.iter_mut().filter(|resource| resource.name == name && usable(resource, roles)) {
-            let part = rounded(scalar(resource).min(missing));
-            if part <= 0.0 {
-                continue;
-            }
-            taken.push(Resource { scalar: Some(Scalar { value: part }), ..resource.clone() });
-            resource.scalar = Some(Scalar { value: rounded(scalar(resource) - part) });
-            missing = rounded(missing - part);
-        }
-        missing <= 0.0
     }
 
     fn take_port(&mut self, port: u64, roles: &BTreeSet<String>, taken: &mut Vec<Resource>) -> bool {
@@ -177,29 +164,9 @@ fn usable(resource: &Resource, roles: &BTreeSet<String>) -> bool {
     is_free && roles.contains(role)
 }
 
-fn is_reserved(resource: &Resource) -> bool {
-    reserved_for(resource).is_some()
-}
-
-fn reserved_for(resource: &Resource) -> Option<&str> {
-    let newest = resource.reservations.last().and_then(|reservation| reservation.role.as_deref());
-    newest.or_else(|| resource.role.as_deref().filter(|role| *role != "*"))
-}
-
-fn scalar(resource: &Resource) -> f64 {
-    match resource.r#type() {
-        ValueType::Scalar => resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value),
-        _ => 0.0,
-    }
-}
-
 fn spans(resource: &Resource) -> impl Iterator<Item = (u64, u64)> {
     let ranges = resource.ranges.iter().flat_map(|ranges| &ranges.range);
     ranges
         .filter(|range| range.begin <= range.end && range.end <= u64::from(u16::MAX))
         .map(|range| (range.begin, range.end))
-}
-
-fn rounded(amount: f64) -> f64 {
-    (amount * PRECISION).round() / PRECISION
 }
