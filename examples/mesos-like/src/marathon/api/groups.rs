@@ -7,7 +7,7 @@ use super::route::Route;
 use super::{Api, Asked, Problem, deployed, ok};
 use crate::http::Answer;
 use crate::marathon::core::Refused;
-use crate::marathon::model::{AppId, Version};
+use crate::marathon::model::AppId;
 
 impl Api {
     pub(super) async fn groups(&self, route: Route, asked: Asked) -> Result<Answer, Problem> {
@@ -20,8 +20,7 @@ impl Api {
             (Route::Group(id), Method::POST) => self.change_group(Some(id), true, asked).await,
             (Route::Group(id), Method::PUT) => self.change_group(Some(id), false, asked).await,
             (Route::Groups, Method::DELETE) => {
-                let is_meant = force;
-                if !is_meant {
+                if !force {
                     let message = "this would delete all apps: say force=true if it is meant";
                     return Err(Problem::new(StatusCode::BAD_REQUEST, message));
                 }
@@ -75,17 +74,5 @@ impl Api {
     async fn remove(&self, id: AppId, force: bool) -> Result<Answer, Problem> {
         let done = self.change(move |marathon, now| marathon.remove_group(&id, force, now)).await?;
         Ok(deployed(StatusCode::OK, &done, Value::Null))
-    }
-}
-
-impl crate::marathon::core::Marathon {
-    /// A group as it was at a version of its own.
-    fn group_at(&self, id: &AppId, version: Version) -> Option<Value> {
-        if !self.group_versions(id).contains(&version) {
-            return None;
-        }
-        let inside = self.history().in_group(id).filter_map(|(app, _)| self.history().at(app, version));
-        let apps: Vec<Value> = inside.map(|app| crate::marathon::model::write::json(app)).collect();
-        Some(json!({ "id": id, "apps": apps, "groups": [], "pods": [], "dependencies": [], "version": version }))
     }
 }

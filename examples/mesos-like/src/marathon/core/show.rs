@@ -191,6 +191,17 @@ impl Marathon {
         })
     }
 
+    /// A group as it was at a version of its own.
+    #[must_use]
+    pub fn group_at(&self, id: &AppId, version: Version) -> Option<Value> {
+        if !self.group_versions(id).contains(&version) {
+            return None;
+        }
+        let inside = self.history.in_group(id).filter_map(|(app, _)| self.history.at(app, version));
+        let apps: Vec<Value> = inside.map(|app| write::json(app)).collect();
+        Some(json!({ "id": id, "apps": apps, "groups": [], "pods": [], "dependencies": [], "version": version }))
+    }
+
     /// The deployments that are not over.
     #[must_use]
     pub fn deployments_json(&self) -> Vec<Value> {
