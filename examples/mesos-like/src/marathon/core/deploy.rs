@@ -68,16 +68,30 @@ impl Marathon {
         Err(invalid("/container/volumes".to_owned(), error))
     }
 
+    /// The apps that are in one of the roots only, differ, or are restarted. Most apps are the same in both, and are passed by.
     fn changed(&self, after: &Root, restarted: &BTreeSet<AppId>) -> BTreeSet<AppId> {
-        let ids = self.root.apps.keys().chain(after.apps.keys());
-        let differs = |id: &&AppId| match (self.root.apps.get(*id), after.apps.get(*id)) {
-            (Some(before), Some(after)) => {
-                !Arc::ptr_eq(before, after) && (before.instances != after.instances || !before.runs_the_same_as(after))
-                    || restarted.contains(*id)
+        let differs =
+            |before: &App, after: &App| before.instances != after.instances || !before.runs_the_same_as(after);
+        let mut changed: BTreeSet<AppId> =
+            restarted.iter().filter(|id| after.apps.contains_key(*id)).cloned().collect();
+        let (mut before, mut after) = (self.root.apps.iter().peekable(), after.apps.iter().peekable());
+        loop {
+            match (before.peek(), after.peek()) {
+                (Some((id, was)), Some((other, is))) if id == other => {
+                    if !Arc::ptr_eq(was, is) && differs(was, is) {
+                        changed.insert((*id).clone());
+                    }
+                    before.next();
+                    after.next();
+                }
+                (Some((id, _)), Some((other, _))) if id > other => {
+                    changed.extend(after.next().map(|(id, _)| id.clone()))
+                }
+                (Some(_), _) => changed.extend(before.next().map(|(id, _)| id.clone())),
+                (None, Some(_)) => changed.extend(after.next().map(|(id, _)| id.clone())),
+                (None, None) => return changed,
             }
-            _ => true,
-        };
-        ids.filter(differs).cloned().collect()
+        }
     }
 
     /// When an app was last scaled, and last changed otherwise, if it is so from this version on.
@@ -149,4 +163,31 @@ fn check(after: &Root, changed: &BTreeSet<AppId>) -> Result<(), Refused> {
         }
     }
     after.layers(&BTreeSet::new()).map(drop).map_err(|circle| wrong_circle(&circle))
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_core::entropy::SeededEntropy;
+    use serde_json::json;
+
+    use super::*;
+    use crate::marathon::core::tests::settings;
+
+    #[test]
+    fn what_changed_is_found_wherever_it_stands() {
+        let id = |text: &str| text.parse::<AppId>().expect("an id");
+        let app = |name: &str, cmd: &str| {
+            let app = json!({ "id": name, "cmd": cmd });
+            (id(name), Arc::new(serde_json::from_value::<App>(app).expect("an app")))
+        };
+        let mut marathon = Marathon::new(settings(), SeededEntropy::new(1));
+        marathon.root.apps = ["/a", "/c", "/e", "/g", "/z"].map(|name| app(name, "x")).into();
+        let mut after = marathon.root.clone();
+        after.apps.extend([app("/b", "x"), app("/c", "y"), app("/zz", "x"), app("/g", "x")]);
+        after.apps.remove(&id("/e"));
+        let changed = marathon.changed(&after, &BTreeSet::from([id("/a"), id("/none")]));
+        let names: Vec<&str> = changed.iter().map(AppId::as_str).collect();
+        assert_eq!(names, ["/a", "/b", "/c", "/e", "/zz"]);
+        assert!(marathon.changed(&marathon.root, &BTreeSet::new()).is_empty());
+    }
 }

@@ -109,6 +109,10 @@ impl Root {
     /// [`Circle`]: among all apps there are some that wait for each other.
     pub fn layers(&self, some: &BTreeSet<AppId>) -> Result<Vec<BTreeSet<AppId>>, Circle> {
         let needs = self.dependencies();
+        if needs.is_empty() {
+            let all: BTreeSet<AppId> = some.iter().filter(|id| self.apps.contains_key(*id)).cloned().collect();
+            return Ok(if all.is_empty() { Vec::new() } else { vec![all] });
+        }
         let mut depths = BTreeMap::<&AppId, Option<usize>>::new();
         for id in self.apps.keys() {
             depth(id, &needs, some, &mut depths, &mut Vec::new())?;
