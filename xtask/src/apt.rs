@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use crate::command::succeeds;
 
 /// Debian's packages. Lists and cache are in a folder of its own: the machine's are root's, and may be empty.
 pub(crate) struct Apt {
@@ -60,15 +62,4 @@ impl Apt {
         command.args(["-o", "APT::Sandbox::User=root"]);
         command
     }
-}
-
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}` cannot be run ({error})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{program}` failed ({})", errors.trim().replace('\n', "; ")))
 }

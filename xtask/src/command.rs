@@ -61,3 +61,16 @@ fn succeeded(arguments: &[&str], status: ExitStatus) -> Result<(), Failed> {
 fn cannot_run(arguments: &[&str], error: &std::io::Error) -> Failed {
     Failed(format!("cannot run `{}`: {error}", shown(arguments)))
 }
+
+/// Runs a command in silence. The error is the end of what the program says, in one line.
+pub(crate) fn succeeds(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}` cannot be run ({error})"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = errors.lines().filter(|line| !line.trim().is_empty()).collect();
+    Err(format!("`{program}` failed ({})", lines[lines.len().saturating_sub(3)..].join("; ")))
+}

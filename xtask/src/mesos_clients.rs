@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use crate::command::Failed;
+use crate::command::{Failed, succeeds};
 
 /// A library, and what it needs to be installed.
 struct Library {
@@ -122,17 +122,4 @@ fn python() -> Option<PathBuf> {
 fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// The error is the end of what the program says, in one line.
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}` cannot be run ({error})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = errors.lines().filter(|line| !line.trim().is_empty()).collect();
-    Err(format!("`{program}` failed ({})", lines[lines.len().saturating_sub(3)..].join("; ")))
 }

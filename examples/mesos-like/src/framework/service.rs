@@ -93,7 +93,7 @@ pub struct RunningService {
 #[non_exhaustive]
 pub enum ServiceError {
     /// It cannot listen where it should.
-    #[error("cannot listen on {address}: {error}. Choose another --ip or --http_port")]
+    #[error("cannot listen on {address}: {error}. Choose another --http_address or --http_port")]
     Listen {
         /// Where.
         address: SocketAddr,

@@ -1,5 +1,7 @@
 //! Chronos on a real master and agents: jobs are real processes, and Chronos itself is killed under them.
 
+#[path = "../system/ask.rs"]
+mod ask;
 mod bad_input;
 mod client;
 #[path = "../system/cluster.rs"]

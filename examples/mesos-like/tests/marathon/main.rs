@@ -1,5 +1,7 @@
 //! Marathon on a real master and agents: instances are real processes, and all that they depend on is killed under them.
 
+#[path = "../system/ask.rs"]
+mod ask;
 mod bad_input;
 mod client;
 #[path = "../system/cluster.rs"]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::root::{Circle, Root};
 use crate::marathon::model::{AppId, Version};
@@ -149,12 +148,6 @@ impl Deployment {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.current >= self.steps.len()
-    }
-
-    /// The steps, as clients know them.
-    #[must_use]
-    pub fn steps_json(&self) -> Value {
-        json!(self.steps)
     }
 }
 
