@@ -38,7 +38,9 @@ pub(super) async fn submit(marathon: &str, body: Value) -> Result<(), String> {
     let (mut said, mut changed, mut is_puzzled) = (String::new(), Instant::now(), false);
     loop {
         let get = async |path| client.json(Method::GET, marathon, path, None).await;
-        let [Ok((_, deployments)), Ok((_, apps))] = [get("/v2/deployments").await, get("/v2/apps").await] else {
+        let [Ok((StatusCode::OK, deployments)), Ok((StatusCode::OK, apps))] =
+            [get("/v2/deployments").await, get("/v2/apps").await]
+        else {
             // It may be started again just now.
             sleep(PAUSE).await;
             continue;
@@ -121,9 +123,45 @@ fn why(waiting: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use http::Request;
+    use hyper::body::Incoming;
     use serde_json::json;
 
     use super::*;
+    use crate::http::{Answer, Handler, Server, text};
+
+    /// A Marathon that is started again in the middle of a deployment: for a moment nobody leads.
+    #[derive(Default)]
+    struct Away(AtomicUsize);
+
+    #[async_trait]
+    impl Handler for Away {
+        async fn answer(&self, request: Request<Incoming>, _: SocketAddr) -> Answer {
+            match (request.method().as_str(), request.uri().path()) {
+                ("PUT", _) => crate::http::json(&json!({ "deploymentId": "d" })),
+                (_, "/v2/deployments") => match self.0.fetch_add(1, Ordering::Relaxed) {
+                    0 => text(StatusCode::SERVICE_UNAVAILABLE, "no leader is known yet"),
+                    1 => crate::http::json(&json!([{ "id": "d", "affectedApps": ["/web"] }])),
+                    _ => crate::http::json(&json!([])),
+                },
+                _ => crate::http::json(&json!({ "apps": [] })),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_seen_for_a_moment_is_not_taken_for_deployed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let away = Arc::new(Away::default());
+        let server = Server::start(listener, Arc::clone(&away) as _).expect("it listens");
+        submit(&server.address().to_string(), json!({ "id": "/web" })).await.expect("deployed");
+        assert_eq!(away.0.load(Ordering::Relaxed), 3, "it was looked at until it was over");
+    }
 
     #[test]
     fn what_is_refused_says_where_and_why() {
