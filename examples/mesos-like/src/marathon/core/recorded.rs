@@ -42,7 +42,7 @@ impl Marathon {
                 "app" => {
                     apps.push((read::<AppId>(&rest.into()).map_err(wrong)?, read::<Version>(value).map_err(wrong)?))
                 }
-                "spec" => {
+                "app-version" => {
                     let (millis, id) = rest.split_once('/').ok_or_else(|| wrong("it has no version".to_owned()))?;
                     let version = Version(millis.parse().map_err(|_| wrong("its version is no number".to_owned()))?);
                     let app = read::<Option<App>>(value).map_err(wrong)?;
@@ -120,7 +120,9 @@ impl Marathon {
 
     /// An app became this, or nothing.
     pub(super) fn record_app(&mut self, id: &AppId, version: Version, app: Option<Arc<App>>) {
-        let spec = format!("spec/{:013}/{id}", version.0);
+        let spec = format!("app-version/{:013}/{id}", version.0);
+        // Many records are written in parts, in the order of their keys: a version before the app and the deployment that name it,
+        // so that whatever moment ends the process, nothing names what is not there.
         // That there was nothing is recorded too: a group can be put back to what it was then.
         self.out.changes.insert(spec, Some(app.as_deref().and_then(written).unwrap_or_default()));
         self.out.changes.insert(format!("app/{id}"), app.as_ref().and_then(|_| written(&version)));
@@ -129,7 +131,7 @@ impl Marathon {
 
     /// A version of an app is forgotten.
     pub(super) fn forget_spec(&mut self, id: &AppId, version: Version) {
-        self.out.changes.insert(format!("spec/{:013}/{id}", version.0), None);
+        self.out.changes.insert(format!("app-version/{:013}/{id}", version.0), None);
     }
 
     /// A group is so, or nothing is known of it.
@@ -154,4 +156,33 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
 /// What is recorded has texts for keys, and so can be written.
 fn written(value: &impl Serialize) -> Option<Value> {
     serde_json::to_value(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::key_name::key_name;
+    use crate::marathon::core::tests::settings;
+
+    #[test]
+    fn however_many_records_of_a_change_are_written_nothing_names_what_is_not_there() {
+        let mut marathon = Marathon::new(settings(), SeededEntropy::new(1));
+        let app = |number: u32| (None, json!({ "id": format!("/a-{number}"), "cmd": "x", "portDefinitions": [] }));
+        marathon.put((0..40).map(app).collect(), true, false, Version(1_000)).expect("put");
+        let mut changes: Vec<(String, Option<Value>)> = std::mem::take(&mut marathon.out.changes).into_iter().collect();
+        changes.sort_by_key(|(name, _)| key_name(name));
+        for written in 0..=changes.len() {
+            let some = changes[..written].iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+            let recovered = Marathon::recover(settings(), SeededEntropy::new(1), &some.collect());
+            let recovered = recovered.expect("what was written is enough");
+            let named = recovered.deployments.values().flat_map(|deployment| &deployment.apps);
+            assert!(
+                named
+                    .into_iter()
+                    .all(|(id, change)| recovered.history.get(id, change.to.unwrap_or_default()).is_some())
+            );
+        }
+    }
 }
